@@ -1,0 +1,1 @@
+"""Shared helpers of the course: everything that a notebook needs twice."""

@@ -1,0 +1,302 @@
+"""RaNER: BERT encoder, linear layer, CRF. Loading it from every layout in which it is published.
+
+The encoder may be narrower than its config says: `config.kept_heads` and `config.kept_neurons`
+(the pruning map, written by `utils.pruning`) name what is left of each layer.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel, BertPreTrainedModel
+from transformers.modeling_outputs import TokenClassifierOutput
+
+from utils.characters import CharacterTokenizer
+from utils.crf import LinearChainCRF, compact
+
+MINI_RANER = Path(__file__).resolve().parent.parent / "data" / "models" / "mini-raner"
+IGNORED_LABEL = -100
+"""Label of positions that carry none: [CLS], [SEP], padding, continuation pieces."""
+
+
+class CheckpointError(ValueError):
+    """A model directory that cannot be loaded in full; the message names what is wrong."""
+
+
+class RanerModel(BertPreTrainedModel):
+    """BertModel + linear + CRF; `config.id2label` names the tags.
+
+    Emissions come out of `forward` as `logits`, `(batch, length, tags)`, [CLS] and [SEP] included.
+    """
+
+    config_class = BertConfig
+
+    def __init__(self, config: BertConfig):
+        super().__init__(config)
+        self.bert = BertModel(config, add_pooling_layer=False)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.classifier = nn.Linear(config.hidden_size, config.num_labels)
+        self.crf = LinearChainCRF(config.num_labels)
+        self.post_init()
+        narrow(self.bert, config)
+
+    @property
+    def labels(self) -> list[str]:
+        return [self.config.id2label[i] for i in range(self.config.num_labels)]
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+    ) -> TokenClassifierOutput:
+        """Emissions, and with `labels` the negative log-likelihood in nats per labelled character.
+
+        Args:
+            input_ids, attention_mask: `(batch, length)` int64.
+            labels: `(batch, length)` int64, `IGNORED_LABEL` where a position carries none.
+        """
+        encoded = self.bert(
+            input_ids,
+            attention_mask,
+            output_attentions=output_attentions,
+            output_hidden_states=output_hidden_states,
+        )
+        emissions = self.classifier(self.dropout(encoded.last_hidden_state))
+        loss = None if labels is None else self.sequence_losses(emissions, labels).sum() / (labels >= 0).sum().clamp(1)
+        return TokenClassifierOutput(loss, emissions, encoded.hidden_states, encoded.attentions)
+
+    def sequence_losses(self, emissions: Tensor, labels: Tensor) -> Tensor:
+        """Negative CRF log-likelihood of each sentence, `(batch,)`, in nats."""
+        labelled = labels >= 0
+        rows, tags = compact(emissions, labelled), compact(labels.clamp(min=0), labelled)
+        lengths = labelled.sum(1)
+        longest = max(int(lengths.max()), 1)
+        with torch.autocast(emissions.device.type, enabled=False):
+            return -self.crf.log_likelihood(rows[:, :longest].float(), tags[:, :longest], lengths)
+
+
+class NoHeads(nn.Module):
+    """Self-attention of a layer that lost all its heads: nothing is read, nothing is passed on."""
+
+    def forward(self, hidden_states: Tensor, *args, **kwargs) -> tuple[Tensor, None]:
+        return hidden_states[..., :0], None
+
+
+def narrow(bert: BertModel, config: BertConfig) -> None:
+    """Give each layer the widths that the pruning map in `config` says, with new, empty matrices."""
+    heads, neurons = getattr(config, "kept_heads", None), getattr(config, "kept_neurons", None)
+    for index, layer in enumerate(bert.encoder.layer):
+        if heads is not None:
+            _narrow_attention(layer.attention, len(heads[index]), config)
+        if neurons is not None:
+            width = len(neurons[index])
+            layer.intermediate.dense = nn.Linear(config.hidden_size, width)
+            layer.output.dense = nn.Linear(width, config.hidden_size)
+
+
+def _narrow_attention(attention: nn.Module, heads: int, config: BertConfig) -> None:
+    width = heads * (config.hidden_size // config.num_attention_heads)
+    attention.output.dense = nn.Linear(width, config.hidden_size) if width else BiasOnly(config.hidden_size)
+    if not width:
+        attention.self = NoHeads()
+        return
+    for name in ("query", "key", "value"):
+        setattr(attention.self, name, nn.Linear(config.hidden_size, width))
+
+
+class BiasOnly(nn.Module):
+    """Output projection of an attention without heads: its bias, at every position."""
+
+    def __init__(self, hidden_size: int):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(hidden_size))
+
+    def forward(self, nothing: Tensor) -> Tensor:
+        return self.bias.expand(*nothing.shape[:-1], -1)
+
+
+def save_raner(
+    model: RanerModel, tokenizer: CharacterTokenizer, path: str | Path, dtype: torch.dtype = torch.float32
+) -> Path:
+    """Write `model.safetensors`, `config.json` and the vocabulary to a directory, weights last."""
+    path = Path(path)
+    path.mkdir(parents=True, exist_ok=True)
+    model.config.architectures = ["RanerModel"]
+    model.config.save_pretrained(path)
+    vocabulary = tokenizer.tokenizer.get_vocab()
+    (path / "vocab.txt").write_text("".join(f"{t}\n" for t in sorted(vocabulary, key=vocabulary.get)), "utf-8")
+    settings = {"do_lower_case": bool(tokenizer.tokenizer.do_lower_case), "tokenizer_class": "BertTokenizer"}
+    (path / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 512}, indent=2), "utf-8")
+    partial = path / "model.safetensors.partial"
+    save_file({name: t.detach().to("cpu", dtype).contiguous() for name, t in model.state_dict().items()}, partial)
+    os.replace(partial, path / "model.safetensors")
+    return path
+
+
+def load_raner(source: str | Path = MINI_RANER) -> tuple[RanerModel, CharacterTokenizer]:
+    """Load a tagger, in evaluation mode, float32, with eager attention.
+
+    Args:
+        source: our own directory, a ModelScope or AdaSeq RaNER directory, a plain
+            `BertForTokenClassification` directory (its CRF is then zero: a softmax tagger),
+            or an id on the Hugging Face Hub or ModelScope.
+
+    Raises:
+        CheckpointError: not there, not BERT, or a tensor is missing, unexpected or misshapen.
+    """
+    path = resolve(source)
+    config = read_config(path)
+    tensors = read_tensors(path)
+    with torch.device("meta"):
+        model = RanerModel(config)
+    _check(model, tensors, path)
+    model.load_state_dict(tensors, assign=True)
+    _restore_buffers(model, config)
+    model.eval()
+    tokenizer = CharacterTokenizer.from_directory(path)
+    if len(tokenizer) > config.vocab_size:
+        raise CheckpointError(f"{path}: vocab.txt has {len(tokenizer)} entries, the embedding only {config.vocab_size}")
+    return model, tokenizer
+
+
+def _restore_buffers(model: RanerModel, config: BertConfig) -> None:
+    embeddings = model.bert.embeddings
+    embeddings.position_ids = torch.arange(config.max_position_embeddings).expand(1, -1)
+    embeddings.token_type_ids = torch.zeros(1, config.max_position_embeddings, dtype=torch.long)
+
+
+def resolve(source: str | Path) -> Path:
+    """A local directory for a path or an id (`HF_ENDPOINT` is honoured; `iic/` and `damo/` go to ModelScope).
+
+    Raises:
+        CheckpointError: no such directory, or the hub cannot be reached.
+    """
+    if Path(source).is_dir():
+        return Path(source)
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
+        raise CheckpointError(f"{source}: no such model directory, and not a hub id (owner/name)")
+    from utils.hub import HubError, download_model
+
+    try:
+        return download_model(str(source))
+    except HubError as error:
+        raise CheckpointError(str(error)) from error
+
+
+def read_config(path: Path) -> BertConfig:
+    """`config.json` with the labels looked up where ModelScope looks them up.
+
+    Raises:
+        CheckpointError: absent, unreadable, not BERT, or without labels.
+    """
+    settings = _read_json(path / "config.json")
+    if settings is None:
+        raise CheckpointError(f"{path}: no config.json")
+    if (kind := settings.get("model_type")) != "bert":
+        raise CheckpointError(f"{path}: model_type is {kind!r}; this course handles BERT encoders only")
+    labels = read_labels(path, settings)
+    keep = {k: v for k, v in settings.items() if k not in ("id2label", "label2id", "num_labels", "torch_dtype", "type")}
+    return BertConfig(
+        **keep,
+        id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
+        attn_implementation="eager",
+    )
+
+
+def read_labels(path: Path, settings: dict) -> list[str]:
+    """Tag names by index: `label_mapping.json`, then `configuration.json`, then `config.json`.
+
+    Raises:
+        CheckpointError: none of the three names them, or the indices have gaps.
+    """
+    configuration = _read_json(path / "configuration.json") or {}
+    places = [_read_json(path / "label_mapping.json"), configuration.get("model"), configuration.get("preprocessor")]
+    for place in [*places, settings]:
+        for key in ("label2id", "id2label", "label_to_id", "id_to_label"):
+            if isinstance(place, dict) and place.get(key):
+                return _labels_by_index(place[key], path)
+    mapping = places[0]
+    if mapping and all(isinstance(value, int) for value in mapping.values()):
+        return _labels_by_index(mapping, path)
+    raise CheckpointError(f"{path}: label names in neither label_mapping.json, configuration.json nor config.json")
+
+
+def _labels_by_index(mapping: dict, path: Path) -> list[str]:
+    by_index = {int(k): v for k, v in mapping.items()} if isinstance(next(iter(mapping.values())), str) else {
+        int(v): k for k, v in mapping.items()
+    }  # fmt: skip
+    if sorted(by_index) != list(range(len(by_index))):
+        raise CheckpointError(f"{path}: label indices {sorted(by_index)} have gaps")
+    return [by_index[i] for i in range(len(by_index))]
+
+
+def _read_json(path: Path) -> dict | None:
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not valid JSON ({error})") from None
+
+
+_RENAMES = (
+    (r"^(module|model)\.", ""),
+    (r"^head\.", ""),
+    (r"^embedder\.transformer_model\.", "bert."),
+    (r"^encoder\.(?=embeddings\.|encoder\.|pooler\.)", "bert."),
+    (r"^linear\.", "classifier."),
+    (r"LayerNorm\.gamma$", "LayerNorm.weight"),
+    (r"LayerNorm\.beta$", "LayerNorm.bias"),
+)
+_UNUSED = re.compile(r"position_ids$|token_type_ids$|^bert\.pooler\.|^cls\.")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All weights as float32 under our names; a plain softmax tagger gains a zero CRF.
+
+    Raises:
+        CheckpointError: no weight file, or one that cannot be read safely.
+    """
+    tensors = {}
+    for name, tensor in _read_weights(path).items():
+        for pattern, replacement in _RENAMES:
+            name = re.sub(pattern, replacement, name)
+        if not _UNUSED.search(name):
+            tensors[name] = tensor.float()
+    if not any(name.startswith("crf.") for name in tensors) and "classifier.bias" in tensors:
+        tags = tensors["classifier.bias"].shape[0]
+        tensors |= {f"crf.{name}": p.detach() for name, p in LinearChainCRF(tags).named_parameters()}
+    return tensors
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    safe, pickled = path / "model.safetensors", path / "pytorch_model.bin"
+    try:
+        if safe.is_file():
+            return load_file(safe)
+        if pickled.is_file():
+            return torch.load(pickled, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, Exception) as error:
+        raise CheckpointError(f"{path}: weights cannot be read ({type(error).__name__}: {error})") from None
+    raise CheckpointError(f"{path}: neither model.safetensors nor pytorch_model.bin")
+
+
+def _check(model: RanerModel, tensors: dict[str, Tensor], path: Path) -> None:
+    wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
+    found = {name: tuple(t.shape) for name, t in tensors.items()}
+    faults = [f"missing {name} {wanted[name]}" for name in wanted.keys() - found.keys()]
+    faults += [f"unexpected {name} {found[name]}" for name in found.keys() - wanted.keys()]
+    shared = wanted.keys() & found.keys()
+    faults += [f"{n} is {found[n]}, config says {wanted[n]}" for n in shared if found[n] != wanted[n]]
+    if faults:
+        shown = "; ".join(sorted(faults)[:8])
+        raise CheckpointError(f"{path}: {len(faults)} tensors do not fit: {shown}{' …' if len(faults) > 8 else ''}")
