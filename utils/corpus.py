@@ -1,9 +1,11 @@
 """Annotated corpora: our own format, CoNLL columns, JSONL spans, and data sets of the Hub."""
 
+import functools
 import gzip
 import json
 import re
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,7 +77,7 @@ def read_bracketed(path: str | Path) -> list[Sentence]:
     """Read our own format: one sentence a line, `# domain:` and `# trap:` section marks.
 
     Raises:
-        CorpusError: a malformed line, named by file and line.
+        CorpusError: a malformed line or an unknown section mark, named by file and line.
     """
     sentences, domain, trap = [], "", ""
     for number, line in _lines(path):
@@ -85,6 +87,8 @@ def read_bracketed(path: str | Path) -> list[Sentence]:
             trap = line.removeprefix("# trap:").strip()
             if trap not in TRAPS:
                 raise CorpusError(f"{path}:{number}: unknown trap {trap!r}; known are {', '.join(TRAPS)}")
+        elif line.startswith("#"):
+            raise CorpusError(f"{path}:{number}: unknown section mark {line!r}; known are # domain: and # trap:")
         elif line:
             try:
                 sentences.append(parse_bracketed(line, domain, trap))
@@ -126,19 +130,25 @@ def read_jsonl(path: str | Path) -> list[Sentence]:
         try:
             record = json.loads(line)
             spans = [Span(e["start"], e["end"], e["type"]) for e in record["entities"]]
-            sentences.append(annotate(record["text"], spans))
+            sentences.append(annotate(_text(record), spans))
         except (ValueError, KeyError, TypeError) as error:
             raise CorpusError(f"{path}:{number}: {type(error).__name__} {error}") from None
     return sentences
 
 
+def _text(record: dict) -> str:
+    if not isinstance(record["text"], str):
+        raise TypeError("text is not a string")
+    return record["text"]
+
+
 def _lines(path: str | Path) -> Iterator[tuple[int, str]]:
     opener = gzip.open if str(path).endswith(".gz") else open
     try:
-        with opener(path, "rt", encoding="utf-8") as file:
+        with opener(path, "rt", encoding="utf-8-sig") as file:
             for number, line in enumerate(file, 1):
                 yield number, line.rstrip("\r\n")
-    except (OSError, UnicodeDecodeError, EOFError) as error:
+    except (OSError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise CorpusError(f"{path}: cannot be read ({error})") from None
 
 
@@ -147,10 +157,7 @@ def read_file(path: str | Path) -> list[Sentence]:
     if str(path).removesuffix(".gz").endswith(".jsonl"):
         return read_jsonl(path)
     first = next((line for _, line in _lines(path) if line), "")
-    columns = first.split(" ")
-    return (
-        read_conll(path) if len(columns) == 2 and len(columns[0]) == 1 and columns[0] != "#" else read_bracketed(path)
-    )
+    return read_conll(path) if re.fullmatch(r"[^\s#][ \t]+[!-~]+", first) else read_bracketed(path)
 
 
 def load_corpus(source: str | Path = DEFAULT_CORPUS) -> Corpus:
@@ -219,19 +226,30 @@ def from_dataset(split) -> list[Sentence]:
     """Sentences of one `datasets.Dataset`, tags mapped by the *name* of the feature.
 
     Raises:
-        CorpusError: neither `tokens`/`ner_tags` nor `text`/`entities` columns.
+        CorpusError: neither `tokens`/`ner_tags` nor `text`/`entities` columns, or a row that does not fit.
     """
     columns = set(split.column_names)
     if {"tokens", "ner_tags"} <= columns:
-        inner = split.features["ner_tags"].feature
-        names = getattr(inner, "names", None)
-        return [_from_tokens(row["tokens"], row["ner_tags"], names) for row in split]
-    if {"text", "entities"} <= columns:
-        return [_from_offsets(row) for row in split]
-    raise CorpusError(f"columns {sorted(columns)}: need tokens and ner_tags, or text and entities")
+        names = getattr(split.features["ner_tags"].feature, "names", None)
+        read = functools.partial(_from_tokens, names=names)
+    elif {"text", "entities"} <= columns:
+        read = _from_offsets
+    else:
+        raise CorpusError(f"columns {sorted(columns)}: need tokens and ner_tags, or text and entities")
+    return [_from_row(row, number, read) for number, row in enumerate(split)]
 
 
-def _from_tokens(tokens: list[str], tags: list, names: list[str] | None) -> Sentence:
+def _from_row(row: dict, number: int, read: Callable[[dict], Sentence]) -> Sentence:
+    try:
+        return read(row)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise CorpusError(f"row {number}: {type(error).__name__} {error}") from None
+
+
+def _from_tokens(row: dict, names: list[str] | None) -> Sentence:
+    tokens, tags = row["tokens"], row["ner_tags"]
+    if len(tokens) != len(tags):
+        raise ValueError(f"{len(tokens)} tokens, {len(tags)} tags")
     named = [names[tag] for tag in tags] if names else tags
     starts = [0]
     for token in tokens:
@@ -242,4 +260,4 @@ def _from_tokens(tokens: list[str], tags: list, names: list[str] | None) -> Sent
 
 def _from_offsets(row: dict) -> Sentence:
     spans = [Span(e["start_offset"], e["end_offset"], e["label"]) for e in row["entities"]]
-    return annotate(row["text"], spans)
+    return annotate(_text(row), spans)

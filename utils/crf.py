@@ -87,24 +87,23 @@ def viterbi(
         One int64 array of `lengths[i]` tags per sequence.
     """
     lengths = np.asarray(lengths)
-    batch, longest = emissions.shape[0], int(lengths.max(initial=0))
+    longest, rows = int(lengths.max(initial=0)), np.arange(len(lengths))
     if longest == 0:
-        return [np.empty(0, np.int64)] * batch
-    score = start + emissions[:, 0]
-    pointers = np.empty((longest, batch, len(start)), np.int64)
+        return [np.empty(0, np.int64)] * len(lengths)
+    scores = _best_scores(emissions[:, :longest], start, transitions)
     into = np.ascontiguousarray(transitions.T)
-    for t in range(1, longest):
-        candidates = score[:, None, :] + into
-        pointers[t] = candidates.argmax(2)
-        best = np.take_along_axis(candidates, pointers[t][..., None], 2)[..., 0] + emissions[:, t]
-        score = np.where((t < lengths)[:, None], best, score)
-    return _follow(pointers, (score + end).argmax(1), lengths)
+    paths = np.empty((longest, len(lengths)), np.int64)
+    tag = paths[-1] = (scores[np.maximum(lengths, 1) - 1, rows] + end).argmax(1)
+    for t in range(longest - 2, -1, -1):
+        tag = np.where(t + 1 < lengths, (scores[t] + into[tag]).argmax(1), tag)
+        paths[t] = tag
+    return [path[:length] for path, length in zip(paths.T, lengths, strict=True)]
 
 
-def _follow(pointers: np.ndarray, last: np.ndarray, lengths: np.ndarray) -> list[np.ndarray]:
-    paths = np.zeros((len(lengths), len(pointers)), np.int64)
-    tag, rows = last.copy(), np.arange(len(lengths))
-    for t in range(len(pointers) - 1, -1, -1):
-        paths[:, t] = tag
-        tag = np.where((0 < t) & (t < lengths), pointers[t][rows, tag], tag)
-    return [path[:length] for path, length in zip(paths, lengths, strict=True)]
+def _best_scores(emissions: np.ndarray, start: np.ndarray, transitions: np.ndarray) -> np.ndarray:
+    """`[t, i, y]`: the score of the best path of sequence i that has tag y at position t."""
+    scores = emissions.swapaxes(0, 1).copy()
+    scores[0] += start
+    for before, here in zip(scores, scores[1:], strict=False):
+        here += (before.T[:, :, None] + transitions[:, None]).max(0)
+    return scores

@@ -108,10 +108,13 @@ def spans_from_bioes(tags: Sequence[str]) -> list[Span]:
 
 
 def spans_from_bio(tags: Sequence[str]) -> list[Span]:
-    """Spans of BIO tags by the CoNLL-2000 rule: an I after O or after another type opens a span."""
+    """Spans of BIO tags by the CoNLL-2000 rule: an I after O or after another type opens a span.
+
+    Any other tag counts as O: some published taggers have a `[PAD]` label.
+    """
     spans: list[Span] = []
     for position, tag in enumerate(tags):
-        if tag == "O":
+        if tag[0] not in "BI":
             continue
         last = spans[-1] if spans else None
         if tag[0] == "I" and last and last.end == position and last.type == tag[2:]:

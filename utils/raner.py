@@ -18,6 +18,7 @@ from transformers.modeling_outputs import TokenClassifierOutput
 
 from utils.characters import CharacterTokenizer
 from utils.crf import LinearChainCRF, compact
+from utils.hub import HubError, download_model
 
 MINI_RANER = Path(__file__).resolve().parent.parent / "data" / "models" / "mini-raner"
 IGNORED_LABEL = -100
@@ -90,16 +91,25 @@ class NoHeads(nn.Module):
         return hidden_states[..., :0], None
 
 
+def kept_heads(config: BertConfig) -> list[list[int]]:
+    """Original numbers of the heads left in each layer."""
+    everything = list(range(config.num_attention_heads))
+    return getattr(config, "kept_heads", None) or [everything] * config.num_hidden_layers
+
+
+def kept_neurons(config: BertConfig) -> list[list[int]]:
+    """Original numbers of the feed-forward neurons left in each layer."""
+    everything = list(range(config.intermediate_size))
+    return getattr(config, "kept_neurons", None) or [everything] * config.num_hidden_layers
+
+
 def narrow(bert: BertModel, config: BertConfig) -> None:
     """Give each layer the widths that the pruning map in `config` says, with new, empty matrices."""
-    heads, neurons = getattr(config, "kept_heads", None), getattr(config, "kept_neurons", None)
-    for index, layer in enumerate(bert.encoder.layer):
-        if heads is not None:
-            _narrow_attention(layer.attention, len(heads[index]), config)
-        if neurons is not None:
-            width = len(neurons[index])
-            layer.intermediate.dense = nn.Linear(config.hidden_size, width)
-            layer.output.dense = nn.Linear(width, config.hidden_size)
+    for layer, heads, neurons in zip(bert.encoder.layer, kept_heads(config), kept_neurons(config), strict=True):
+        if len(heads) < config.num_attention_heads:
+            _narrow_attention(layer.attention, len(heads), config)
+        if len(neurons) < config.intermediate_size:
+            _narrow_feed_forward(layer, len(neurons), config.hidden_size)
 
 
 def _narrow_attention(attention: nn.Module, heads: int, config: BertConfig) -> None:
@@ -112,8 +122,20 @@ def _narrow_attention(attention: nn.Module, heads: int, config: BertConfig) -> N
         setattr(attention.self, name, nn.Linear(config.hidden_size, width))
 
 
+def _narrow_feed_forward(layer: nn.Module, neurons: int, hidden_size: int) -> None:
+    layer.intermediate.dense = nn.Linear(hidden_size, neurons) if neurons else NoNeurons()
+    layer.output.dense = nn.Linear(neurons, hidden_size) if neurons else BiasOnly(hidden_size)
+
+
+class NoNeurons(nn.Module):
+    """First matrix of a feed-forward network that lost all its neurons."""
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        return hidden_states[..., :0]
+
+
 class BiasOnly(nn.Module):
-    """Output projection of an attention without heads: its bias, at every position."""
+    """Output projection of which no input is left: its bias, at every position."""
 
     def __init__(self, hidden_size: int):
         super().__init__()
@@ -127,17 +149,23 @@ def save_raner(
     model: RanerModel, tokenizer: CharacterTokenizer, path: str | Path, dtype: torch.dtype = torch.float32
 ) -> Path:
     """Write `model.safetensors`, `config.json` and the vocabulary to a directory, weights last."""
+    path = save_description(model.config, tokenizer, path)
+    partial = path / "model.safetensors.partial"
+    save_file({name: t.detach().to("cpu", dtype).contiguous() for name, t in model.state_dict().items()}, partial)
+    os.replace(partial, path / "model.safetensors")
+    return path
+
+
+def save_description(config: BertConfig, tokenizer: CharacterTokenizer, path: str | Path) -> Path:
+    """Write everything but the weights: `config.json`, `vocab.txt`, `tokenizer_config.json`."""
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
-    model.config.architectures = ["RanerModel"]
-    model.config.save_pretrained(path)
+    config.architectures = ["RanerModel"]
+    config.save_pretrained(path)
     vocabulary = tokenizer.tokenizer.get_vocab()
     (path / "vocab.txt").write_text("".join(f"{t}\n" for t in sorted(vocabulary, key=vocabulary.get)), "utf-8")
     settings = {"do_lower_case": bool(tokenizer.tokenizer.do_lower_case), "tokenizer_class": "BertTokenizer"}
     (path / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 512}, indent=2), "utf-8")
-    partial = path / "model.safetensors.partial"
-    save_file({name: t.detach().to("cpu", dtype).contiguous() for name, t in model.state_dict().items()}, partial)
-    os.replace(partial, path / "model.safetensors")
     return path
 
 
@@ -154,23 +182,42 @@ def load_raner(source: str | Path = MINI_RANER) -> tuple[RanerModel, CharacterTo
     """
     path = resolve(source)
     config = read_config(path)
-    tensors = read_tensors(path)
-    with torch.device("meta"):
-        model = RanerModel(config)
-    _check(model, tensors, path)
-    model.load_state_dict(tensors, assign=True)
-    _restore_buffers(model, config)
-    model.eval()
-    tokenizer = CharacterTokenizer.from_directory(path)
+    tokenizer = _read_tokenizer(path, config)
+    return assemble(config, read_tensors(path), path), tokenizer
+
+
+def _read_tokenizer(path: Path, config: BertConfig) -> CharacterTokenizer:
+    try:
+        tokenizer = CharacterTokenizer.from_directory(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(str(error)) from None
     if len(tokenizer) > config.vocab_size:
         raise CheckpointError(f"{path}: vocab.txt has {len(tokenizer)} entries, the embedding only {config.vocab_size}")
-    return model, tokenizer
+    return tokenizer
+
+
+def assemble(config: BertConfig, tensors: dict[str, Tensor], origin: str | Path = "model") -> RanerModel:
+    """A model in evaluation mode around `tensors`, which are used as they are, not copied.
+
+    Args:
+        tensors: a whole state dict, by name.
+        origin: where the tensors come from, for the error message.
+
+    Raises:
+        CheckpointError: a tensor is missing, unexpected or misshapen.
+    """
+    with torch.device("meta"):
+        model = RanerModel(config)
+    _check(model, tensors, origin)
+    model.load_state_dict(tensors, assign=True)
+    _restore_buffers(model, config)
+    return model.eval()
 
 
 def _restore_buffers(model: RanerModel, config: BertConfig) -> None:
-    embeddings = model.bert.embeddings
-    embeddings.position_ids = torch.arange(config.max_position_embeddings).expand(1, -1)
-    embeddings.token_type_ids = torch.zeros(1, config.max_position_embeddings, dtype=torch.long)
+    embeddings, positions = model.bert.embeddings, config.max_position_embeddings
+    embeddings.position_ids = torch.arange(positions, device=model.device).expand(1, -1)
+    embeddings.token_type_ids = torch.zeros(1, positions, dtype=torch.long, device=model.device)
 
 
 def resolve(source: str | Path) -> Path:
@@ -183,8 +230,6 @@ def resolve(source: str | Path) -> Path:
         return Path(source)
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
         raise CheckpointError(f"{source}: no such model directory, and not a hub id (owner/name)")
-    from utils.hub import HubError, download_model
-
     try:
         return download_model(str(source))
     except HubError as error:
@@ -215,28 +260,34 @@ def read_config(path: Path) -> BertConfig:
 def read_labels(path: Path, settings: dict) -> list[str]:
     """Tag names by index: `label_mapping.json`, then `configuration.json`, then `config.json`.
 
+    `label_mapping.json` is the mapping itself; the others hold one under one of four names.
+
     Raises:
-        CheckpointError: none of the three names them, or the indices have gaps.
+        CheckpointError: none of the three names them, they are not BIO or BIOES, or the indices have gaps.
     """
     configuration = _read_json(path / "configuration.json") or {}
-    places = [_read_json(path / "label_mapping.json"), configuration.get("model"), configuration.get("preprocessor")]
-    for place in [*places, settings]:
-        for key in ("label2id", "id2label", "label_to_id", "id_to_label"):
-            if isinstance(place, dict) and place.get(key):
-                return _labels_by_index(place[key], path)
-    mapping = places[0]
-    if mapping and all(isinstance(value, int) for value in mapping.values()):
-        return _labels_by_index(mapping, path)
-    raise CheckpointError(f"{path}: label names in neither label_mapping.json, configuration.json nor config.json")
+    mappings = [_read_json(path / "label_mapping.json")]
+    for place in (configuration.get("model"), configuration.get("preprocessor"), settings):
+        mappings += [(place or {}).get(key) for key in ("id2label", "label2id", "id_to_label", "label_to_id")]
+    mapping = next(filter(None, mappings), None)
+    if mapping is None:
+        raise CheckpointError(f"{path}: label names in neither label_mapping.json, configuration.json nor config.json")
+    return _labels_by_index(mapping, path)
 
 
 def _labels_by_index(mapping: dict, path: Path) -> list[str]:
-    by_index = {int(k): v for k, v in mapping.items()} if isinstance(next(iter(mapping.values())), str) else {
-        int(v): k for k, v in mapping.items()
-    }  # fmt: skip
-    if sorted(by_index) != list(range(len(by_index))):
-        raise CheckpointError(f"{path}: label indices {sorted(by_index)} have gaps")
-    return [by_index[i] for i in range(len(by_index))]
+    """Labels of `{"0": "O", ...}` or `{"O": 0, ...}`."""
+    try:
+        numbered = all(key.isdigit() for key in mapping)
+        pairs = sorted((int(key), value) if numbered else (int(value), key) for key, value in mapping.items())
+    except (AttributeError, TypeError, ValueError):
+        raise CheckpointError(f"{path}: {mapping!r:.60} is no mapping between labels and numbers") from None
+    indices, labels = [index for index, _ in pairs], [label for _, label in pairs]
+    if indices != list(range(len(pairs))):
+        raise CheckpointError(f"{path}: label indices {indices} have gaps or repeats")
+    if not any(re.match(r"[BIES]-.", label) for label in labels):
+        raise CheckpointError(f"{path}: labels {', '.join(labels[:5])} are not BIO or BIOES tags like B-PER")
+    return labels
 
 
 def _read_json(path: Path) -> dict | None:
@@ -249,7 +300,7 @@ def _read_json(path: Path) -> dict | None:
 
 
 _RENAMES = (
-    (r"^(module|model)\.", ""),
+    (r"^((module|model)\.)+", ""),
     (r"^head\.", ""),
     (r"^embedder\.transformer_model\.", "bert."),
     (r"^encoder\.(?=embeddings\.|encoder\.|pooler\.)", "bert."),
@@ -279,18 +330,29 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
-    safe, pickled = path / "model.safetensors", path / "pytorch_model.bin"
-    try:
-        if safe.is_file():
-            return load_file(safe)
-        if pickled.is_file():
-            return torch.load(pickled, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, Exception) as error:
-        raise CheckpointError(f"{path}: weights cannot be read ({type(error).__name__}: {error})") from None
+    if (file := path / "model.safetensors").is_file():
+        try:
+            return load_file(file)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{file}: cannot be read ({error})") from None
+    if (file := path / "pytorch_model.bin").is_file():
+        return _read_pickle(file)
     raise CheckpointError(f"{path}: neither model.safetensors nor pytorch_model.bin")
 
 
-def _check(model: RanerModel, tensors: dict[str, Tensor], path: Path) -> None:
+def _read_pickle(file: Path) -> dict[str, Tensor]:
+    """Tensors of a `torch.save` file, read without running any code that it holds."""
+    try:
+        tensors = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes surface as any of a dozen unrelated types
+        reason = f"it is damaged or holds more than tensors ({type(error).__name__})"
+        raise CheckpointError(f"{file}: not opened, {reason}") from error
+    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        raise CheckpointError(f"{file}: not a plain mapping of names to tensors")
+    return tensors
+
+
+def _check(model: RanerModel, tensors: dict[str, Tensor], origin: str | Path) -> None:
     wanted = {name: tuple(t.shape) for name, t in model.state_dict().items()}
     found = {name: tuple(t.shape) for name, t in tensors.items()}
     faults = [f"missing {name} {wanted[name]}" for name in wanted.keys() - found.keys()]
@@ -299,4 +361,4 @@ def _check(model: RanerModel, tensors: dict[str, Tensor], path: Path) -> None:
     faults += [f"{n} is {found[n]}, config says {wanted[n]}" for n in shared if found[n] != wanted[n]]
     if faults:
         shown = "; ".join(sorted(faults)[:8])
-        raise CheckpointError(f"{path}: {len(faults)} tensors do not fit: {shown}{' …' if len(faults) > 8 else ''}")
+        raise CheckpointError(f"{origin}: {len(faults)} tensors do not fit: {shown}{' …' if len(faults) > 8 else ''}")

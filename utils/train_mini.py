@@ -16,6 +16,7 @@ import random
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 
 import numpy as np
 import torch
@@ -24,10 +25,13 @@ from torch.utils.data import Dataset, SequentialSampler
 from transformers import BertConfig, BertTokenizer, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
+from utils.augmentation import name_pool, swap_entities
 from utils.characters import CharacterTokenizer, segments
-from utils.corpus import DEFAULT_CORPUS, load_corpus
+from utils.corpus import DEFAULT_CORPUS, Corpus, load_corpus
 from utils.entities import RANER_LABELS, Sentence, Span, annotate, bioes_tags
+from utils.evaluation import evaluate
 from utils.raner import IGNORED_LABEL, MINI_RANER, RanerModel, load_raner, save_raner
+from utils.tagger import Tagger, torch_tagger
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 BUCKETS = (16, 32, 48, 64, 96, 128)
@@ -51,7 +55,7 @@ class Stage:
 STAGES = (
     Stage(3, 3600, 1.5e-3, 300, "constant_with_warmup", 0.2, 2),
     Stage(6, 2400, 8e-4, 100, "constant_with_warmup", 0.2, 2),
-    Stage(12, 5200, 6e-4, 150, "linear", 0.0, 4),
+    Stage(12, 4600, 6e-4, 150, "linear", 0.0, 4),
 )
 
 
@@ -73,10 +77,7 @@ class TrainingBatches(Dataset):
         if stage.mlm_weight:
             self.sentences += [p for text in unlabelled for p in pieces(Sentence(text))]
         self.tokenizer, self.stage, self.seed = tokenizer, stage, seed
-        self.names = defaultdict(list)
-        for sentence in self.sentences:
-            for entity in sentence.entities:
-                self.names[entity.type].append(entity.text)
+        self.names = name_pool(sentences)
         self.plan = self._plan(random.Random(seed))
 
     def _plan(self, rng: random.Random) -> list[tuple[int, list[int]]]:
@@ -110,7 +111,7 @@ class TrainingBatches(Dataset):
         return self._mask(encoding, labels, np.random.default_rng(rng.getrandbits(32)))
 
     def _vary(self, sentence: Sentence, limit: int, rng: random.Random) -> Sentence:
-        if rng.random() < 0.3:
+        if rng.random() < 0.5:
             sentence = swap_entities(sentence, self.names, rng)
         if rng.random() < 0.5:
             sentence = annotate(sentence.text.translate(HALF_WIDTH), sentence.spans)
@@ -139,17 +140,6 @@ def pieces(sentence: Sentence) -> list[Sentence]:
         spans = [Span(s - start, e - start, k) for s, e, k in sentence.spans if start <= s and e <= end]
         parts.append(annotate(sentence.text[start:end], spans))
     return parts
-
-
-def swap_entities(sentence: Sentence, names: dict[str, list[str]], rng: random.Random) -> Sentence:
-    """Replace each entity, at even odds, by another of its type."""
-    text, spans, cursor = "", [], 0
-    for entity in sentence.entities:
-        text += sentence.text[cursor : entity.start]
-        name = rng.choice(names[entity.type]) if rng.random() < 0.5 else entity.text
-        spans.append(Span(len(text), len(text) + len(name), entity.type))
-        text, cursor = text + name, entity.end
-    return annotate(text + sentence.text[cursor:], spans)
 
 
 def _inside(sentence: Sentence, limit: int) -> list[Span]:
@@ -183,7 +173,9 @@ class OrderedTrainer(Trainer):
         return SequentialSampler(self.train_dataset)
 
 
-def train_stage(model: TaggingAndMasking, batches: TrainingBatches, stage: Stage, out: Path, seed: int) -> None:
+def train_stage(
+    model: TaggingAndMasking, batches: TrainingBatches, stage: Stage, out: Path, seed: int, save_steps: int = 250
+) -> None:
     """Train one depth; resumes from the last checkpoint in `out`."""
     arguments = TrainingArguments(
         output_dir=str(out),
@@ -196,7 +188,7 @@ def train_stage(model: TaggingAndMasking, batches: TrainingBatches, stage: Stage
         bf16=True,
         use_cpu=not torch.cuda.is_available(),
         logging_steps=50,
-        save_steps=250,
+        save_steps=save_steps,
         save_total_limit=2,
         seed=seed,
         report_to=[],
@@ -253,7 +245,7 @@ def prepare_tokenizer(out: Path, texts: list[str]) -> CharacterTokenizer:
     return CharacterTokenizer(BertTokenizer(vocab=str(path), do_lower_case=True))
 
 
-def train(msra: Path, unlabelled_dir: Path, out: Path, seed: int) -> RanerModel:
+def train(msra: Path, unlabelled_dir: Path, out: Path, seed: int) -> None:
     """All stages, each resumable; the finished model goes to `data/models/mini-raner`."""
     out.mkdir(parents=True, exist_ok=True)
     corpus = load_corpus(msra)
@@ -276,7 +268,42 @@ def train(msra: Path, unlabelled_dir: Path, out: Path, seed: int) -> RanerModel:
         f"{tie_unseen_to_unknown(model.raner, tokenizer, texts)} characters were never seen: they share [UNK]'s vector"
     )
     save_raner(model.raner, tokenizer, MINI_RANER, torch.float16)
-    return load_raner(MINI_RANER)[0]
+    write_card(corpus, len(unlabelled), seed)
+
+
+def write_card(msra: Corpus, unlabelled: int, seed: int) -> None:
+    """Evaluate the shipped model on both test sets and write its `README.md`."""
+    model, tokenizer = load_raner(MINI_RANER)
+    own, tagger = load_corpus(DEFAULT_CORPUS), torch_tagger(model, tokenizer)
+    card = Template((Path(__file__).parent / "model_card.md").read_text("utf-8")).substitute(
+        layers=model.config.num_hidden_layers,
+        heads=model.config.num_attention_heads,
+        hidden_size=model.config.hidden_size,
+        scores="\n".join(_score_line(name, tagger, test) for name, test in (("ours", own.test), ("MSRA", msra.test))),
+        msra_sentences=f"{len(msra.train):,}",
+        own_sentences=f"{len(own.train):,}",
+        unlabelled_texts=f"{unlabelled:,}",
+        tokens=f"{TOKENS_A_BATCH:,}",
+        stages="\n".join(_stage_line(stage) for stage in STAGES),
+        seed=seed,
+        parameters=f"{model.num_parameters():,}",
+        vocabulary=f"{model.config.vocab_size:,}",
+    )
+    (MINI_RANER / "README.md").write_text(card, "utf-8")
+
+
+def _stage_line(stage: Stage) -> str:
+    rate, schedule = f"{stage.learning_rate:g}", stage.schedule.replace("_", " ")
+    cells = (stage.layers, f"{stage.steps:,}", rate, schedule, f"{stage.mlm_weight:g}", stage.own_copies)
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _score_line(name: str, tagger: Tagger, sentences: list[Sentence]) -> str:
+    evaluation = evaluate(tagger, sentences)
+    scores = evaluation.scores
+    types = ", ".join(f"{kind} {s.f1:.1f}" for kind, s in scores.by_type.items())
+    numbers = f"{scores.precision:.1f} | {scores.recall:.1f} | {scores.f1:.1f}"
+    return f"| {name} | {len(sentences):,} | {numbers} | {evaluation.f1_low:.1f}-{evaluation.f1_high:.1f} | {types} |"
 
 
 def main() -> None:

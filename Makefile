@@ -1,0 +1,41 @@
+# Two commands: `make course` and `make test`. Everything is installed into .venv, once.
+#   make course RESUME=1                     continue the newest unfinished run
+#   make course QUICK=1                      small sizes, a few minutes
+#   make course MODEL=path/or/id CORPUS=path/or/id NOTEBOOKS="03 04"
+
+PYTHON ?= $(shell for p in python3.11 python3 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+ENVIRONMENT := .venv/installed
+CHOSEN := $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS))
+OPTIONS := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(QUICK)),--quick) \
+	$(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--corpus "$(CORPUS)") $(CHOSEN)
+
+.PHONY: course test test-quick lab notebooks lint
+
+course: $(ENVIRONMENT)
+	@$(BIN)/python -m utils.course run $(OPTIONS)
+
+test: $(ENVIRONMENT)
+	$(BIN)/python -m pytest
+
+test-quick: $(ENVIRONMENT)
+	$(BIN)/python -m pytest -m "not notebooks"
+
+lab: $(ENVIRONMENT)
+	cd notebooks && ../$(BIN)/python -m jupyterlab
+
+notebooks: $(ENVIRONMENT)
+	$(BIN)/python -m utils.course build $(CHOSEN)
+
+lint: $(ENVIRONMENT)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(ENVIRONMENT): requirements.txt pyproject.toml
+	$(if $(PYTHON),,$(error Python 3.11 or newer was not found; name it with PYTHON=/path/to/python3.11))
+	@echo "Installing the course into .venv (once; some minutes) ..."
+	@"$(PYTHON)" -m venv .venv
+	@$(BIN)/python -m pip install --quiet -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@

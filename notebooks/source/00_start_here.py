@@ -1,0 +1,228 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 00 · Start here
+#
+# | | |
+# |---|---|
+# | **You will be able to** | say which of an article's promises cannot be true before running anything; name the steps of this course; know whether your computer is ready; tag a first sentence |
+# | **You need** | Python; what a matrix is. No GPU, no network |
+# | **Minutes** | shown below the set-up cell, from a measured run |
+
+# %% tags=["parameters"]
+run_dir = ""
+model = ""
+corpus = ""
+seed = 1
+quick = False
+
+# %% tags=["nbval-ignore-output"]
+from utils import exercises
+from utils.anatomy import parameters_by_part, published_config
+from utils.corpus import DATA
+from utils.plots import course_map, shares_figure
+from utils.pruning import cost_by_part, pruning_map
+from utils.readiness import check_environment
+from utils.run import open_run
+from utils.tagger import torch_tagger
+from utils.teaching import check, exercise, reveal, show_minutes, table
+from utils.widgets import show, tagging_box
+
+run = open_run(run_dir, model, corpus, seed, quick)
+show_minutes("00")
+
+# %% [markdown]
+# ## What was promised
+#
+# An article on optimising **RaNER**, a Chinese named-entity tagger, promises the following for one news text of 500 characters on a CPU. The numbers are the article's, word for word.
+#
+# | version | time (ms) | memory (MB) | F1 (%) |
+# |---|---|---|---|
+# | "原始 RaNER" (original) | "320 ± 15" | "820" | "94.3" |
+# | "仅量化" (quantised) | "140 ± 8" | "310" | "93.5" |
+# | "量化+剪枝" (quantised and pruned) | "100 ± 6" | "330" | "93.1" |
+# | "ONNX Runtime + 量化" | "85 ± 5" | "290" | "93.3" |
+#
+# And on the way there:
+#
+# | step | promise |
+# |---|---|
+# | INT8 for `{torch.nn.Linear}` | file "420MB → 110MB" |
+# | removing 20 % of the attention heads | "参数量减少 18%" (parameters), "推理速度提升 35%" (speed), "F1 微降 1.2%" |
+# | everything together | file "420MB → 90MB", "内存峰值占用下降 60%" (peak memory) |
+#
+# This course does every step itself, on your computer, and fills in the same table with what comes out.
+
+# %% [markdown]
+# ## Which of it smells wrong already?
+#
+# No measurement needed: a pencil is enough. **Read the two tables again and commit yourself.** Replace `...` by the promises that you would not believe, in any words.
+
+# %%
+my_suspects = ...
+
+# %% [markdown]
+# ### Where are the parameters?
+#
+# Every promise about size depends on where the parameters sit. **Guess first: what percent of RaNER's parameters belong to attention, all 144 heads together?**
+
+# %%
+my_guess = ...
+
+# %%
+config = published_config()
+parts = cost_by_part(config, pruning_map(config), length=502)
+millions = {name: part.parameters / 1e6 for name, part in parts.items()}
+attention_share = 100 * millions["attention"] / sum(millions.values())
+reveal(my_guess, round(attention_share, 1), "%")
+
+# %%
+shares_figure({"RaNER as published": millions}, "M")
+
+# %% [markdown]
+# Two thirds of what is left after the embeddings is *feed-forward*: two large matrices in every layer, without any head in them. Keep the picture in mind for the first exercise.
+
+# %% [markdown]
+# ### Exercise 1: twenty percent of the heads
+#
+# "参数量减少 18%" is said of removing 20 % of the heads. Each head is equally large. What percent of **all** parameters can go at most?
+
+# %%
+percent_gone = ...
+
+# %%
+exercise(percent_gone, exercises.pruned_share())
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+percent_gone = 0.20 * attention_share
+exercise(percent_gone, exercises.pruned_share())
+
+# %%
+check("removing 20 % of the heads cannot remove 18 % of the parameters", 0.20 * attention_share < 18)
+check("not even removing half of the heads could", 0.50 * attention_share < 18)
+
+# %% [markdown]
+# ### Exercise 2: one byte instead of four
+#
+# A float32 takes 4 bytes, an INT8 takes 1. Quantising `{nn.Linear}` leaves the **embeddings** alone: they are a table, not a linear layer. What does the file weigh afterwards, in MB (10⁶ bytes)? Treat every parameter outside the embeddings as belonging to a linear layer.
+
+# %%
+print({name: f"{size:.2f} M" for name, size in millions.items()})
+megabytes = ...
+
+# %%
+exercise(megabytes, exercises.int8_megabytes())
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+linear = sum(millions.values()) - millions["embeddings"]
+megabytes = 4 * millions["embeddings"] + 1 * linear
+exercise(megabytes, exercises.int8_megabytes())
+
+# %%
+check("420 MB is about right for the original in float32", 400 < 4 * sum(millions.values()) < 420)
+check("INT8 for linear layers alone cannot reach 110 MB", megabytes > 110)
+
+# %% [markdown]
+# ### And the time?
+#
+# "推理速度提升 35%" from removing 20 % of the heads. Time follows the multiplications, so count those. **What percent of all multiplications happens inside attention, for 500 characters?**
+
+# %%
+my_guess = ...
+
+# %%
+work = {name: part.multiply_adds / 1e9 for name, part in parts.items()}
+attention_work = 100 * work["attention"] / sum(work.values())
+reveal(my_guess, round(attention_work, 1), "%")
+check("20 % of the heads do less than 10 % of the work, so they cannot save 35 % of it", 0.2 * attention_work < 10)
+
+# %% [markdown]
+# ### One more, without any arithmetic on the model
+#
+# Compare the memory of two rows of the first table: "仅量化" and "量化+剪枝". The second model is the first one with parts *removed*.
+
+# %%
+quantised_mb, pruned_and_quantised_mb = 310, 330
+check("the article's smaller model needs more memory than its larger one", pruned_and_quantised_mb > quantised_mb)
+
+# %% [markdown]
+# None of this says that the article is useless. Quantising *does* speed up, heads *can* go, ONNX Runtime *is* worth a try. It says that numbers have to be measured, and that a minute of arithmetic tells which ones to measure first.
+
+# %% [markdown]
+# ## The map of the course
+#
+# Each station starts from what the one before left behind, and writes one line a version into a ledger. Hollow stations are not built yet.
+
+# %%
+present = {path.name[:2] for path in (DATA.parent / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
+course_map(present, here="00")
+
+# %% [markdown]
+# ## Is your computer ready?
+#
+# **Predict:** will INT8 be faster than float32 on *your* processor? It depends on one line of the next table.
+
+# %% tags=["nbval-ignore-output"]
+findings = check_environment()
+table(("", "found", "advice"), [(f.what, f.found, f.advice or "fine") for f in findings])
+
+# %%
+check("everything that the course cannot run without is there", not any(f.advice for f in findings if f.required))
+
+# %% [markdown]
+# ## A first sentence
+#
+# RaNER marks **PER** (persons), **LOC** (places) and **ORG** (organisations). The model that comes with the course is *mini-RaNER*: RaNER's architecture, all 144 heads, a quarter of the width. **Before you run the cell: how many entities do you see in this sentence, and of which types?**
+
+# %%
+sentence = "国家图书馆馆长陈默昨日在北京说,新馆明年开放。"
+raner, tokenizer = run.model()
+tagger = torch_tagger(raner, tokenizer)
+print(f"{raner.config.num_hidden_layers} layers of {raner.config.num_attention_heads} heads")
+
+# %% tags=["nbval-ignore-output"]
+entities = tagger.predict([sentence])[0]
+show(sentence, entities)
+
+# %% [markdown]
+# An entity is a **range of characters and a type**. The label is written beside each colour; the confidence shows when the pointer rests on it.
+
+# %%
+check("every entity is a slice of the text", all(sentence[e.start : e.end] == e.text for e in entities))
+check("no two entities overlap", all(a.end <= b.start for a, b in zip(entities, entities[1:], strict=False)))
+
+# %% [markdown]
+# Now a sentence of your own. Type into the box and leave it; try a name that is also an ordinary word, such as 高峰.
+
+# %% tags=["nbval-ignore-output"]
+tagging_box(tagger, "高峰说,早高峰的时候不要去中关村。")
+
+# %% [markdown]
+# ### Exercise 3: how small is mini?
+#
+# How many parameters does the model in memory have, as a percentage of the published one? Use `parameters_by_part(raner)` and `millions`.
+
+# %%
+percent_of_published = ...
+
+# %%
+exercise(percent_of_published, exercises.relative_size(raner))
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+percent_of_published = 100 * sum(parameters_by_part(raner).values()) / 1e6 / sum(millions.values())
+exercise(percent_of_published, exercises.relative_size(raner))
+
+# %% [markdown]
+# ## What you know now
+#
+# - The original's 420 MB fit the architecture. "-18 %" and "+35 %" from a fifth of the heads do not, and neither do 110 MB from linear layers alone.
+# - What the course measures, every other claim included, ends up in one ledger.
+# - Your computer is ready, or you know what is missing.
+#
+# **Next:** [01 · RaNER and its data](01_raner_and_its_data.ipynb) opens the model and looks at what it is asked to find, and what it gets wrong.

@@ -1,0 +1,354 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 · RaNER and its data
+#
+# | | |
+# |---|---|
+# | **You will be able to** | write a sentence as BIOES tags; say what a corpus asks of a model; find every parameter of RaNER; decode a sentence with a CRF by hand; read an F1 with its interval; name the errors behind it |
+# | **You need** | [00 · Start here](00_start_here.ipynb) |
+# | **Minutes** | shown below the set-up cell, from a measured run |
+
+# %% tags=["parameters"]
+run_dir = ""
+model = ""
+corpus = ""
+seed = 1
+quick = False
+
+# %% tags=["nbval-ignore-output"]
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+from IPython.display import Markdown
+
+from utils import exercises
+from utils.anatomy import emissions_of, illegal_moves, legal_moves, parameters_by_part, published_config
+from utils.benchmark import machine
+from utils.crf import viterbi
+from utils.entities import bioes_tags
+from utils.evaluation import entity_scores, error_table, evaluate, f1_interval
+from utils.ledger import make_row
+from utils.plots import corpus_figure, f1_figure, shares_figure, transition_heatmap
+from utils.pruning import cost_by_part, pruning_map
+from utils.run import open_run
+from utils.tagger import torch_tagger
+from utils.teaching import check, exercise, reveal, show_minutes, table
+from utils.widgets import error_browser, show
+
+run = open_run(run_dir, model, corpus, seed, quick)
+show_minutes("01")
+
+# %% [markdown]
+# ## What is asked of the model?
+#
+# Text goes in; ranges of characters with a type come out. Here is a sentence of the test set, as people annotated it.
+
+# %%
+raner, tokenizer = run.model()
+tagger = torch_tagger(raner, tokenizer)
+data = run.corpus
+example = next((s for s in data.test if s.trap == "org-contains-loc"), data.test[0])
+show(example.text, example.entities)
+
+# %% [markdown]
+# A network does not output ranges. It gives **one tag to each character**: **B**egin, **I**nside, **E**nd of a name, **S**ingle-character name, **O**utside.
+#
+# **Predict:** with three types of entities, how many different tags does RaNER need?
+
+# %%
+my_guess = ...
+
+# %%
+reveal(my_guess, len(raner.labels), "tags")
+print("  ".join(raner.labels))
+
+# %%
+table(("character", *example.text[:16]), [("tag", *bioes_tags(example)[:16])])
+
+# %% [markdown]
+# ### Exercise 1: tag by hand
+#
+# In the next sentence 王 and 阿卜杜勒·拉赫曼 are persons, 北影 is a film studio. Write one tag for each character.
+
+# %%
+print(exercises.TO_TAG.text)
+my_tags = [...]
+
+# %%
+exercise(my_tags, exercises.hand_tags)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+foreign_name = ["B-PER", "I-PER", "I-PER", "I-PER", "I-PER", "I-PER", "I-PER", "E-PER"]
+my_tags = ["S-PER", "O", "O", "O", "B-ORG", "E-ORG", "O", *foreign_name, "O"]
+exercise(my_tags, exercises.hand_tags)
+
+# %% [markdown]
+# ## What is in the corpus?
+#
+# Three disjoint lists of sentences: the model learns from *train*, decisions are made on *dev*, and *test* is looked at only to report.
+
+# %%
+rows = [(name, len(split), sum(len(s.entities) for s in split)) for name, split in data._asdict().items()]
+table(("split", "sentences", "entities"), rows)
+
+# %% [markdown]
+# The corpus was written for this course, one sentence at a time, and it is kept difficult on purpose. **Predict: of the entities in the test split, what percent have a text that the train split never shows?**
+
+# %%
+my_guess = ...
+
+# %%
+known = {entity.text for sentence in data.train for entity in sentence.entities}
+test_entities = [entity for sentence in data.test for entity in sentence.entities]
+unseen = {
+    kind: 100 * np.mean([e.text not in known for e in test_entities if e.type == kind])
+    for kind in sorted({e.type for e in test_entities})
+}
+reveal(my_guess, round(100 * float(np.mean([e.text not in known for e in test_entities])), 1), "%")
+
+# %%
+sentences = [sentence for split in data for sentence in split]
+domains = {s.domain: Counter() for s in sentences}
+for sentence in sentences:
+    domains[sentence.domain].update(entity.type for entity in sentence.entities)
+traps = Counter(s.trap for s in sentences if s.trap not in ("", "none"))
+corpus_figure(domains, [len(s.text) for s in sentences], traps, unseen)
+
+# %% [markdown]
+# - All three types occur in every **domain**: a model cannot win by reading only one kind of news.
+# - A news sentence is short. The benchmark article is about as long as a dozen of them. Notebook 02 shows what that means for time.
+# - A **trap** is a sentence that a lookup table gets wrong, such as a person called 高峰 who drives home after the 早高峰.
+# - The last panel is the reason for having a network at all: names that have to be recognised by what stands *around* them.
+
+# %%
+texts = [sentence.text for sentence in data.train]
+check("no test sentence is a training sentence", not {s.text for s in data.test} & set(texts))
+check("most test entities were never seen in training", np.mean([e.text not in known for e in test_entities]) > 0.5)
+
+# %% [markdown]
+# ## What is inside RaNER?
+#
+# Characters become vectors (embeddings), pass through layers of *attention* (heads) and *feed-forward* networks, and a linear layer turns each vector into one score for each tag, the **emissions**. A CRF chooses the tags.
+
+# %%
+config = raner.config
+heads = config.num_hidden_layers * config.num_attention_heads
+print(f"{config.num_hidden_layers} layers x {config.num_attention_heads} heads = {heads} heads")
+print(f"{config.hidden_size} features, {config.intermediate_size} neurons a layer, {len(tokenizer)} characters")
+
+# %%
+counted = parameters_by_part(raner)
+table(("part", "parameters"), [(part, f"{count:,}") for part, count in counted.items()])
+
+# %% [markdown]
+# Two ways to know a number are better than one. The table above *counts* what is in memory. `cost_by_part` in `utils/pruning.py` *computes* it from five sizes in the config. Notebook 04 will predict with it what pruning saves.
+
+# %%
+computed = cost_by_part(config, pruning_map(config), length=502)
+check("counted = computed, part by part", counted == {name: part.parameters for name, part in computed.items()})
+
+# %%
+published = published_config()
+of_published = cost_by_part(published, pruning_map(published), length=502)
+shares_figure(
+    {
+        "RaNER as published": {name: part.parameters / 1e6 for name, part in of_published.items()},
+        "the model of this run": {name: count / 1e6 for name, count in counted.items()},
+    },
+    "M",
+)
+
+# %% [markdown]
+# A quarter of the width, the same proportions: what is learnt about the small model's heads is asked of the same grid of 12 × 12.
+
+# %% [markdown]
+# ### Exercise 2: one head
+#
+# How many parameters go when **one** head of the published RaNER is removed? It has 768 features and 12 heads a layer.
+
+# %%
+parameters_of_one_head = ...
+
+# %%
+exercise(parameters_of_one_head, exercises.head_parameters())
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+features, head_size = 768, 768 // 12
+into_the_head = 3 * (features * head_size + head_size)  # query, key and value, each with a bias
+out_of_the_head = head_size * features  # its columns in the output matrix; the bias stays
+parameters_of_one_head = into_the_head + out_of_the_head
+exercise(parameters_of_one_head, exercises.head_parameters())
+
+# %% [markdown]
+# ## What does the CRF do?
+#
+# If each character simply took its best tag, a name could begin and never end. **Predict: in how many of the test sentences would that happen to this model, if nobody stopped it?**
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+sample = data.test[::5] if run.quick else data.test
+emissions = [emissions_of(tagger, sentence.text) for sentence in sample]
+alone = [rows.argmax(1) for rows in emissions]
+together = [viterbi(rows[None], [len(rows)], *tagger.crf)[0] for rows in emissions]
+broken_alone = sum(illegal_moves(raner.labels, tags) > 0 for tags in alone)
+broken_together = sum(illegal_moves(raner.labels, tags) > 0 for tags in together)
+reveal(my_guess, broken_alone, f"of {len(sample)} sentences; with the CRF {broken_together}")
+
+# %% [markdown]
+# The CRF adds a score for every **move** from one tag to the next, learnt together with the network, and takes the *path* with the highest sum (Viterbi). Nobody told it the rules of BIOES. **Predict: which cells of the next picture will be dark purple?**
+
+# %% tags=["nbval-ignore-output"]
+_, transitions, _ = tagger.crf
+legal = legal_moves(raner.labels)
+transition_heatmap(raner.labels, transitions, legal)
+
+# %% tags=["nbval-ignore-output"]
+Markdown(
+    f"Mean score of an allowed move: **{transitions[legal].mean():+.2f}**, "
+    f"of a forbidden one: **{transitions[~legal].mean():+.2f}**."
+)
+
+# %%
+check("BIOES forbids most moves between the tags", (~legal).sum() > legal.sum())
+check("the CRF scores forbidden moves lower than allowed ones", transitions[~legal].mean() < transitions[legal].mean())
+check("with the CRF fewer sentences have a forbidden move than without", broken_together < broken_alone)
+
+# %% [markdown]
+# ### Exercise 3: be Viterbi
+#
+# Three characters, three tags. The first table holds the emissions, the second the moves: *from* the row *to* the column. Which path has the highest sum? Answer with three letters, such as `"OOO"`.
+
+# %%
+table(("", *exercises.TAGS), [(f"character {i + 1}", *row) for i, row in enumerate(exercises.EMISSIONS)])
+
+# %%
+table(("from \\ to", *exercises.TAGS), [(tag, *row) for tag, row in zip(exercises.TAGS, exercises.MOVES, strict=True)])
+
+# %%
+my_path = ...
+
+# %%
+exercise(my_path, exercises.best_path)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+my_path = (
+    "BEO"  # 0.8 + 2.0 + 2.0; "OEO" has better emissions but pays 9 for O -> E; "OBE" is what a greedy reader takes
+)
+exercise(my_path, exercises.best_path)
+
+# %% [markdown]
+# ## How good is it?
+#
+# An entity counts only if start, end **and** type are right. Precision: how much of what it found is right. Recall: how much of what is there it found. **F1** is their harmonic mean, here in points from 0 to 100.
+#
+# **Predict the F1 on our test split. Then predict which type is hardest, and which trap.**
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+baseline = evaluate(tagger, sample, seed)
+scores = baseline.scores
+reveal(my_guess, round(scores.f1, 1), "points")
+print(f"precision {scores.precision:.1f}, recall {scores.recall:.1f}, {scores.support} entities")
+print(f"95 % interval of F1: {baseline.f1_low:.1f} to {baseline.f1_high:.1f}")
+
+# %% [markdown]
+# The interval says: with *other* test sentences of the same kind, the same model would have scored somewhere in there. Notebook 02 builds it by hand. The smaller the group, the wider it gets.
+
+
+# %%
+def f1_and_interval(sentences, predictions):
+    return entity_scores(sentences, predictions).f1, *f1_interval(sentences, predictions, seed)
+
+
+def f1_of_type(kind):
+    annotated = [replace(s, entities=tuple(e for e in s.entities if e.type == kind)) for s in sample]
+    return f1_and_interval(annotated, [[e for e in found if e.type == kind] for found in baseline.predictions])
+
+
+def f1_of_trap(trap):
+    chosen = [i for i, s in enumerate(sample) if (s.trap or "none") == trap]
+    return f1_and_interval([sample[i] for i in chosen], [baseline.predictions[i] for i in chosen])
+
+
+# %% tags=["nbval-ignore-output"]
+kinds = sorted({e.type for s in sample for e in s.entities})
+with_entities = dict.fromkeys(s.trap or "none" for s in sample if s.entities)
+f1_figure({
+    "by type": {kind: f1_of_type(kind) for kind in kinds},
+    "by trap": {trap: f1_of_trap(trap) for trap in with_entities},
+})  # fmt: skip
+
+# %% [markdown]
+# Where two intervals overlap widely, the picture does not say which group is harder: there are only a dozen or so sentences in each trap. It does say where to look.
+#
+# Sentences without any entity have no F1: nothing can be found there, only invented.
+
+# %% tags=["nbval-ignore-output"]
+empty = [found for sentence, found in zip(sample, baseline.predictions, strict=True) if not sentence.entities]
+print(f"{sum(map(len, empty))} entities invented in {len(empty)} sentences that have none")
+
+# %% [markdown]
+# ### The first row of the ledger
+#
+# Every version of the model gets one row. What has not been measured yet stays empty: there is no time in this row, and none is claimed.
+
+# %% tags=["nbval-ignore-output"]
+row = make_row("original", "01", "mini", "torch-fp32", model=raner, evaluation=baseline, machine=machine())
+run.ledger.append(row)
+table(("column", "value"), [(key, "not measured" if row[key] is None else row[key]) for key in list(row)[:-1]])
+
+# %%
+check("the row counts the same parameters as we did", row["parameters"] == sum(counted.values()))
+check("what nobody measured is empty, not zero", row["latency_ms"] is None and row["rss_mb"] is None)
+
+# %% [markdown]
+# ## What is wrong, when it is wrong?
+#
+# F1 is one number; errors come in kinds. **Predict the most frequent one:** *missed* (nothing found where a name is), *spurious* (a name invented), *wrong boundary*, or *wrong type*?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+errors = error_table(sample, baseline.predictions)
+kinds_of_error = Counter(error.kind for error in errors)
+reveal(my_guess, kinds_of_error.most_common(1)[0][0])
+table(("kind", "errors"), kinds_of_error.most_common())
+
+# %% tags=["nbval-ignore-output"]
+table(
+    ("kind", "trap", "annotated", "tagged", "in"),
+    [
+        (e.kind, e.trap, f"{e.gold_text} {e.gold_type}", f"{e.predicted_text} {e.predicted_type}",
+         sample[e.sentence].text[:24] + "…")
+        for e in errors[:: max(1, len(errors) // 10)]
+    ],
+)  # fmt: skip
+
+# %% [markdown]
+# Ten errors, spread over the test set. For a *wrong boundary* compare the two texts: does the model take too much or too little? Now browse all of them. Choose a kind or a trap and step through the sentences.
+
+# %% tags=["nbval-ignore-output"]
+error_browser(sample, baseline.predictions)
+
+# %% [markdown]
+# ## What you know now
+#
+# - RaNER gives one of thirteen tags to each character; the CRF sees to it that the tags make whole names.
+# - The test split asks for names that training never showed. Traps are where the model is asked the most.
+# - Heads hold about a quarter of the parameters, feed-forward networks hold twice as many.
+# - The baseline stands in the ledger, with its interval and with empty columns for what has not been measured.
+#
+# **Next:** [02 · Measuring fairly](02_measuring_fairly.ipynb) fills the empty columns, and finds out how far a number can be trusted.

@@ -1,0 +1,113 @@
+"""The rules of `hygiene`, on a clean notebook and on copies of it, each broken in one way."""
+
+import copy
+
+import hygiene
+import jupytext
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+OPEN, RIGHT = "… not attempted yet\n", "✓ right\n"
+PROSE = (
+    "RaNER reads 500 characters in 12 layers; 12 × 12 heads, 20 % of them go, 95 % intervals, at least 4 GB. "
+    'The article says "320 ± 15" ms, "420MB → 110MB" and F1 94.3. `sleep(3 s)` is code and $2.5 \\times 10^{-3}$ s a formula.'
+)
+HIDDEN = {"tags": ["solution"], "jupyter": {"source_hidden": True}}
+
+
+def printing(source, text="", metadata=None):
+    outputs = [new_output("stream", name="stdout", text=text)] if text else []
+    return new_code_cell(source, outputs=outputs, metadata=metadata or {})
+
+
+def clean():
+    defaults = "\n".join(f"{name} = {value!r}" for name, value in hygiene.PARAMETERS.items()).replace("'", '"')
+    cells = [
+        new_markdown_cell("# Title\n\n| you will | you need |\n|---|---|\n| learn | time |"),
+        printing(defaults, metadata={"tags": ["parameters"]}),
+        new_markdown_cell(PROSE),
+        printing("\n".join(["x = 1"] * 15)),
+        printing("answer = ..."),
+        printing("exercise(answer, checker)", OPEN),
+        printing("answer = 3\nexercise(answer, checker)", RIGHT, HIDDEN),
+    ]
+    for count, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), 1):
+        cell.execution_count = count
+    return new_notebook(cells=cells)
+
+
+def set_source(index, source):
+    return lambda notebook: notebook.cells[index].update(source=source)
+
+
+def add_prose(text):
+    return lambda notebook: notebook.cells[2].update(source=f"{notebook.cells[2].source} {text}")
+
+
+def set_output(index, **fields):
+    return lambda notebook: notebook.cells[index].outputs.append(new_output(**fields))
+
+
+BREAKS = [
+    ("title", set_source(0, "Title without a mark\n\n| a |")),
+    ("title", set_source(0, "# Title without a table")),
+    ("parameters", lambda nb: nb.cells[1].metadata.tags.clear()),
+    ("parameters", lambda nb: nb.cells[3].metadata.update(tags=["parameters"])),
+    ("parameters", lambda nb: nb.cells[1].update(source=nb.cells[1].source + "\nmore = 2")),
+    ("parameters", lambda nb: nb.cells[1].update(source=nb.cells[1].source.replace("seed = 1", "seed = 2"))),
+    ("parameters", lambda nb: nb.cells[1].update(source="import os")),
+    ("execution_counts", lambda nb: nb.cells[3].update(execution_count=None)),
+    ("execution_counts", lambda nb: nb.cells[3].update(execution_count=9)),
+    ("short_cells", set_source(3, "\n".join(["x = 1"] * 16))),
+    ("outputs", set_output(3, output_type="error", ename="ValueError", evalue="", traceback=[])),
+    ("outputs", set_output(3, output_type="stream", name="stderr", text="warning")),
+    ("machine_paths", set_output(3, output_type="stream", name="stdout", text="saved in /home/mei/course\n")),
+    ("machine_paths", set_output(3, output_type="display_data", data={"text/html": "<i>C:\\Users\\mei</i>"})),
+    ("machine_paths", set_source(3, 'open("/tmp/x")')),
+    ("shell_commands", set_source(3, "x = 1\n!pip install torch")),
+    ("shell_commands", set_source(3, "%%bash\nls")),
+    ("measured_numbers", add_prose("It took 12.5 ms.")),
+    ("measured_numbers", add_prose("Faster by 3.2x, then.")),
+    ("measured_numbers", add_prose("A speed-up of 3×.")),
+    ("measured_numbers", add_prose("It is 2 times as fast.")),
+    ("measured_numbers", add_prose("The file has 13 MB.")),
+    ("measured_numbers", add_prose("This runs for 3 minutes.")),
+    ("measured_numbers", add_prose("It lost 0.4 points.")),
+    ("measured_numbers", add_prose("It keeps 98.7 % of the tags.")),
+    ("measured_numbers", add_prose("F1 of 86.3")),
+    ("exercises", lambda nb: nb.cells.pop()),
+    ("exercises", lambda nb: nb.cells[6].metadata.pop("jupyter")),
+    ("exercises", lambda nb: nb.cells[6].outputs.clear()),
+    ("exercises", lambda nb: nb.cells[6].outputs[0].update(text="✗ too small\n")),
+    ("exercises", set_source(6, "answer = 3")),
+    ("exercises", set_source(5, "print(answer)")),
+    ("exercises", lambda nb: nb.cells[5].outputs[0].update(text=RIGHT)),
+]
+
+
+@pytest.mark.parametrize("rule", hygiene.RULES, ids=lambda rule: rule.__name__)
+def test_a_clean_notebook_passes(rule):
+    assert rule(clean()) == []
+
+
+@pytest.mark.parametrize(("name", "damage"), BREAKS)
+def test_a_broken_copy_is_caught_by_its_rule_alone(name, damage):
+    notebook = copy.deepcopy(clean())
+    damage(notebook)
+    assert {rule.__name__ for rule in hygiene.RULES if rule(notebook)} == {name}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        set_source(3, "x = 2"),
+        set_source(2, "other words"),
+        lambda nb: nb.cells[6].metadata.tags.clear(),
+        lambda nb: nb.cells.pop(),
+    ],
+)
+def test_a_source_that_went_its_own_way_is_caught(damage):
+    source, notebook = jupytext.writes(clean(), "py:percent"), clean()
+    assert hygiene.source_agrees(notebook, source) == []
+    damage(notebook)
+    assert len(hygiene.source_agrees(notebook, source)) == 1

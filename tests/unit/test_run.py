@@ -1,0 +1,40 @@
+"""A run's folder: artifacts are built once, whole, and defaults are the embedded ones."""
+
+import pytest
+
+from utils.corpus import DEFAULT_CORPUS
+from utils.raner import MINI_RANER
+from utils.run import open_run
+
+
+def test_empty_parameters_mean_the_embedded_defaults():
+    run = open_run()
+    assert (run.model_source, run.corpus_source) == (str(MINI_RANER), str(DEFAULT_CORPUS))
+    assert run.article.text and run.corpus.test
+
+
+def test_an_artifact_is_built_once(tmp_path):
+    run, calls = open_run(str(tmp_path)), []
+
+    def build(path):
+        calls.append(path)
+        path.mkdir()
+        (path / "file").write_text("x")
+
+    first, second = run.artifact("mini/thing", build), run.artifact("mini/thing", build)
+    assert first == second == tmp_path / "artifacts" / "mini" / "thing"
+    assert len(calls) == 1 and (first / "file").read_text() == "x"
+
+
+def test_an_interrupted_build_is_begun_again(tmp_path):
+    run = open_run(str(tmp_path))
+
+    def fail(path):
+        path.mkdir()
+        (path / "half").touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.artifact("thing", fail)
+    path = run.artifact("thing", lambda path: path.mkdir())
+    assert not list(path.iterdir())

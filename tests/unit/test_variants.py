@@ -1,0 +1,22 @@
+"""Several versions measured together: one complete row each."""
+
+from utils.onnx_runtime import export_onnx
+from utils.quantization import quantize, save_quantized
+from utils.raner import load_raner, save_raner
+from utils.run import open_run
+from utils.variants import Variant, measure_variants
+
+
+def test_each_variant_gets_its_row(tiny_published, tmp_path):
+    model, tokenizer = load_raner(tiny_published)
+    variants = [
+        Variant("original", "torch-fp32", save_raner(model, tokenizer, tmp_path / "float"), model),
+        Variant("quantized", "torch-int8", save_quantized(quantize(model), tokenizer, tmp_path / "int8"), model),
+        Variant("original", "onnx-fp32", export_onnx(model, tokenizer, tmp_path / "onnx"), model),
+    ]
+    run = open_run(str(tmp_path / "run"), quick=True)
+    rows = measure_variants(run, variants, "99", "mini", threads=1)
+    assert rows == run.ledger.rows()
+    assert [(row["stage"], row["backend"]) for row in rows] == [(v.stage, v.backend) for v in variants]
+    assert all(row["latency_ms"]["p50"] > 0 and row["rss_mb"] > 50 and row["f1"] is None for row in rows)
+    assert rows[1]["file_bytes"] < rows[0]["file_bytes"]

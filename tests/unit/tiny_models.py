@@ -1,0 +1,95 @@
+"""Small random taggers with weights large enough that every head and neuron makes a difference."""
+
+import random
+
+import torch
+from transformers import BertConfig, BertForTokenClassification, BertTokenizer
+
+from utils.characters import CharacterTokenizer
+from utils.entities import RANER_LABELS
+from utils.raner import IGNORED_LABEL, RanerModel
+
+BIO_LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+CHARACTERS = "天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏abc，。"
+
+
+def tiny_config(labels=RANER_LABELS, **changes) -> BertConfig:
+    settings = {
+        "vocab_size": 5 + len(CHARACTERS),
+        "hidden_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 20,
+        "max_position_embeddings": 512,
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: i for i, label in enumerate(labels)},
+    }
+    return BertConfig(**(settings | changes))
+
+
+def random_raner(seed: int = 0, **changes) -> RanerModel:
+    return _randomised(RanerModel, tiny_config(attn_implementation="eager", **changes), seed)
+
+
+def random_plain_tagger(seed: int = 0, **changes) -> BertForTokenClassification:
+    return _randomised(BertForTokenClassification, tiny_config(BIO_LABELS, **changes), seed)
+
+
+def _randomised(kind, config, seed):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = kind(config).eval()
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+    return model
+
+
+def tiny_tokenizer() -> CharacterTokenizer:
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *CHARACTERS]
+    return CharacterTokenizer(BertTokenizer(vocab={token: i for i, token in enumerate(tokens)}))
+
+
+def random_texts(count: int, longest: int = 12, seed: int = 0) -> list[str]:
+    draw = random.Random(seed)
+    return ["".join(draw.choices(CHARACTERS, k=draw.randint(2, longest))) for _ in range(count)]
+
+
+def random_rows(model, lengths=(6, 3, 5, 8, 4), seed: int = 0) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """One `(ids, labels)` pair a sentence, [CLS] and [SEP] unlabelled."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = []
+    for length in lengths:
+        ids = torch.randint(5, model.config.vocab_size, (length,), generator=generator)
+        labels = torch.randint(0, model.config.num_labels, (length,), generator=generator)
+        labels[[0, -1]] = IGNORED_LABEL
+        rows.append((ids, labels))
+    return rows
+
+
+def stack(rows, batch_size: int, padding: int = 0) -> list[dict[str, torch.Tensor]]:
+    """The rows in batches, each `padding` positions wider than its longest sentence."""
+    batches = []
+    for first in range(0, len(rows), batch_size):
+        group = rows[first : first + batch_size]
+        width = max(len(ids) for ids, _ in group) + padding
+        batch = {
+            "input_ids": torch.zeros(len(group), width, dtype=torch.long),
+            "attention_mask": torch.zeros(len(group), width, dtype=torch.long),
+            "labels": torch.full((len(group), width), IGNORED_LABEL),
+        }
+        for i, (ids, labels) in enumerate(group):
+            batch["input_ids"][i, : len(ids)] = ids
+            batch["attention_mask"][i, : len(ids)] = 1
+            batch["labels"][i, : len(ids)] = labels
+        batches.append(batch)
+    return batches
+
+
+def emissions(model, batch) -> torch.Tensor:
+    """Emissions at the real positions, `(positions, tags)`."""
+    with torch.no_grad():
+        return model(batch["input_ids"], batch["attention_mask"]).logits[batch["attention_mask"].bool()]
+
+
+def hooks_of(model) -> int:
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules())

@@ -1,0 +1,89 @@
+"""Executing notebooks: a run's copies through papermill, the committed ones from their sources.
+
+A notebook appears under its own name only when all its cells went through.
+"""
+
+import json
+import os
+from pathlib import Path
+from time import perf_counter
+
+import jupytext
+import nbformat
+import papermill
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from tqdm import tqdm
+
+from utils.files import write_atomically
+
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+class NotebookError(Exception):
+    """A notebook that failed; the message names notebook, cell and error."""
+
+
+def execute_notebook(notebook: Path, folder: Path, parameters: dict) -> float:
+    """Run one notebook with its parameters set, in `folder` and into it; returns minutes.
+
+    A notebook that fails is kept as `*.failed.ipynb`.
+
+    Raises:
+        NotebookError: a cell raised an error, or the kernel died.
+    """
+    partial, failed = folder / f".{notebook.name}", folder / f"{notebook.stem}.failed.ipynb"
+    bar = {"desc": notebook.stem}
+    start = perf_counter()
+    try:
+        papermill.execute_notebook(
+            notebook, partial, parameters, kernel_name=KERNEL["name"], progress_bar=bar, cwd=folder
+        )
+    except (papermill.PapermillExecutionError, RuntimeError) as error:
+        os.replace(partial, failed)
+        raise NotebookError(f"{notebook.name}, cell {last_started(failed)}: {_reason(error)} (see {failed})") from None
+    os.replace(partial, folder / notebook.name)
+    failed.unlink(missing_ok=True)
+    return (perf_counter() - start) / 60
+
+
+def last_started(notebook: Path) -> int:
+    """Number of the code cell at which papermill stopped, from 1, the injected parameters counted."""
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    started = [cell["metadata"].get("papermill", {}).get("start_time") for cell in cells if cell["cell_type"] == "code"]
+    return sum(time is not None for time in started)
+
+
+def _reason(error: Exception) -> str:
+    name, text = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
+    return f"{name}: {text}"
+
+
+def build_notebook(source: Path, target: Path) -> None:
+    """One jupytext percent script to one notebook with outputs; the old one stays where a cell fails.
+
+    Raises:
+        NotebookError: a cell raised an error, or the kernel died.
+    """
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:03}"  # jupytext draws a random one: every build would differ
+    with tqdm(total=sum(cell.cell_type == "code" for cell in notebook.cells), desc=source.stem, unit="cell") as bar:
+        _run_cells(notebook, target.parent, bar)
+    notebook.metadata.language_info = {"name": "python"}
+    write_atomically(target, nbformat.writes(notebook) + "\n")
+
+
+def _run_cells(notebook: nbformat.NotebookNode, folder: Path, bar: tqdm) -> None:
+    client = NotebookClient(
+        notebook,
+        kernel_name=KERNEL["name"],
+        record_timing=False,
+        resources={"metadata": {"path": str(folder)}},
+        on_cell_executed=lambda **_: bar.update(),
+    )
+    try:
+        client.execute()
+    except (CellExecutionError, RuntimeError) as error:
+        raise NotebookError(f"{bar.desc}, cell {client.code_cells_executed}: {_reason(error)}") from None

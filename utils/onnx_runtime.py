@@ -1,0 +1,133 @@
+"""The tagger's encoder in ONNX Runtime: export, INT8, and a backend for `Tagger`.
+
+The graph ends at the emissions; CRF decoding stays outside, in numpy, so every engine shares it.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from safetensors.numpy import load_file, save_file
+from torch import Tensor, nn
+
+from utils.characters import CharacterTokenizer
+from utils.raner import CheckpointError, RanerModel, read_config, save_description
+from utils.tagger import Backend, Tagger
+
+WEIGHTS, CRF = "model.onnx", "crf.safetensors"
+_CRF_PARTS = ("start", "transitions", "end")
+
+
+class _Emissions(nn.Module):
+    def __init__(self, model: RanerModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.model(input_ids, attention_mask).logits
+
+
+@contextmanager
+def _quiet_exporter() -> Iterator[None]:
+    """The exporter reports every optional package that is absent; none concerns this model."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        level = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(level)
+
+
+def export_onnx(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Path) -> Path:
+    """Write a directory with `model.onnx` (float32, any batch and length), CRF scores and vocabulary.
+
+    Inputs `input_ids`, `attention_mask`: int64 `(batch, length)`; output `emissions`: float32
+    `(batch, length, tags)`.
+    """
+    path = save_description(model.config, tokenizer, path)
+    save_file(dict(zip(_CRF_PARTS, model.crf.scores(), strict=True)), path / CRF)
+    sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    ids, mask = torch.zeros(2, 9, dtype=torch.int64), torch.ones(2, 9, dtype=torch.int64)
+    with _quiet_exporter():
+        torch.onnx.export(
+            _Emissions(model.eval()),
+            (ids, mask),
+            path / WEIGHTS,
+            input_names=["input_ids", "attention_mask"],
+            output_names=["emissions"],
+            dynamic_shapes={"input_ids": sizes, "attention_mask": sizes},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    return path
+
+
+def quantize_onnx(source: str | Path, path: str | Path, tokenizer: CharacterTokenizer) -> Path:
+    """Dynamic INT8 of an exported directory: matrices and character table in signed 8-bit integers.
+
+    Signed weights per output channel: unsigned ones run slower on CPUs with VNNI, and one scale a
+    channel costs nothing there.
+    """
+    source = Path(source)
+    path = save_description(read_config(source), tokenizer, path)
+    (path / CRF).write_bytes((source / CRF).read_bytes())
+    with _quiet_exporter():
+        quantize_dynamic(source / WEIGHTS, path / WEIGHTS, weight_type=QuantType.QInt8, per_channel=True)
+    return path
+
+
+def open_session(model: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """A CPU session with all graph optimisations and `threads` threads (default: torch's count).
+
+    Raises:
+        CheckpointError: no such file, or not a graph that ONNX Runtime can run.
+    """
+    if not model.is_file():
+        raise CheckpointError(f"{model}: no such ONNX file")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or torch.get_num_threads()
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exception classes share no public base
+        raise CheckpointError(f"{model}: ONNX Runtime cannot load it ({str(error).splitlines()[0]})") from None
+
+
+def onnx_backend(session: onnxruntime.InferenceSession) -> Backend:
+    """Emissions by ONNX Runtime."""
+
+    def emissions(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        return session.run(["emissions"], {"input_ids": input_ids, "attention_mask": attention_mask})[0]
+
+    return emissions
+
+
+def load_onnx_tagger(path: str | Path, threads: int | None = None) -> Tagger:
+    """A tagger on a directory that `export_onnx` or `quantize_onnx` wrote.
+
+    Raises:
+        CheckpointError: a file is missing or broken, or the graph has other inputs or outputs.
+    """
+    path = Path(path)
+    config = read_config(path)
+    session = open_session(path / WEIGHTS, threads)
+    names = {node.name for node in [*session.get_inputs(), *session.get_outputs()]}
+    if names != {"input_ids", "attention_mask", "emissions"}:
+        raise CheckpointError(f"{path / WEIGHTS}: not an export of this course (it has {', '.join(sorted(names))})")
+    scores = load_file(path / CRF)
+    return Tagger(
+        onnx_backend(session),
+        CharacterTokenizer.from_directory(path),
+        [config.id2label[i] for i in range(config.num_labels)],
+        tuple(scores[part] for part in _CRF_PARTS),
+        config.max_position_embeddings - 2,
+    )

@@ -1,0 +1,81 @@
+"""Dynamic INT8 with torch: weights stored as 8-bit integers, activations quantised as they arrive.
+
+A linear layer computes y = s_w s_x (q_w (q_x - z_x)) + b in integers: q_w is fixed ahead with one
+scale s_w a matrix, q_x with scale s_x and zero point z_x from the range of each input (Jacob et al.
+2018, section 2; "dynamic" because no calibration data fixes that range ahead). Embeddings are
+looked up, not multiplied: they shrink only if told to.
+
+`torch.ao.quantization` is torch's working CPU path and announces its removal on every call; the
+announcement is muted here, in one place. Its successor is torchao.
+"""
+
+import pickle
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.ao.quantization import default_dynamic_qconfig, float_qparams_weight_only_qconfig, quantize_dynamic
+
+from utils.characters import CharacterTokenizer
+from utils.raner import CheckpointError, RanerModel, read_config, save_description
+from utils.tagger import Tagger, torch_tagger
+
+WEIGHTS = "model.int8.pt"
+
+
+@contextmanager
+def _muted_deprecation() -> Iterator[None]:
+    with warnings.catch_warnings():
+        for category in (DeprecationWarning, UserWarning):
+            warnings.filterwarnings("ignore", category=category, module=r"torch|utils\.quantization")
+        yield
+
+
+def quantize(model: RanerModel, embeddings: bool = True) -> RanerModel:
+    """A copy with INT8 linear layers and, with `embeddings`, an 8-bit character table.
+
+    The CRF, LayerNorms, position and type embeddings and all biases stay float32.
+    """
+    recipe = {nn.Linear: default_dynamic_qconfig}
+    if embeddings:
+        recipe["bert.embeddings.word_embeddings"] = float_qparams_weight_only_qconfig
+    with _muted_deprecation():
+        quantized = quantize_dynamic(model.eval(), recipe)
+    quantized.config.quantized_embeddings = embeddings
+    return quantized
+
+
+def save_quantized(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Path) -> Path:
+    """Write a quantised model. `save_pretrained` cannot: packed INT8 weights are no plain tensors."""
+    path = save_description(model.config, tokenizer, path)
+    with _muted_deprecation():
+        torch.save(model.state_dict(), path / f"{WEIGHTS}.partial")
+    (path / f"{WEIGHTS}.partial").replace(path / WEIGHTS)
+    return path
+
+
+def load_quantized(path: str | Path) -> tuple[RanerModel, CharacterTokenizer]:
+    """Load what `save_quantized` wrote: rebuild the INT8 skeleton, then fill it.
+
+    Raises:
+        CheckpointError: no quantised weights there, or they do not fit the config.
+    """
+    path = Path(path)
+    if not (path / WEIGHTS).is_file():
+        raise CheckpointError(f"{path}: no {WEIGHTS}; a float32 model is loaded with load_raner")
+    config = read_config(path)
+    model = quantize(RanerModel(config), config.quantized_embeddings)
+    try:
+        with _muted_deprecation():
+            model.load_state_dict(torch.load(path / WEIGHTS, weights_only=True))
+    except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{path / WEIGHTS}: cannot be loaded ({error})") from None
+    return model, CharacterTokenizer.from_directory(path)
+
+
+def load_quantized_tagger(path: str | Path) -> Tagger:
+    """A tagger on a saved quantised model."""
+    return torch_tagger(*load_quantized(path))

@@ -1,0 +1,101 @@
+"""Is this computer ready for the course, and what should its owner know before believing a number?"""
+
+import sys
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import NamedTuple
+
+from utils.benchmark import machine
+from utils.corpus import DATA
+from utils.plots import FONT
+
+REQUIREMENTS = DATA.parent / "requirements.txt"
+OLDEST_PYTHON = (3, 11)
+ENOUGH_MEMORY_MB = 4000
+"""The largest step holds the article-size model in float32 twice, and the libraries."""
+INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp")
+"""Instructions that multiply and add 8-bit integers in one go, on x86 and (`asimddp`) on ARM."""
+
+
+class Finding(NamedTuple):
+    """One thing looked at; `advice` is empty where all is well; without a `required` thing nothing runs."""
+
+    what: str
+    found: str
+    advice: str
+    required: bool
+
+
+def check_environment() -> list[Finding]:
+    """Look at Python, libraries, font, cores, INT8 instructions and memory of this computer."""
+    here = machine()
+    return [
+        python_finding(sys.version_info[:3]),
+        library_finding(pinned_versions(REQUIREMENTS), installed_versions(REQUIREMENTS)),
+        font_finding(FONT),
+        core_finding(here["cores"], here["threads"]),
+        int8_finding(here["cpu"], here["flags"]),
+        memory_finding(here["memory_mb"]),
+    ]
+
+
+def python_finding(found: tuple[int, ...]) -> Finding:
+    """Python must be at least `OLDEST_PYTHON`."""
+    advice = "" if found >= OLDEST_PYTHON else "install Python 3.11 and run `make course` again"
+    return Finding("Python", ".".join(map(str, found)), advice, True)
+
+
+def pinned_versions(requirements: Path) -> dict[str, str]:
+    """Package -> version, of the lines `name==version`."""
+    lines = requirements.read_text("utf-8").splitlines()
+    return dict(line.strip().split("==") for line in lines if "==" in line and not line.startswith("#"))
+
+
+def installed_versions(requirements: Path) -> dict[str, str]:
+    """Package -> version without local suffix (`2.13.0+cpu` is `2.13.0`); `absent` where not installed."""
+    return {name: _installed(name) for name in pinned_versions(requirements)}
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name).split("+")[0]
+    except PackageNotFoundError:
+        return "absent"
+
+
+def library_finding(pinned: Mapping[str, str], installed: Mapping[str, str]) -> Finding:
+    """Every library must be there; one with another version may give other numbers."""
+    others = {name: installed[name] for name in pinned if installed[name] != pinned[name]}
+    if not others:
+        return Finding("libraries", f"all {len(pinned)} as pinned", "", True)
+    named = ", ".join(f"{name} {found} (pinned {pinned[name]})" for name, found in others.items())
+    missing = "absent" in others.values()
+    advice = "install them: `pip install -r requirements.txt`" if missing else "outputs may differ in the last digits"
+    return Finding("libraries", named, advice, missing)
+
+
+def font_finding(font: Path) -> Finding:
+    """Plots draw Chinese text with a font of the repository."""
+    if font.is_file():
+        return Finding("Chinese font", font.name, "", True)
+    return Finding("Chinese font", "absent", "get `data/fonts` from the repository; it is part of it", True)
+
+
+def core_finding(cores: int, threads: int) -> Finding:
+    """Latency depends on cores; the course was made for two and more."""
+    advice = "" if cores > 1 else "one core only: expect twice the minutes, and close all other programs"
+    return Finding("cores", f"{cores}, torch uses {threads} threads", advice, False)
+
+
+def int8_finding(cpu: str, flags: list[str]) -> Finding:
+    """8-bit products are fast only where the processor has instructions for them."""
+    fast = [flag for flag in INT8_FLAGS if flag in flags]
+    advice = "" if fast else "INT8 will be right here, but hardly faster than float32: expect other ratios"
+    return Finding("INT8 instructions", f"{', '.join(fast) or 'none'} ({cpu})", advice, False)
+
+
+def memory_finding(memory_mb: int) -> Finding:
+    """The article-size steps want `ENOUGH_MEMORY_MB`."""
+    advice = "" if memory_mb >= ENOUGH_MEMORY_MB else "close other programs; the article-size steps may swap"
+    return Finding("memory", f"{memory_mb / 1000:.1f} GB", advice, False)
