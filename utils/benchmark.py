@@ -24,7 +24,6 @@ from typing import NamedTuple
 import cpuinfo
 import numpy as np
 import psutil
-import torch
 from tqdm.auto import tqdm
 
 MB = 10**6
@@ -68,6 +67,8 @@ def pinned_threads(n: int) -> Iterator[None]:
     """
     if n < 1:
         raise ValueError(f"{n} threads: at least one is needed")
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(n)
     try:
@@ -116,12 +117,12 @@ def peak_memory(loader: str, path: str | Path, text: str, threads: int = 1) -> M
 
     Args:
         loader: dotted name of a function path -> Tagger, such as `utils.tagger:load_tagger`.
-        threads: torch's and OpenMP's threads in that process.
+        threads: `OMP_NUM_THREADS` of that process, which torch and `utils.onnx_runtime` follow.
 
     Raises:
         BenchmarkError: the process failed; the message ends with the last line of its stderr.
     """
-    request = json.dumps({"loader": loader, "path": str(path), "text": text, "threads": threads})
+    request = json.dumps({"loader": loader, "path": str(path), "text": text})
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     command = [sys.executable, "-X", "utf8", "-m", "utils.benchmark"]
     child = subprocess.run(command, input=request, capture_output=True, encoding="utf-8", env=environment)
@@ -131,11 +132,10 @@ def peak_memory(loader: str, path: str | Path, text: str, threads: int = 1) -> M
     return Memory(**json.loads(child.stdout.splitlines()[-1]))
 
 
-def _tag_and_report(loader: str, path: str, text: str, threads: int) -> dict[str, float]:
+def _tag_and_report(loader: str, path: str, text: str) -> dict[str, float]:
     load = pkgutil.resolve_name(loader)
     baseline = psutil.Process().memory_info().rss / MB
-    with pinned_threads(threads):
-        load(path).predict([text])
+    load(path).predict([text])
     return {"peak": _peak_bytes() / MB, "baseline": baseline}
 
 
@@ -172,6 +172,8 @@ def machine() -> dict:
     torch's `threads` at this moment, `memory_mb`, and `versions` of the system, Python and the libraries.
     """
     cpu, flags = _cpu()
+    import torch
+
     return {
         "cpu": cpu,
         "flags": list(flags),

@@ -1,4 +1,4 @@
-"""Linear-chain conditional random field: log-likelihood in torch, Viterbi in numpy.
+"""Linear-chain conditional random field: the log-likelihood, in torch. (The best path: `utils.decoding`.)
 
 A tag sequence y of length n over emissions e has the score
 
@@ -55,7 +55,7 @@ class LinearChainCRF(nn.Module):
         return torch.logsumexp(alpha + self.end_transitions, dim=1)
 
     def scores(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`(start, transitions, end)` as float32 numpy arrays, for `viterbi`."""
+        """`(start, transitions, end)` as float32 numpy arrays, for `utils.decoding.viterbi`."""
         parameters = (self.start_transitions, self.transitions, self.end_transitions)
         return tuple(p.detach().float().cpu().numpy().copy() for p in parameters)
 
@@ -71,39 +71,3 @@ def compact(rows: Tensor, mask: Tensor) -> Tensor:
     """
     order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)
     return rows[torch.arange(rows.shape[0], device=rows.device)[:, None], order]
-
-
-def viterbi(
-    emissions: np.ndarray, lengths: np.ndarray, start: np.ndarray, transitions: np.ndarray, end: np.ndarray
-) -> list[np.ndarray]:
-    """The highest-scoring tag path of each sequence (Viterbi 1967), all sequences at once.
-
-    Args:
-        emissions: `(batch, length, tags)` float; positions from `lengths` on are ignored.
-        lengths: `(batch,)` int, 0 allowed.
-        start, transitions, end: as `LinearChainCRF.scores` gives them.
-
-    Returns:
-        One int64 array of `lengths[i]` tags per sequence.
-    """
-    lengths = np.asarray(lengths)
-    longest, rows = int(lengths.max(initial=0)), np.arange(len(lengths))
-    if longest == 0:
-        return [np.empty(0, np.int64)] * len(lengths)
-    scores = _best_scores(emissions[:, :longest], start, transitions)
-    into = np.ascontiguousarray(transitions.T)
-    paths = np.empty((longest, len(lengths)), np.int64)
-    tag = paths[-1] = (scores[np.maximum(lengths, 1) - 1, rows] + end).argmax(1)
-    for t in range(longest - 2, -1, -1):
-        tag = np.where(t + 1 < lengths, (scores[t] + into[tag]).argmax(1), tag)
-        paths[t] = tag
-    return [path[:length] for path, length in zip(paths.T, lengths, strict=True)]
-
-
-def _best_scores(emissions: np.ndarray, start: np.ndarray, transitions: np.ndarray) -> np.ndarray:
-    """`[t, i, y]`: the score of the best path of sequence i that has tag y at position t."""
-    scores = emissions.swapaxes(0, 1).copy()
-    scores[0] += start
-    for before, here in zip(scores, scores[1:], strict=False):
-        here += (before.T[:, :, None] + transitions[:, None]).max(0)
-    return scores

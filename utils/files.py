@@ -1,7 +1,11 @@
-"""Files that are never half written."""
+"""Files that are never half written, and the error of those that cannot be used."""
 
 import os
 from pathlib import Path
+
+
+class CheckpointError(ValueError):
+    """A model directory that cannot be loaded in full; the message names what is wrong."""
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 from transformers import BertPreTrainedModel
 
-from utils.crf import LinearChainCRF, compact, viterbi
+from utils.crf import LinearChainCRF, compact
+from utils.decoding import viterbi
 from utils.entities import Entity, Sentence, spans_from_bio, spans_from_bioes
 from utils.evaluation import entity_scores
 from utils.gates import Sites, gated, head_sites, neuron_sites, observed

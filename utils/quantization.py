@@ -17,10 +17,13 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.ao.nn import quantized as int8_modules
 from torch.ao.quantization import default_dynamic_qconfig, float_qparams_weight_only_qconfig, quantize_dynamic
+from transformers import BertConfig
 
 from utils.characters import CharacterTokenizer
-from utils.raner import CheckpointError, RanerModel, read_config, save_description
+from utils.files import CheckpointError
+from utils.raner import RanerModel, read_config, restore_buffers, save_description
 from utils.tagger import Tagger, torch_tagger
 
 WEIGHTS = "model.int8.pt"
@@ -66,14 +69,29 @@ def load_quantized(path: str | Path) -> tuple[RanerModel, CharacterTokenizer]:
     path = Path(path)
     if not (path / WEIGHTS).is_file():
         raise CheckpointError(f"{path}: no {WEIGHTS}; a float32 model is loaded with load_raner")
-    config = read_config(path)
-    model = quantize(RanerModel(config), config.quantized_embeddings)
     try:
         with _muted_deprecation():
-            model.load_state_dict(torch.load(path / WEIGHTS, weights_only=True))
+            model = _skeleton(read_config(path))
+            model.load_state_dict(torch.load(path / WEIGHTS, weights_only=True), assign=True)
     except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path / WEIGHTS}: cannot be loaded ({error})") from None
-    return model, CharacterTokenizer.from_directory(path)
+    restore_buffers(model)
+    return model.eval(), CharacterTokenizer.from_directory(path)
+
+
+def _skeleton(config: BertConfig) -> RanerModel:
+    """The INT8 modules without weights. No float matrix is ever made: it would double the peak of memory."""
+    with torch.device("meta"):
+        model = RanerModel(config)
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.Linear):
+            packed = int8_modules.dynamic.Linear(module.in_features, module.out_features, dtype=torch.qint8)
+            model.set_submodule(name, packed)
+    if config.quantized_embeddings:
+        words = model.bert.embeddings.word_embeddings
+        packed = int8_modules.Embedding(words.num_embeddings, words.embedding_dim, dtype=torch.quint8)
+        model.bert.embeddings.word_embeddings = packed
+    return model
 
 
 def load_quantized_tagger(path: str | Path) -> Tagger:

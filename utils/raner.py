@@ -18,15 +18,12 @@ from transformers.modeling_outputs import TokenClassifierOutput
 
 from utils.characters import CharacterTokenizer
 from utils.crf import LinearChainCRF, compact
+from utils.files import CheckpointError
 from utils.hub import HubError, download_model
 
 MINI_RANER = Path(__file__).resolve().parent.parent / "data" / "models" / "mini-raner"
 IGNORED_LABEL = -100
 """Label of positions that carry none: [CLS], [SEP], padding, continuation pieces."""
-
-
-class CheckpointError(ValueError):
-    """A model directory that cannot be loaded in full; the message names what is wrong."""
 
 
 class RanerModel(BertPreTrainedModel):
@@ -142,7 +139,7 @@ class BiasOnly(nn.Module):
         self.bias = nn.Parameter(torch.zeros(hidden_size))
 
     def forward(self, nothing: Tensor) -> Tensor:
-        return self.bias.expand(*nothing.shape[:-1], -1)
+        return self.bias.expand(*nothing.shape[:-1], -1).clone()
 
 
 def save_raner(
@@ -210,12 +207,13 @@ def assemble(config: BertConfig, tensors: dict[str, Tensor], origin: str | Path 
         model = RanerModel(config)
     _check(model, tensors, origin)
     model.load_state_dict(tensors, assign=True)
-    _restore_buffers(model, config)
+    restore_buffers(model)
     return model.eval()
 
 
-def _restore_buffers(model: RanerModel, config: BertConfig) -> None:
-    embeddings, positions = model.bert.embeddings, config.max_position_embeddings
+def restore_buffers(model: RanerModel) -> None:
+    """Fill the position and type numbers of a model that was built on the meta device."""
+    embeddings, positions = model.bert.embeddings, model.config.max_position_embeddings
     embeddings.position_ids = torch.arange(positions, device=model.device).expand(1, -1)
     embeddings.token_type_ids = torch.zeros(1, positions, dtype=torch.long, device=model.device)
 

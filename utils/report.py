@@ -39,7 +39,7 @@ ARTICLE = (
     Version("原始 RaNER", "original RaNER", "original", "torch-fp32", "320 ± 15", "820", "94.3"),
     Version("仅量化", "quantised", "quantized", "torch-int8", "140 ± 8", "310", "93.5"),
     Version("量化+剪枝", "pruned, quantised", "pruned-quantized", "torch-int8", "100 ± 6", "330", "93.1"),
-    Version("ONNX Runtime + 量化", "ONNX Runtime, quantised", "pruned-quantized", "onnx-int8", "85 ± 5", "290", "93.3"),
+    Version("ONNX Runtime + 量化", "ONNX Runtime, quantised", "quantized", "onnx-int8", "85 ± 5", "290", "93.3"),
 )
 
 COMPARISON_HEADER = {

@@ -3,18 +3,25 @@
 A `Tagger` owns the vocabulary, the labels and the CRF scores. Its backend is any callable
 `(input_ids, attention_mask) -> emissions` over numpy arrays, int64 in, float32
 `(batch, length, tags)` out: torch, ONNX Runtime or another engine.
+
+torch is imported only by the functions that use it: a process that serves another engine does not
+pay for it.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from utils.characters import MAX_CHARACTERS, CharacterTokenizer, segments
-from utils.crf import viterbi
+from utils.decoding import viterbi
 from utils.entities import Entity, spans_from_bio, spans_from_bioes
-from utils.raner import MINI_RANER, RanerModel, load_raner
+
+if TYPE_CHECKING:
+    from utils.raner import RanerModel
 
 Backend = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -87,6 +94,8 @@ def _softmax(rows: np.ndarray) -> np.ndarray:
 
 def torch_backend(model: RanerModel) -> Backend:
     """Emissions by torch, without gradients; the model is put in evaluation mode."""
+    import torch
+
     model.eval()
 
     @torch.inference_mode()
@@ -102,6 +111,8 @@ def torch_tagger(model: RanerModel, tokenizer: CharacterTokenizer) -> Tagger:
     return Tagger(torch_backend(model), tokenizer, model.labels, model.crf.scores(), limit)
 
 
-def load_tagger(source: str | Path = MINI_RANER) -> Tagger:
+def load_tagger(source: str | Path) -> Tagger:
     """A torch float32 tagger from whatever `load_raner` can load."""
+    from utils.raner import load_raner
+
     return torch_tagger(*load_raner(source))

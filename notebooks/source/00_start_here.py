@@ -23,11 +23,8 @@ seed = 1
 quick = False
 
 # %% tags=["nbval-ignore-output"]
-from utils import exercises
-from utils.anatomy import parameters_by_part, published_config
+from utils import anatomy, exercises, plots, pruning
 from utils.corpus import DATA
-from utils.plots import course_map, shares_figure
-from utils.pruning import cost_by_part, pruning_map
 from utils.readiness import check_environment
 from utils.run import open_run
 from utils.tagger import torch_tagger
@@ -76,14 +73,14 @@ my_suspects = ...
 my_guess = ...
 
 # %%
-config = published_config()
-parts = cost_by_part(config, pruning_map(config), length=502)
+config = anatomy.published_config()
+parts = pruning.cost_by_part(config, pruning.pruning_map(config), length=502)
 millions = {name: part.parameters / 1e6 for name, part in parts.items()}
 attention_share = 100 * millions["attention"] / sum(millions.values())
 reveal(my_guess, round(attention_share, 1), "%")
 
 # %%
-shares_figure({"RaNER as published": millions}, "M")
+plots.shares_figure({"RaNER as published": millions}, "M")
 
 # %% [markdown]
 # Two thirds of what is left after the embeddings is *feed-forward*: two large matrices in every layer, without any head in them. Keep the picture in mind for the first exercise.
@@ -161,7 +158,7 @@ check("the article's smaller model needs more memory than its larger one", prune
 
 # %%
 present = {path.name[:2] for path in (DATA.parent / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
-course_map(present, here="00")
+plots.course_map(present, here="00")
 
 # %% [markdown]
 # ## Is your computer ready?
@@ -206,7 +203,7 @@ tagging_box(tagger, "高峰说,早高峰的时候不要去中关村。")
 # %% [markdown]
 # ### Exercise 3: how small is mini?
 #
-# How many parameters does the model in memory have, as a percentage of the published one? Use `parameters_by_part(raner)` and `millions`.
+# How many parameters does the model in memory have, as a percentage of the published one? Use `anatomy.parameters_by_part(raner)` and `millions`.
 
 # %%
 percent_of_published = ...
@@ -215,7 +212,7 @@ percent_of_published = ...
 exercise(percent_of_published, exercises.relative_size(raner))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-percent_of_published = 100 * sum(parameters_by_part(raner).values()) / 1e6 / sum(millions.values())
+percent_of_published = 100 * sum(anatomy.parameters_by_part(raner).values()) / 1e6 / sum(millions.values())
 exercise(percent_of_published, exercises.relative_size(raner))
 
 # %% [markdown]

@@ -27,17 +27,8 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
-from IPython.display import Markdown
 
-from utils import exercises
-from utils.anatomy import emissions_of, illegal_moves, legal_moves, parameters_by_part, published_config
-from utils.benchmark import machine
-from utils.crf import viterbi
-from utils.entities import bioes_tags
-from utils.evaluation import entity_scores, error_table, evaluate, f1_interval
-from utils.ledger import make_row
-from utils.plots import corpus_figure, f1_figure, shares_figure, transition_heatmap
-from utils.pruning import cost_by_part, pruning_map
+from utils import anatomy, benchmark, crf, entities, evaluation, exercises, ledger, plots, pruning
 from utils.run import open_run
 from utils.tagger import torch_tagger
 from utils.teaching import check, exercise, reveal, show_minutes, table
@@ -71,7 +62,7 @@ reveal(my_guess, len(raner.labels), "tags")
 print("  ".join(raner.labels))
 
 # %%
-table(("character", *example.text[:16]), [("tag", *bioes_tags(example)[:16])])
+table(("character", *example.text[:16]), [("tag", *entities.bioes_tags(example)[:16])])
 
 # %% [markdown]
 # ### Exercise 1: tag by hand
@@ -120,7 +111,7 @@ domains = {s.domain: Counter() for s in sentences}
 for sentence in sentences:
     domains[sentence.domain].update(entity.type for entity in sentence.entities)
 traps = Counter(s.trap for s in sentences if s.trap not in ("", "none"))
-corpus_figure(domains, [len(s.text) for s in sentences], traps, unseen)
+plots.corpus_figure(domains, [len(s.text) for s in sentences], traps, unseen)
 
 # %% [markdown]
 # - All three types occur in every **domain**: a model cannot win by reading only one kind of news.
@@ -145,20 +136,20 @@ print(f"{config.num_hidden_layers} layers x {config.num_attention_heads} heads =
 print(f"{config.hidden_size} features, {config.intermediate_size} neurons a layer, {len(tokenizer)} characters")
 
 # %%
-counted = parameters_by_part(raner)
+counted = anatomy.parameters_by_part(raner)
 table(("part", "parameters"), [(part, f"{count:,}") for part, count in counted.items()])
 
 # %% [markdown]
 # Two ways to know a number are better than one. The table above *counts* what is in memory. `cost_by_part` in `utils/pruning.py` *computes* it from five sizes in the config. Notebook 04 will predict with it what pruning saves.
 
 # %%
-computed = cost_by_part(config, pruning_map(config), length=502)
+computed = pruning.cost_by_part(config, pruning.pruning_map(config), length=502)
 check("counted = computed, part by part", counted == {name: part.parameters for name, part in computed.items()})
 
 # %%
-published = published_config()
-of_published = cost_by_part(published, pruning_map(published), length=502)
-shares_figure(
+published = anatomy.published_config()
+of_published = pruning.cost_by_part(published, pruning.pruning_map(published), length=502)
+plots.shares_figure(
     {
         "RaNER as published": {name: part.parameters / 1e6 for name, part in of_published.items()},
         "the model of this run": {name: count / 1e6 for name, count in counted.items()},
@@ -197,11 +188,11 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 sample = data.test[::5] if run.quick else data.test
-emissions = [emissions_of(tagger, sentence.text) for sentence in sample]
+emissions = [anatomy.emissions_of(tagger, sentence.text) for sentence in sample]
 alone = [rows.argmax(1) for rows in emissions]
-together = [viterbi(rows[None], [len(rows)], *tagger.crf)[0] for rows in emissions]
-broken_alone = sum(illegal_moves(raner.labels, tags) > 0 for tags in alone)
-broken_together = sum(illegal_moves(raner.labels, tags) > 0 for tags in together)
+together = [crf.viterbi(rows[None], [len(rows)], *tagger.crf)[0] for rows in emissions]
+broken_alone = sum(anatomy.illegal_moves(raner.labels, tags) > 0 for tags in alone)
+broken_together = sum(anatomy.illegal_moves(raner.labels, tags) > 0 for tags in together)
 reveal(my_guess, broken_alone, f"of {len(sample)} sentences; with the CRF {broken_together}")
 
 # %% [markdown]
@@ -209,14 +200,12 @@ reveal(my_guess, broken_alone, f"of {len(sample)} sentences; with the CRF {broke
 
 # %% tags=["nbval-ignore-output"]
 _, transitions, _ = tagger.crf
-legal = legal_moves(raner.labels)
-transition_heatmap(raner.labels, transitions, legal)
+legal = anatomy.legal_moves(raner.labels)
+plots.transition_heatmap(raner.labels, transitions, legal)
 
 # %% tags=["nbval-ignore-output"]
-Markdown(
-    f"Mean score of an allowed move: **{transitions[legal].mean():+.2f}**, "
-    f"of a forbidden one: **{transitions[~legal].mean():+.2f}**."
-)
+print(f"mean score of an allowed move: {transitions[legal].mean():+.2f}")
+print(f"mean score of a forbidden one: {transitions[~legal].mean():+.2f}")
 
 # %%
 check("BIOES forbids most moves between the tags", (~legal).sum() > legal.sum())
@@ -257,7 +246,7 @@ exercise(my_path, exercises.best_path)
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-baseline = evaluate(tagger, sample, seed)
+baseline = evaluation.evaluate(tagger, sample, seed)
 scores = baseline.scores
 reveal(my_guess, round(scores.f1, 1), "points")
 print(f"precision {scores.precision:.1f}, recall {scores.recall:.1f}, {scores.support} entities")
@@ -269,7 +258,7 @@ print(f"95 % interval of F1: {baseline.f1_low:.1f} to {baseline.f1_high:.1f}")
 
 # %%
 def f1_and_interval(sentences, predictions):
-    return entity_scores(sentences, predictions).f1, *f1_interval(sentences, predictions, seed)
+    return evaluation.entity_scores(sentences, predictions).f1, *evaluation.f1_interval(sentences, predictions, seed)
 
 
 def f1_of_type(kind):
@@ -285,7 +274,7 @@ def f1_of_trap(trap):
 # %% tags=["nbval-ignore-output"]
 kinds = sorted({e.type for s in sample for e in s.entities})
 with_entities = dict.fromkeys(s.trap or "none" for s in sample if s.entities)
-f1_figure({
+plots.f1_figure({
     "by type": {kind: f1_of_type(kind) for kind in kinds},
     "by trap": {trap: f1_of_trap(trap) for trap in with_entities},
 })  # fmt: skip
@@ -305,7 +294,9 @@ print(f"{sum(map(len, empty))} entities invented in {len(empty)} sentences that 
 # Every version of the model gets one row. What has not been measured yet stays empty: there is no time in this row, and none is claimed.
 
 # %% tags=["nbval-ignore-output"]
-row = make_row("original", "01", "mini", "torch-fp32", model=raner, evaluation=baseline, machine=machine())
+row = ledger.make_row(
+    "original", "01", "mini", "torch-fp32", model=raner, evaluation=baseline, machine=benchmark.machine()
+)
 run.ledger.append(row)
 table(("column", "value"), [(key, "not measured" if row[key] is None else row[key]) for key in list(row)[:-1]])
 
@@ -322,7 +313,7 @@ check("what nobody measured is empty, not zero", row["latency_ms"] is None and r
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-errors = error_table(sample, baseline.predictions)
+errors = evaluation.error_table(sample, baseline.predictions)
 kinds_of_error = Counter(error.kind for error in errors)
 reveal(my_guess, kinds_of_error.most_common(1)[0][0])
 table(("kind", "errors"), kinds_of_error.most_common())
@@ -331,7 +322,7 @@ table(("kind", "errors"), kinds_of_error.most_common())
 table(
     ("kind", "trap", "annotated", "tagged", "in"),
     [
-        (e.kind, e.trap, f"{e.gold_text} {e.gold_type}", f"{e.predicted_text} {e.predicted_type}",
+        (e.kind, e.trap, f"{e.gold_text} {e.gold_type}", f"{e.predicted_text[:20]} {e.predicted_type}",
          sample[e.sentence].text[:24] + "…")
         for e in errors[:: max(1, len(errors) // 10)]
     ],

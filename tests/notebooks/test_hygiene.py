@@ -10,7 +10,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 OPEN, RIGHT = "… not attempted yet\n", "✓ right\n"
 PROSE = (
     "RaNER reads 500 characters in 12 layers; 12 × 12 heads, 20 % of them go, 95 % intervals, at least 4 GB. "
-    'The article says "320 ± 15" ms, "420MB → 110MB" and F1 94.3. `sleep(3 s)` is code and $2.5 \\times 10^{-3}$ s a formula.'
+    'The article says "320 ± 15" ms, "420MB → 110MB" and F1 94.3. '
+    "`sleep(3 s)` is code and $2.5 \\times 10^{-3}$ s a formula."
 )
 HIDDEN = {"tags": ["solution"], "jupyter": {"source_hidden": True}}
 
@@ -61,8 +62,8 @@ BREAKS = [
     ("short_cells", set_source(3, "\n".join(["x = 1"] * 16))),
     ("outputs", set_output(3, output_type="error", ename="ValueError", evalue="", traceback=[])),
     ("outputs", set_output(3, output_type="stream", name="stderr", text="warning")),
-    ("machine_paths", set_output(3, output_type="stream", name="stdout", text="saved in /home/mei/course\n")),
-    ("machine_paths", set_output(3, output_type="display_data", data={"text/html": "<i>C:\\Users\\mei</i>"})),
+    ("machine_paths", set_output(3, output_type="stream", name="stdout", text="saved in /home/someone/course\n")),
+    ("machine_paths", set_output(3, output_type="display_data", data={"text/html": "<i>C:\\Users\\someone</i>"})),
     ("machine_paths", set_source(3, 'open("/tmp/x")')),
     ("shell_commands", set_source(3, "x = 1\n!pip install torch")),
     ("shell_commands", set_source(3, "%%bash\nls")),

@@ -1,5 +1,7 @@
 """The command line, run on a course of two tiny notebooks and a tiny random model."""
 
+import contextlib
+import io
 import json
 import re
 import shutil
@@ -31,16 +33,19 @@ def write_notebook(path, *sources):
     nbformat.write(new_notebook(cells=[*cells, *map(new_code_cell, sources)], metadata=metadata), path)
 
 
-@pytest.fixture
-def tiny_course(tmp_path, monkeypatch):
-    """`notebooks/` with 00 and 01; no model is loaded by default."""
-    folder = tmp_path / "notebooks"
+def write_course(folder):
+    """`notebooks/` with 00 and 01."""
     folder.mkdir()
     write_notebook(folder / "00_write.ipynb", COUNT, WRITE)
     write_notebook(folder / "01_read.ipynb", "print(open(run_dir + '/artifacts/a.txt').read())")
-    monkeypatch.setattr(course, "NOTEBOOKS", folder)
-    monkeypatch.chdir(tmp_path)
     return folder
+
+
+@pytest.fixture
+def tiny_course(tmp_path, monkeypatch):
+    monkeypatch.setattr(course, "NOTEBOOKS", write_course(tmp_path / "notebooks"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "notebooks"
 
 
 @pytest.fixture
@@ -48,31 +53,42 @@ def run(tiny_course, tmp_path):
     return lambda *options: course.main(["run", "--out", str(tmp_path / "runs"), *options])
 
 
-def only_run(tmp_path):
-    (folder,) = (path for path in (tmp_path / "runs").iterdir() if not path.is_symlink())
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of both notebooks that went through: its folder, and what it printed."""
+    home, printed = tmp_path_factory.mktemp("finished"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(course, "NOTEBOOKS", write_course(home / "notebooks"))
+        assert course.main(["run", "--out", str(home / "runs"), "--model", str(TINY), "--seed", "7", "--quick"]) == 0
+    return only_run(home), printed.getvalue()
+
+
+def only_run(home):
+    (folder,) = (path for path in (home / "runs").iterdir() if not path.is_symlink())
     return folder
 
 
-def test_a_run_leaves_notebooks_state_report_and_latest(run, tmp_path, capsys):
-    assert run("--model", str(TINY), "--seed", "7", "--quick") == 0
-    folder = only_run(tmp_path)
+def test_a_run_leaves_notebooks_state_report_and_latest(finished):
+    folder, printed = finished
     state = json.loads((folder / "run.json").read_text("utf-8"))
     assert re.fullmatch(r"\d{8}-\d{6}Z", folder.name)
-    assert (tmp_path / "runs" / "latest").resolve() == folder
+    assert (folder.parent / "latest").resolve() == folder
     assert state["state"] == "finished" and [entry["state"] for entry in state["notebooks"]] == ["done", "done"]
     assert all(entry["minutes"] >= 0 for entry in state["notebooks"])
     assert state["settings"] == {"model": str(TINY), "corpus": "", "seed": 7, "quick": True}
-    outputs = nbformat.read(folder / "01_read.ipynb", 4).cells[-1].outputs
-    assert outputs[0].text == "7 True \n"
     assert sorted(path.name for path in folder.iterdir()) == [
         "00_write.ipynb", "01_read.ipynb", "artifacts", "report.html", "run.json"
     ]  # fmt: skip
-    assert capsys.readouterr().out.splitlines()[-1] == f"Report: {folder / 'report.html'}"
+    assert printed.splitlines()[-1] == f"Report: {folder / 'report.html'}"
 
 
-def test_the_report_links_only_to_what_is_there(run, tmp_path):
-    run("--model", str(TINY), "--notebooks", "01", "00")
-    folder = only_run(tmp_path)
+def test_later_notebooks_find_what_earlier_ones_left(finished):
+    outputs = nbformat.read(finished[0] / "01_read.ipynb", 4).cells[-1].outputs
+    assert outputs[0].text == "7 True \n"
+
+
+def test_the_report_links_only_to_what_is_there(finished):
+    folder, _ = finished
     page = (folder / "report.html").read_text("utf-8")
     links = re.findall(r'(?:href|src)="([^"]+)"', page)
     assert [link for link in links if not link.startswith("data:") and not (folder / link).is_file()] == []
@@ -232,18 +248,21 @@ def test_report_of_no_run(tmp_path, capsys, content):
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_only_a_whole_default_run_becomes_the_reference(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(course, "REFERENCE", tmp_path / "reference")
-    run("--model", str(TINY))
-    folder = only_run(tmp_path)
-    assert course.main(["report", str(folder), "--reference"]) == 2
-    assert not (tmp_path / "reference").exists()
+def test_only_a_whole_default_run_becomes_the_reference(finished, tmp_path, monkeypatch):
+    folder = shutil.copytree(finished[0], tmp_path / "run")
     state = json.loads((folder / "run.json").read_text("utf-8"))
-    state["settings"]["model"] = ""
-    (folder / "run.json").write_text(json.dumps(state))
+    monkeypatch.setattr(course, "REFERENCE", tmp_path / "reference")
+    monkeypatch.setattr(course, "NOTEBOOKS", finished[0].parents[1] / "notebooks")
     Ledger(folder / "ledger.json").append(row("original", "torch-fp32"))
+    whole = state | {"settings": {"model": "", "corpus": "", "seed": 7, "quick": False}}
+    for refused in (state, whole | {"state": "failed"}, whole | {"notebooks": state["notebooks"][:1]}):
+        (folder / "run.json").write_text(json.dumps(refused))
+        assert course.main(["report", str(folder), "--reference"]) == 2
+        assert not (tmp_path / "reference").exists()
+    (folder / "run.json").write_text(json.dumps(whole))
     assert course.main(["report", str(folder), "--reference"]) == 0
-    assert json.loads((tmp_path / "reference" / "run.json").read_text()) == state
+    assert json.loads((tmp_path / "reference" / "run.json").read_text()) == whole
+    assert course.read_rows(tmp_path / "reference") == [row("original", "torch-fp32")]
 
 
 SOURCE = '# %% [markdown]\n# # Title\n\n# %% tags=["parameters"]\nseed = 1\n\n# %%\nprint(seed + 1)\n'

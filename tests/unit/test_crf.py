@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.crf import LinearChainCRF, compact, viterbi
+from utils.crf import LinearChainCRF, compact
+from utils.decoding import viterbi
 
 
 def random_crf(tags: int, seed: int) -> LinearChainCRF:

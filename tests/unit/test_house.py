@@ -14,7 +14,7 @@ UTILS = ROOT / "utils"
 
 FLOORS = {
     0: ["entities", "files", "hub"],
-    1: ["characters", "corpus", "crf"],
+    1: ["characters", "corpus", "crf", "decoding"],
     2: ["augmentation", "raner", "tagger"],
     3: ["batches", "benchmark", "evaluation", "gates"],
     4: ["importance", "ledger", "onnx_runtime", "pruning", "quantization", "recovery", "twin"],
@@ -95,5 +95,6 @@ def tracked_texts():
 
 
 def test_no_path_of_a_machine_is_in_the_tree():
-    private = re.compile(r"/(?:home|Users)/\w+/|/root/|[A-Z]:\\Users\\|" + re.escape(f"{ROOT}/"))
-    assert [name for name, text in tracked_texts() if name != "tests/unit/test_house.py" and private.search(text)] == []
+    here = f"|{re.escape(str(ROOT))}/" if len(ROOT.parts) > 2 else ""  # /data alone would be no clue
+    private = re.compile(r"/(?:home|Users)/(?!someone/)\w+/|/root/|[A-Z]:\\Users\\(?!someone)" + here)
+    assert {name for name, text in tracked_texts() if private.search(text)} <= {"tests/unit/test_house.py"}

@@ -205,7 +205,7 @@ def test_weight_magnitude_is_the_root_mean_square_of_the_weights_of_a_head(model
             part = slice(head * HEAD_SIZE, (head + 1) * HEAD_SIZE)
             inner = [getattr(layer.attention.self, name).weight[part] for name in ("query", "key", "value")]
             weights = torch.cat([*inner, layer.attention.output.dense.weight[:, part].T])
-            assert float(score[index, head]) == pytest.approx(float(weights.square().mean().sqrt()))
+            assert float(score[index, head]) == pytest.approx(weights.square().mean().sqrt().item())
 
 
 def test_random_score_is_seeded_and_leaves_the_global_generator_alone(model):
@@ -271,13 +271,14 @@ def test_scores_depend_neither_on_batch_size_nor_on_padding(model, name):
 
 
 @pytest.mark.parametrize("name", EVERY_SCORE)
-def test_scores_leave_the_model_as_it_was(model, name):
+def test_scores_are_those_of_evaluation_mode_and_leave_the_model_as_it_was(model, name):
+    expected = EVERY_SCORE[name](model, stack(random_rows(model), 2))
     model.train()
     model.requires_grad_(False)
     attention, before = model.config._attn_implementation, copy.deepcopy(model.state_dict())
     with torch.no_grad():
         score = EVERY_SCORE[name](model, stack(random_rows(model), 2))
-    assert score.shape == (LAYERS, HEADS) and not score.requires_grad and score.isfinite().all()
+    assert score.shape == (LAYERS, HEADS) and not score.requires_grad and torch.equal(score, expected)
     assert model.training and hooks_of(model) == 0 and model.config._attn_implementation == attention
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
 

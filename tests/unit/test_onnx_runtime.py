@@ -53,7 +53,7 @@ def test_predictions_are_those_of_torch(exported):
 
 def test_int8_holds_no_large_float_tensor_and_stays_close(exported, tmp_path):
     model, tokenizer, path = exported
-    small = quantize_onnx(path, tmp_path / "int8", tokenizer)
+    small = quantize_onnx(path, tmp_path / "int8")
     tensors = onnx.load(small / WEIGHTS).graph.initializer
     assert max(np.prod(t.dims) for t in tensors if t.data_type == onnx.TensorProto.FLOAT) <= 512 * 32
     ids, mask = inputs(model.config.vocab_size, 2, 30)

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import BertConfig, BertForTokenClassification
 
-from utils.crf import viterbi
+from utils.decoding import viterbi
 from utils.entities import RANER_LABELS
 from utils.raner import IGNORED_LABEL, CheckpointError, RanerModel, load_raner, save_raner
 from utils.tagger import load_tagger

@@ -1,0 +1,374 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 02 · Measuring fairly
+#
+# | | |
+# |---|---|
+# | **You will be able to** | time a model so that another person gets the same answer; say why a median, a warm-up, turns and a fresh process; put an interval around an F1 with ten lines of numpy; tell a difference from noise; say what the original costs at the article's size |
+# | **You need** | [01 · RaNER and its data](01_raner_and_its_data.ipynb) |
+# | **Minutes** | shown below the set-up cell, from a measured run |
+
+# %% tags=["parameters"]
+run_dir = ""
+model = ""
+corpus = ""
+seed = 1
+quick = False
+
+# %% tags=["nbval-ignore-output"]
+from time import perf_counter
+
+import numpy as np
+
+from utils import anatomy, benchmark, evaluation, exercises, plots
+from utils.ledger import make_row
+from utils.raner import save_raner
+from utils.run import open_run
+from utils.tagger import torch_tagger
+from utils.teaching import check, exercise, reveal, show_minutes, table
+from utils.twin import article_twin
+
+run = open_run(run_dir, model, corpus, seed, quick)
+show_minutes("02")
+
+# %% [markdown]
+# The article reports "320 ± 15" ms. Plus or minus *what*, over how many calls, after which warm-up, on how many cores? It does not say, so nobody can check it. This notebook settles these questions once, for every number that the course will report.
+#
+# ## How long does one call take?
+#
+# **Predict:** the same model tags the same sentence a hundred times. By how many percent will the slowest call be slower than the fastest?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+raner, tokenizer = run.model()
+tagger = torch_tagger(raner, tokenizer)
+sentence = run.corpus.test[0].text
+latency = benchmark.measure_latency({"one sentence": lambda: tagger.predict([sentence])}, repeats=40 if quick else 200)
+calls = np.array(latency["one sentence"].samples)
+reveal(my_guess, float(100 * (calls.max() / calls.min() - 1)), "%")
+
+# %% tags=["nbval-ignore-output"]
+plots.samples_figure(calls, f"one sentence of {len(sentence)} characters, call after call")
+
+# %% [markdown]
+# The calls do not scatter evenly around a centre. There is a floor, below which this computer cannot go, and a tail of calls during which it did something else as well. A mean and a "±" describe neither.
+#
+# ### Which number stays put?
+#
+# Suppose that one single call had stalled for a second. What happens to mean and median?
+
+# %% tags=["nbval-ignore-output"]
+stalled = np.append(calls, 1000.0)
+statistics = {"mean": np.mean, "median": np.median, "minimum": np.min}
+moved = {name: float(f(stalled) - f(calls)) for name, f in statistics.items()}
+table(("", "before (ms)", "moved by (ms)"), [(n, f"{f(calls):.2f}", f"{moved[n]:.3f}") for n, f in statistics.items()])
+
+# %%
+check("one stalled call moves the mean more than the median", moved["mean"] > moved["median"])
+check("the minimum does not notice it at all", moved["minimum"] == 0)
+
+# %% [markdown]
+# The minimum is even steadier, but it answers another question: how fast could it be, were we alone on the machine? Users get the typical call, which is the **median** (p50), and remember the bad ones, which is the **p95**. The ledger keeps both.
+#
+# ### Exercise 1: what would you report?
+#
+# Seven calls, in ms. Which single number describes the typical one?
+
+# %%
+print(exercises.CALLS)
+typical = ...
+
+# %%
+exercise(typical, exercises.typical_call())
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+typical = sorted(exercises.CALLS)[len(exercises.CALLS) // 2]
+exercise(typical, exercises.typical_call())
+
+# %% [markdown]
+# ## Why throw the first calls away?
+#
+# **Predict:** how many times slower than the typical call is the *first* call of a freshly loaded model?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+fresh = torch_tagger(*run.model())
+early = []
+for _ in range(8):
+    start = perf_counter()
+    fresh.predict([sentence])
+    early.append(1000 * (perf_counter() - start))
+reveal(my_guess, early[0] / float(np.median(calls)), "times as slow")
+print("the first calls, ms:", "  ".join(f"{ms:.1f}" for ms in early))
+
+# %% [markdown]
+# The first call touches every weight for the first time, fills caches and looks up every character. A server makes that call once and then a million others. So the first calls are made and thrown away: the **warm-up**. (Where start-up matters, measure *it*, under its own name.)
+#
+# ## Does a second core halve the time?
+#
+# **Predict:** two threads instead of one. How much faster is one sentence, and how much faster the article of 500 characters?
+
+# %%
+my_guess = ...
+
+# %%
+article = run.article.text
+
+
+def on_threads(count, text):
+    def call():
+        with benchmark.pinned_threads(count):
+            tagger.predict([text])
+
+    return call
+
+
+# %% tags=["nbval-ignore-output"]
+variants = {f"{name}, {n} thread{'s' * (n > 1)}": on_threads(n, text)
+            for name, text in (("sentence", sentence), ("article", article)) for n in (1, 2)}  # fmt: skip
+on_cores = benchmark.measure_latency(variants, repeats=5 if quick else 25)
+plots.latency_figure(on_cores)
+
+# %% tags=["nbval-ignore-output"]
+gain = {
+    name: on_cores[f"{name}, 1 thread"].p50 / on_cores[f"{name}, 2 threads"].p50 for name in ("sentence", "article")
+}
+reveal(my_guess, ", ".join(f"{name} {ratio:.2f} times as fast" for name, ratio in gain.items()))
+
+# %% [markdown]
+# Splitting work among cores costs something itself, and a small model has little to split. "Milliseconds" without a number of threads means nothing, and a library takes as many as it can get. The course therefore **pins two threads** everywhere and writes the number into the ledger.
+#
+# ## First A then B, or in turns?
+#
+# Two variants are *equally fast*: 100 ms. Halfway through the measurement the computer gets warm and everything takes 10 % longer. **Predict:** by how many percent will B seem slower when all calls of A come first? And when they take turns?
+
+# %%
+my_guess = ...
+
+# %%
+random = np.random.default_rng(seed)
+slowdown = np.repeat([1.0, 1.1], 20)
+times = 100 * slowdown + random.normal(0, 1, 40)
+in_blocks = 100 * (np.median(times[20:]) / np.median(times[:20]) - 1)
+in_turns = 100 * (np.median(times[1::2]) / np.median(times[0::2]) - 1)
+reveal(my_guess, f"{in_blocks:+.1f} % in blocks, {in_turns:+.1f} % in turns")
+
+# %%
+check("in blocks, two equal variants look about 10 % apart", 8 < in_blocks < 12)
+check("in turns, they look equal to 2 %", abs(in_turns) < 2)
+
+# %% [markdown]
+# `measure_latency` takes turns: a b c, a b c, … A slow minute then hits everybody alike.
+#
+# ## How small a difference can be seen here?
+#
+# The honest way to learn the noise of a machine is to compare a thing **with itself**. Any difference in the next cell is noise.
+
+# %% tags=["nbval-ignore-output"]
+same = {"A": lambda: tagger.predict([article]), "the same A": lambda: tagger.predict([article])}
+with benchmark.pinned_threads(2):
+    itself = benchmark.measure_latency(same, repeats=5 if quick else 25)
+noise = 100 * abs(itself["A"].p50 / itself["the same A"].p50 - 1)
+print(f"a thing differs from itself by {noise:.1f} % in this run: no smaller difference can be claimed from it")
+
+# %% [markdown]
+# ## F1 is a sample, too
+#
+# Times scatter because the machine does. F1 scatters because the **test set** was drawn: other sentences, another F1. We cannot write another thousand test sets. But we can draw a thousand from the one we have, *with replacement*: the bootstrap.
+#
+# **Predict:** how wide, in points, is the interval that holds 95 % of those F1s?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+sample = run.corpus.test[::5] if quick else run.corpus.test
+baseline = evaluation.evaluate(tagger, sample, seed)
+reveal(my_guess, round(baseline.f1_high - baseline.f1_low, 1), "points wide")
+print(f"F1 {baseline.scores.f1:.1f} [{baseline.f1_low:.1f}, {baseline.f1_high:.1f}] on {len(sample)} sentences")
+
+# %% [markdown]
+# ### Exercise 2: the bootstrap by hand
+#
+# `counts` has a row for each sentence: entities found rightly, entities found, entities annotated. F1 in points is `200 * right / (found + annotated)`, with each count summed over all sentences. Make `my_f1s`: a thousand F1s, each of a test set drawn from this one. `random.integers(n, size=(1000, n))` draws row numbers.
+
+
+# %%
+def counts_of(predictions):
+    found = [{entity.span for entity in entities} for entities in predictions]
+    return np.array([(len(s.spans & f), len(f), len(s.spans)) for s, f in zip(sample, found, strict=True)])
+
+
+counts = counts_of(baseline.predictions)
+print("sentences x counts:", counts.shape)
+my_f1s = ...
+
+# %%
+exercise(my_f1s, exercises.resampled_f1(counts))
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def resampled(counts):
+    drawn = random.integers(len(counts), size=(1000, len(counts)))
+    right, found, annotated = counts[drawn].sum(axis=1).T
+    return 200 * right / np.maximum(found + annotated, 1)
+
+
+my_f1s = resampled(counts)
+exercise(my_f1s, exercises.resampled_f1(counts))
+
+# %% tags=["nbval-ignore-output"]
+low, high = np.percentile(my_f1s, [2.5, 97.5])
+print(f"by hand [{low:.1f}, {high:.1f}], by utils/evaluation.py [{baseline.f1_low:.1f}, {baseline.f1_high:.1f}]")
+plots.bootstrap_figure({"F1": my_f1s}, "F1 (points)")
+
+# %%
+width = baseline.f1_high - baseline.f1_low
+check(
+    "ten lines of numpy give the library's interval",
+    max(abs(low - baseline.f1_low), abs(high - baseline.f1_high)) <= 0.2 * width,
+)
+
+# %% [markdown]
+# Read that width again, and then the article: "F1 下降约 0.8". On a test set of this size nobody could see 0.8 points by comparing two intervals. There is a better way.
+#
+# ## Is B worse than A?
+#
+# A real comparison: RaNER with its CRF, and the same network **without** it, each character taking its own best tag. Both tag the *same* sentences, and a hard sentence is hard for both. The question is therefore not where each F1 lies, but where their **difference** lies.
+#
+# **Predict:** how many points is the CRF worth?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+without = evaluation.evaluate(anatomy.without_crf(tagger), sample, seed)
+difference = evaluation.paired_bootstrap(sample, without.predictions, baseline.predictions, seed)
+reveal(my_guess, round(difference.f1, 2), "points")
+print(f"95 % interval {difference.low:+.2f} to {difference.high:+.2f}, p = {difference.p_value:.3f}")
+
+# %% [markdown]
+# `paired_bootstrap` gives both systems the same thousand resamples. What if it did not?
+#
+# ### Exercise 3: unpaired
+#
+# Resample **each system on its own**, subtract, and give the width of the 95 % interval of the difference, in points.
+
+# %%
+counts_without = counts_of(without.predictions)
+my_width = ...
+
+# %%
+exercise(my_width, exercises.unpaired_width(counts_without, counts))
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+unpaired = resampled(counts) - resampled(counts_without)
+my_width = float(np.ptp(np.percentile(unpaired, [2.5, 97.5])))
+exercise(my_width, exercises.unpaired_width(counts_without, counts))
+
+# %% tags=["nbval-ignore-output"]
+rows = random.integers(len(counts), size=(1000, len(counts)))
+f1_with, f1_without = (
+    200 * c[rows, 0].sum(1) / np.maximum(c[rows, 1:].sum((1, 2)), 1) for c in (counts, counts_without)
+)
+plots.bootstrap_figure({"paired": f1_with - f1_without, "unpaired": unpaired}, "difference of F1 (points)", zero=True)
+
+# %%
+check("pairing makes the interval narrower", difference.high - difference.low < my_width)
+
+# %% [markdown]
+# The same two systems, the same sentences: only the paired question is sharp enough to answer. Every comparison of this course is paired.
+#
+# ## What does the original cost at the article's size?
+#
+# mini-RaNER has the right grid of heads, but its matrices are a sixteenth of the article's. To cost every step at the article's size we need a model of that size, and none that is trained may be put into this repository. So we build the **twin**: every feature of mini repeated four times, every matrix divided by what it now reads four times over. It computes *the same function* with 768 features and 3,072 neurons, and a vocabulary padded to 21,128.
+#
+# Let us be honest about it. The twin is no better than mini, and three quarters of it are copies. No step of the course may exploit that, for a real RaNER has no copies. It is good for one thing: milliseconds and megabytes. They depend on the *sizes* of the matrices, not on what is in them. (With a network, pass the real one: `make course MODEL=...`.)
+#
+# **Predict:** how many times slower than mini is the twin on the article? The arithmetic is in front of you.
+
+# %%
+my_guess = ...
+
+# %%
+twin = article_twin(raner)
+parameters = {name: sum(p.numel() for p in m.parameters()) for name, m in (("mini", raner), ("twin", twin))}
+print(f"{parameters['twin'] / 1e6:.1f} million parameters, {4 * parameters['twin'] / 1e6:.1f} MB as float32")
+
+# %%
+big = torch_tagger(twin, tokenizer)
+emissions = [anatomy.emissions_of(t, article[:100]) for t in (tagger, big)]
+check("the twin's emissions are mini's, to 1e-4", np.abs(emissions[0] - emissions[1]).max() < 1e-4)
+
+# %% tags=["nbval-ignore-output"]
+both = {"mini": lambda: tagger.predict([article]), "twin": lambda: big.predict([article])}
+with benchmark.pinned_threads(2):
+    timed, here = benchmark.measure_latency(both, repeats=3 if quick else 7), benchmark.machine()
+reveal(my_guess, timed["twin"].p50 / timed["mini"].p50, "times as slow")
+plots.latency_figure(timed)
+
+# %% [markdown]
+# The article's machine took "320 ± 15" ms. Yours is another machine: compare *ratios* with the article, and milliseconds only with your own.
+#
+# ## And how much memory?
+#
+# A process keeps its peak: load a large model, delete it, and the peak stays. So each model gets **a fresh process**, loads, tags the article once, and reports its own peak. **Predict:** the float32 file has the size printed above. What is the peak of the process?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+sizes = {"mini": ("mini", raner), "twin": ("article", twin)}
+saved = {
+    name: run.artifact(f"{scale}/original-seed{seed}", lambda path, m=m: save_raner(m, tokenizer, path))
+    for name, (scale, m) in sizes.items()
+}
+memory = {name: benchmark.peak_memory("utils.tagger:load_tagger", path, article, 2) for name, path in saved.items()}
+reveal(my_guess, round(memory["twin"].peak), "MB")
+plots.memory_figure(memory)
+
+# %% [markdown]
+# Python and its libraries come first, before a single weight is loaded. No compression of the *model* can take that away, which is worth remembering when "内存峰值占用下降 60%" is promised.
+#
+# ### Into the ledger
+
+# %% tags=["nbval-ignore-output"]
+for name, (scale, measured) in sizes.items():
+    row = make_row(
+        "original", "02", scale, "torch-fp32", model=measured, latency=timed[name], memory=memory[name],
+        path=saved[name], machine=here, evaluation=baseline if scale == "mini" else None,
+    )  # fmt: skip
+    run.ledger.append(row)
+columns = ("scale", "parameters", "file_bytes", "latency_ms", "rss_mb", "f1")
+table(columns, [[row[c] for c in columns] for row in run.ledger.rows() if row["stage"] == "original"])
+
+# %%
+written = run.ledger.row("original", "article", "torch-fp32")
+check("the twin's row says how many threads it had", written["machine"]["threads"] == 2)
+check(
+    "four bytes a parameter explain the file, to 2 %", abs(written["file_bytes"] / (4 * parameters["twin"]) - 1) < 0.02
+)
+check("memory is more than the file", written["rss_mb"] * 1e6 > written["file_bytes"])
+
+# %% [markdown]
+# F1 stays empty in the twin's row: it was not measured there, and would be mini's.
+#
+# ## What you know now
+#
+# - Time: pinned threads, a warm-up, variants in turns, the median and the p95. Nothing smaller than the noise of a thing against itself.
+# - Memory: a fresh process for each model; the libraries come first.
+# - F1: an interval by resampling sentences; differences always paired.
+# - The original at the article's size stands in the ledger. Everything that follows is compared with that row.
+#
+# **Next:** the heads. Which of the 144 matter, and what happens when the others go? [08 · The whole pipeline](08_the_whole_pipeline.ipynb) walks the whole way once.

@@ -1,0 +1,74 @@
+"""Legal moves against the reader of tags, parts against the whole, emissions against the tagger."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from utils.anatomy import emissions_of, illegal_moves, legal_moves, parameters_by_part, without_crf
+from utils.entities import RANER_LABELS, Sentence, Span, annotate, bioes_tags
+from utils.pruning import cost_by_part, pruning_map
+from utils.raner import load_raner
+from utils.tagger import torch_tagger
+
+
+def tilings(length, types):
+    """Every way to cover `length` characters with names and single characters outside."""
+    if length == 0:
+        yield []
+    for size, kind in itertools.product(range(1, length + 1), [None, *types]):
+        if kind or size == 1:
+            yield from ([(size, kind), *rest] for rest in tilings(length - size, types))
+
+
+def annotated(pieces):
+    spans, start = [], 0
+    for size, kind in pieces:
+        spans += [Span(start, start + size, kind)] if kind else []
+        start += size
+    return annotate("字" * start, spans)
+
+
+def test_moves_are_legal_exactly_if_some_annotation_makes_them():
+    seen = {pair for pieces in tilings(5, ["PER", "LOC"]) for pair in itertools.pairwise(bioes_tags(annotated(pieces)))}
+    labels = [label for label in RANER_LABELS if "ORG" not in label]
+    allowed = {(labels[i], labels[j]) for i, j in zip(*np.nonzero(legal_moves(labels)), strict=True)}
+    assert allowed == seen
+
+
+def test_illegal_moves_are_counted():
+    tags = [RANER_LABELS.index(tag) for tag in ("O", "E-PER", "B-LOC", "I-PER", "E-PER", "O")]
+    assert illegal_moves(RANER_LABELS, tags) == 2
+    assert illegal_moves(RANER_LABELS, tags[:1]) == illegal_moves(RANER_LABELS, []) == 0
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    from conftest import TINY
+
+    return load_raner(TINY / "raner_tiny_published")
+
+
+def test_parts_add_up_and_agree_with_the_formula(tiny):
+    model, _ = tiny
+    counted = parameters_by_part(model)
+    assert sum(counted.values()) == sum(parameter.numel() for parameter in model.parameters())
+    computed = cost_by_part(model.config, pruning_map(model.config), 7)
+    assert counted == {name: cost.parameters for name, cost in computed.items()}
+
+
+def test_emissions_are_one_row_a_character(tiny):
+    tagger = torch_tagger(*tiny)
+    rows = emissions_of(tagger, "北京🙂 2008")
+    assert rows.shape == (8, len(tagger.labels))
+
+
+def test_without_crf_every_character_decides_alone(tiny):
+    tagger = torch_tagger(*tiny)
+    text = "国家图书馆馆长陈默昨日在北京说"
+    best = [tagger.labels[tag] for tag in emissions_of(tagger, text).argmax(1)]
+    from utils.entities import spans_from_bioes
+
+    alone = Sentence(text, tuple(without_crf(tagger).predict([text])[0]))
+    assert alone.spans == frozenset(spans_from_bioes(best))
+    assert any(scores.any() for scores in tagger.crf), "the test model's CRF must not be zero already"

@@ -1,0 +1,146 @@
+"""Checkers against answers known to be right, and against the mistakes that they name."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from utils import exercises
+from utils.anatomy import published_config
+from utils.raner import RanerModel
+from utils.teaching import number
+
+ATTENTION = 12 * (4 * (768 * 768 + 768) + 2 * 768)
+FEED_FORWARD = 12 * (2 * 768 * 3072 + 3072 + 768 + 2 * 768)
+EMBEDDINGS = (21128 + 512 + 2) * 768 + 2 * 768
+TAGGING = 768 * 13 + 13 + 13 * 13 + 2 * 13
+TOTAL = ATTENTION + FEED_FORWARD + EMBEDDINGS + TAGGING
+
+
+def test_the_published_size_is_counted_rightly():
+    import torch
+
+    with torch.device("meta"):
+        model = RanerModel(published_config())
+    assert sum(parameter.numel() for parameter in model.parameters()) == TOTAL
+
+
+def test_pruned_share():
+    checker = exercises.pruned_share()
+    assert checker(100 * 0.2 * ATTENTION / TOTAL) is None
+    assert "not 20 % of the model" in checker(20)
+    assert "the article's number" in checker(18)
+    assert "*all* heads" in checker(27.9)
+    assert "percent" in checker(0.0558)
+
+
+def test_int8_megabytes():
+    checker = exercises.int8_megabytes()
+    assert checker((4 * EMBEDDINGS + ATTENTION + FEED_FORWARD + TAGGING) / 1e6) is None
+    assert "embeddings too" in checker(TOTAL / 1e6)
+    assert "article" in checker(110)
+    assert "before" in checker(4 * TOTAL / 1e6)
+
+
+@pytest.mark.parametrize("share", [1.0, 6.4])
+def test_relative_size_reads_the_model(monkeypatch, share):
+    monkeypatch.setattr(exercises, "parameters_by_part", lambda model: {"all": share / 100 * TOTAL})
+    checker = exercises.relative_size(None)
+    assert checker(share) is None
+    assert "percent" in checker(share / 100)
+    assert checker(2 * share) is not None
+
+
+def test_hand_tags():
+    name = ["B-PER", *["I-PER"] * 6, "E-PER"]
+    right = ["S-PER", "O", "O", "O", "B-ORG", "E-ORG", "O", *name, "O"]
+    assert exercises.hand_tags(right) is None
+    for place, tag, hint in [
+        (0, "B-PER", "single"),
+        (1, "I-PER", "titles"),
+        (5, "I-ORG", "end"),
+        (4, "B-LOC", "type"),
+        (11, "O", "dot"),
+    ]:
+        assert hint in exercises.hand_tags([*right[:place], tag, *right[place + 1 :]])
+    assert f"{len(right)} tags" in exercises.hand_tags(right[:-1])
+    assert f"{len(right)} tags" in exercises.hand_tags("O" * len(right))
+
+
+def test_head_parameters():
+    checker = exercises.head_parameters()
+    assert checker(4 * 768 * 64 + 3 * 64) is None
+    assert "output" in checker(3 * 768 * 64 + 3 * 64)
+    assert "bias" in checker(4 * 768 * 64)
+    assert "all heads" in checker(4 * 768 * 768 + 3 * 768)
+
+
+def test_best_path_is_the_best_of_all_paths():
+    paths = list(itertools.product(exercises.TAGS, repeat=3))
+    best = max(paths, key=exercises.path_score)
+    assert exercises.best_path("".join(best)) is None
+    assert all(exercises.best_path(path) for path in paths if path != best)
+    assert "costs 9" in exercises.best_path("OEO")
+    assert "greedily" in exercises.best_path("OBE")
+    assert "three tags" in exercises.best_path("BE") == exercises.best_path(7) == exercises.best_path("XYZ")
+
+
+def test_the_greedy_path_of_the_hint_is_the_greedy_path():
+    tags = [int(exercises.EMISSIONS[0].argmax())]
+    for row in exercises.EMISSIONS[1:]:
+        tags.append(int((row + exercises.MOVES[tags[-1]]).argmax()))
+    assert [exercises.TAGS[tag] for tag in tags] == ["O", "B", "E"]
+
+
+def test_typical_call():
+    checker = exercises.typical_call()
+    assert checker(101) is None
+    assert "mean" in checker(sum(exercises.CALLS) / 7)
+    assert "sort" in checker(912.0)
+    assert "luckiest" in checker(98)
+
+
+@pytest.fixture(scope="module")
+def counts():
+    random = np.random.default_rng(0)
+    gold = random.integers(1, 5, 200)
+    found = np.maximum(gold + random.integers(-1, 2, 200), 0)
+    return np.stack([random.binomial(np.minimum(gold, found), 0.8), found, gold], 1)
+
+
+def f1(counts):
+    right, found, annotated = np.moveaxis(counts, -1, 0)
+    return 200 * right / (found + annotated)
+
+
+def resamples(counts, seed, size=None):
+    rows = np.random.default_rng(seed).integers(len(counts), size=(800, size or len(counts)))
+    return counts[rows]
+
+
+def test_resampled_f1(counts):
+    checker = exercises.resampled_f1(counts)
+    drawn = resamples(counts, 5)
+    assert checker(f1(drawn.sum(1))) is None
+    assert "*with* replacement" in checker(np.full(800, f1(counts.sum(0))))
+    assert "points" in checker(f1(drawn.sum(1)) / 100)
+    assert "as many sentences" in checker(f1(resamples(counts, 5, 20).sum(1)))
+    assert "at least 100" in checker([80.0])
+
+
+def test_unpaired_width(counts):
+    other = counts.copy()
+    other[:20, 0] = 0
+    checker = exercises.unpaired_width(counts, other)
+    first, second, paired = (f1(resamples(c, seed).sum(1)) for c, seed in ((counts, 5), (other, 6), (other, 5)))
+    assert checker(width(second - first)) is None
+    assert "paired" in checker(width(paired - first))
+    assert "do not add" in checker(width(first) + width(second))
+
+
+def width(values):
+    return float(np.diff(np.percentile(values, [2.5, 97.5]))[0])
+
+
+def test_numbers_are_not_swallowed_by_a_wide_tolerance():
+    assert number(1.0, {}, 0.01)(1.02) is not None

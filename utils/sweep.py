@@ -1,0 +1,117 @@
+"""One pruning ratio after the other: what is left, what it costs, how right it is, how long it takes.
+
+Nothing is retrained on the way. The curves show what the weights that stay know by themselves.
+Every curve is a dict from the ratio, the share of all heads that went (0 to 1), to what was found.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from torch import Tensor
+from tqdm.auto import tqdm
+from transformers import BertConfig
+
+from utils.benchmark import Latency, measure_latency, pinned_threads
+from utils.characters import CharacterTokenizer
+from utils.entities import Sentence
+from utils.evaluation import Difference, Evaluation, evaluate, paired_bootstrap
+from utils.pruning import Cost, PruningMap, predict_cost, prune_heads, pruning_map, select_globally
+from utils.raner import RanerModel
+from utils.tagger import torch_tagger
+
+
+def head_sweep(model: RanerModel, scores: Tensor, ratios: Sequence[float]) -> dict[float, RanerModel]:
+    """For each ratio a new model without that share of the heads, lowest scores of the whole network first.
+
+    Args:
+        scores: `(layers, heads)`.
+    """
+    return {ratio: prune_heads(model, select_globally(scores, round(ratio * scores.numel()))) for ratio in ratios}
+
+
+def f1_sweep(
+    models: Mapping[float, RanerModel], tokenizer: CharacterTokenizer, sentences: Sequence[Sentence], seed: int
+) -> dict[float, Evaluation]:
+    """Each model's evaluation on the same sentences; `seed` draws the bootstrap samples."""
+    bar = tqdm(models.items(), "evaluating", leave=False)
+    return {ratio: evaluate(torch_tagger(model, tokenizer), sentences, seed) for ratio, model in bar}
+
+
+def f1_losses(
+    sentences: Sequence[Sentence], evaluations: Mapping[float, Evaluation], seed: int
+) -> dict[float, Difference]:
+    """F1 of each point minus F1 of the first one in points, paired on the same sentences."""
+    start = next(iter(evaluations.values())).predictions
+    return {ratio: paired_bootstrap(sentences, start, e.predictions, seed) for ratio, e in evaluations.items()}
+
+
+def surely_within(differences: Mapping[float, Difference], margin: float) -> float:
+    """The last ratio before the curve can no longer be trusted to lose less than `margin` points.
+
+    Trusted means: the lower end of the 95 % interval lies above -margin. That is a stronger word
+    than "no significant difference", which a small test set says of anything.
+
+    Raises:
+        ValueError: the first point breaks the margin already.
+    """
+    trusted = []
+    for ratio, difference in differences.items():
+        if difference.low <= -margin:
+            break
+        trusted.append(ratio)
+    if not trusted:
+        raise ValueError(f"no point loses surely less than {margin} points")
+    return trusted[-1]
+
+
+def bend(curve: Mapping[float, float]) -> float:
+    """The ratio at which a curve lies farthest above the straight line between its two ends.
+
+    Source: Satopää et al. 2011, "Finding a 'Kneedle' in a Haystack", section III, without the smoothing.
+    """
+    x, y = np.array(list(curve)), np.array(list(curve.values()))
+    chord = np.interp(x, x[[0, -1]], y[[0, -1]])
+    return float(x[np.argmax(y - chord)])
+
+
+def latency_sweep(
+    models: Mapping[float, RanerModel], tokenizer: CharacterTokenizer, text: str, threads: int = 2, repeats: int = 9
+) -> dict[float, Latency]:
+    """Text to entities, the models taking turns."""
+    taggers = {ratio: torch_tagger(model, tokenizer) for ratio, model in models.items()}
+    calls = {str(ratio): (lambda tagger=tagger: tagger.predict([text])) for ratio, tagger in taggers.items()}
+    with pinned_threads(threads):
+        latencies = measure_latency(calls, repeats)
+    return dict(zip(models, latencies.values(), strict=True))
+
+
+def cost_sweep(models: Mapping[float, RanerModel], length: int) -> dict[float, Cost]:
+    """What arithmetic says of each model; `length` as in `predict_cost`."""
+    return {r: predict_cost(m.config, pruning_map(m.config), length) for r, m in models.items()}
+
+
+def cost_of_shares(
+    config: BertConfig, length: int, heads: float = 1.0, neurons: float = 1.0, tokens: float = 1.0
+) -> Cost:
+    """Predicted cost when these shares (0 to 1) of all heads, neurons and characters are **left**.
+
+    Which ones stay makes no difference to the arithmetic: all of a kind are equally large.
+    """
+    whole = pruning_map(config)
+    kept = PruningMap(_first(whole.heads, heads), _first(whole.neurons, neurons), *_first([whole.tokens], tokens))
+    return predict_cost(config, kept, length)
+
+
+def _first(rows: Sequence[Sequence[int]], share: float) -> list[list[int]]:
+    """The first `share` of all numbers, row by row."""
+    left, kept = round(share * sum(map(len, rows))), []
+    for row in rows:
+        kept.append(list(row[:left]))
+        left -= len(kept[-1])
+    return kept
+
+
+def percent_of_first(curve: Mapping[float, float]) -> dict[float, float]:
+    """A curve in percent of its first value."""
+    start = next(iter(curve.values()))
+    return {ratio: 100 * value / start for ratio, value in curve.items()}
