@@ -35,12 +35,6 @@ def emissions_of(tagger: Tagger, text: str) -> np.ndarray:
     return tagger.backend(encoding.input_ids, encoding.attention_mask)[encoding.label_mask]
 
 
-def without_crf(tagger: Tagger) -> Tagger:
-    """The same tagger with every CRF score 0: each character takes its own best tag."""
-    zeros = tuple(np.zeros_like(scores) for scores in tagger.crf)
-    return Tagger(tagger.backend, tagger.tokenizer, tagger.labels, zeros, tagger.limit)
-
-
 def legal_moves(labels: Sequence[str]) -> np.ndarray:
     """`[i, j]` is true where BIOES allows tag j right after tag i: `(tags, tags)` bool.
 
@@ -57,5 +51,5 @@ def _may_follow(before: str, after: str) -> bool:
 
 def illegal_moves(labels: Sequence[str], tags: Sequence[int] | np.ndarray) -> int:
     """How many neighbouring tags of a sequence of tag numbers BIOES forbids."""
-    tags = np.asarray(tags)
+    tags = np.asarray(tags, np.int64)
     return int((~legal_moves(labels)[tags[:-1], tags[1:]]).sum())

@@ -97,8 +97,13 @@ def f1_interval(sentences: Sequence[Sentence], predictions: Predictions, seed: i
 
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3.
     """
-    f1 = _f1(_resample(_counts(*_span_sets(sentences, predictions)), seed))
-    return _interval(f1)
+    return _interval(resampled_f1(sentences, [predictions], seed)[0])
+
+
+def resampled_f1(sentences: Sequence[Sentence], systems: Sequence[Predictions], seed: int = 0) -> np.ndarray:
+    """F1 in points on `RESAMPLES` draws of the sentences, the same draws for every system: `(systems, RESAMPLES)`."""
+    counts = np.stack([_counts(*_span_sets(sentences, predictions)) for predictions in systems])
+    return _f1(_resample(counts, seed))
 
 
 def paired_bootstrap(sentences: Sequence[Sentence], a: Predictions, b: Predictions, seed: int = 0) -> Difference:

@@ -1,10 +1,11 @@
 """One pruning ratio after the other: what is left, what it costs, how right it is, how long it takes.
 
 Nothing is retrained on the way. The curves show what the weights that stay know by themselves.
-Every curve is a dict from the ratio, the share of all heads that went (0 to 1), to what was found.
+Every curve is a dict from the ratio, the share of the heads (or neurons) that went, 0 to 1, to what
+was found there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from torch import Tensor
@@ -15,18 +16,21 @@ from utils.benchmark import Latency, measure_latency, pinned_threads
 from utils.characters import CharacterTokenizer
 from utils.entities import Sentence
 from utils.evaluation import Difference, Evaluation, evaluate, paired_bootstrap
-from utils.pruning import Cost, PruningMap, predict_cost, prune_heads, pruning_map, select_globally
+from utils.pruning import Cost, Numbers, PruningMap, predict_cost, pruning_map, select_globally
 from utils.raner import RanerModel
 from utils.tagger import torch_tagger
 
 
-def head_sweep(model: RanerModel, scores: Tensor, ratios: Sequence[float]) -> dict[float, RanerModel]:
-    """For each ratio a new model without that share of the heads, lowest scores of the whole network first.
+def prune_sweep(
+    prune: Callable[[RanerModel, Numbers], RanerModel], model: RanerModel, scores: Tensor, ratios: Sequence[float]
+) -> dict[float, RanerModel]:
+    """For each ratio a new model without that share of its parts, lowest scores of the whole network first.
 
     Args:
-        scores: `(layers, heads)`.
+        prune: `prune_heads` or `prune_neurons`.
+        scores: `(layers, heads)` or `(layers, neurons)`.
     """
-    return {ratio: prune_heads(model, select_globally(scores, round(ratio * scores.numel()))) for ratio in ratios}
+    return {ratio: prune(model, select_globally(scores, round(ratio * scores.numel()))) for ratio in ratios}
 
 
 def f1_sweep(
@@ -115,3 +119,20 @@ def percent_of_first(curve: Mapping[float, float]) -> dict[float, float]:
     """A curve in percent of its first value."""
     start = next(iter(curve.values()))
     return {ratio: 100 * value / start for ratio, value in curve.items()}
+
+
+def left_of_each(
+    costs: Mapping[str, Mapping[float, Cost]], times: Mapping[str, Mapping[float, Latency]]
+) -> dict[str, dict[str, dict[float, float]]]:
+    """Two panels for `plots.left_figure`: what is left of size and of time, in percent of the unpruned model.
+
+    Args:
+        costs, times: scale -> ratio -> prediction, or measurement.
+    """
+    size = {f"{scale} size": percent_of_first({r: c.parameters for r, c in costs[scale].items()}) for scale in costs}
+    time = {}
+    for scale in costs:
+        time[f"{scale} size, measured"] = percent_of_first({r: t.p50 for r, t in times[scale].items()})
+        work = percent_of_first({r: c.multiply_adds for r, c in costs[scale].items()})
+        time[f"{scale} size, multiplications"] = work
+    return {"parameters (and bytes, four each)": size, "time on the article (median)": time}

@@ -6,6 +6,7 @@ An open question is the value `...`: a cell that still holds it runs, and says s
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
 from pathlib import Path
 
 from IPython.display import Markdown
@@ -56,7 +57,7 @@ def number(expected: float, hints: Mapping[float, str], tolerance: float = 0.01)
     """
 
     def checker(answer: object) -> str | None:
-        if isinstance(answer, bool) or not isinstance(answer, int | float) or not math.isfinite(answer):
+        if isinstance(answer, bool) or not isinstance(answer, Real) or not math.isfinite(answer):
             return f"a number is expected, not {answer!r}"
         if math.isclose(answer, expected, rel_tol=tolerance):
             return None

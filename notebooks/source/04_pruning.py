@@ -1,0 +1,535 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 04 · Pruning
+#
+# | | |
+# |---|---|
+# | **You will be able to** | predict to the last parameter what removing heads, neurons or characters saves; tell a mask from a removal, and say which of them is faster; keep the numbers of heads straight when pruning twice; find where the curve of F1 bends; say what *would* reach the article's "-18 %" |
+# | **You need** | [01 · RaNER and its data](01_raner_and_its_data.ipynb) and [02 · Measuring fairly](02_measuring_fairly.ipynb); head scores come from notebook 03, or are computed here; 4 GB of free memory |
+# | **Minutes** | shown below the set-up cell, from a measured run |
+
+# %% tags=["parameters"]
+run_dir = ""
+model = ""
+corpus = ""
+seed = 1
+quick = False
+
+# %% tags=["nbval-ignore-output"]
+import numpy as np
+import torch
+
+from utils import anatomy, benchmark, evaluation, exercises, importance, plots, pruning, sweep
+from utils.batches import make_batches
+from utils.raner import load_raner, save_raner
+from utils.run import open_run
+from utils.tagger import torch_tagger
+from utils.teaching import check, exercise, reveal, show_minutes, table
+from utils.twin import article_twin
+from utils.variants import Variant, measure_variants
+
+run = open_run(run_dir, model, corpus, seed, quick)
+show_minutes("04")
+
+# %% [markdown]
+# The article removes 20 % of the attention heads and reports: "参数量减少 18%" (parameters), "推理速度提升 35%" (speed), "F1 微降 1.2%". Three numbers, one cut. We predict each of them, then make the cut, then measure.
+#
+# ## Where are the parameters, and where is the time?
+#
+# They are not in the same place. A matrix costs its parameters once, and its multiplications once for every character. Attention has something more: every character is compared with every other, which takes multiplications and no parameters at all.
+#
+# **Predict:** mini has a quarter of the published width. Of all multiplications for 500 characters, is attention's share in mini *smaller*, *the same* or *larger*?
+
+# %%
+my_guess = ...
+
+# %%
+original, tokenizer = run.model()
+published, length = anatomy.published_config(), 502
+by_part = {
+    name: pruning.cost_by_part(config, pruning.pruning_map(config), length)
+    for name, config in {"RaNER as published": published, "the model of this run": original.config}.items()
+}
+work = {name: {part: c.multiply_adds / 1e9 for part, c in parts.items()} for name, parts in by_part.items()}
+share = {name: 100 * parts["attention"] / sum(parts.values()) for name, parts in work.items()}
+reveal(my_guess, "; ".join(f"{name}: {percent:.1f} %" for name, percent in share.items()))
+
+# %%
+plots.shares_figure(work, "G")
+
+# %% [markdown]
+# Matrices shrink with the *square* of the width. Comparing every character with every other shrinks only with the width itself. The narrower the model, the more of its time is attention, and the more a removed head seems to save. **A small model flatters the pruning of heads.** For this reason every cost below is given at two sizes.
+#
+# ## What does each percent take away?
+#
+# `cost_of_shares` asks `predict_cost` what is left when so many heads, neurons or characters stay. No model is needed for it, only five sizes from the config.
+#
+# **Predict:** at the published size, what percent of the *heads* would have to go to save 18 % of the *parameters*?
+
+# %%
+my_guess = ...
+
+
+# %%
+def saved(**left):
+    """Percent of the published parameters, and of the multiply-adds, that are saved when only these shares are left."""
+    whole, now = sweep.cost_of_shares(published, length), sweep.cost_of_shares(published, length, **left)
+    return 100 * (1 - now.parameters / whole.parameters), 100 * (1 - now.multiply_adds / whole.multiply_adds)
+
+
+heads = published.num_hidden_layers * published.num_attention_heads
+needed = next(n for n in range(heads + 1) if saved(heads=1 - n / heads)[0] >= 18)
+reveal(my_guess, f"{100 * needed / heads:.0f} % ({needed} of {heads})")
+
+# %%
+names = {"heads": "heads", "neurons": "feed-forward neurons", "tokens": "characters"}
+curves = {
+    name: {percent: saved(**{part: 1 - percent / 100}) for percent in range(0, 101, 10)} for part, name in names.items()
+}
+panels = ("parameters", "multiplications, 500 characters")
+promised = dict(zip(panels, (18, 100 * (1 - 1 / 1.35)), strict=True))
+savings = {
+    panel: {name: {p: both[i] for p, both in curve.items()} for name, curve in curves.items()}
+    for i, panel in enumerate(panels)
+}
+plots.savings_figure(savings, promised)
+
+# %% [markdown]
+# "35 % faster" is read kindly here, as 1.35 times the speed: then a quarter of the time has to go. Follow the blue line to 20 % of the heads, in both panels.
+
+# %%
+parameters_saved, work_saved = saved(heads=0.8)
+print(f"20 % of the heads: {parameters_saved:.1f} % of the parameters, {work_saved:.1f} % of the multiplications")
+check("20 % of the heads are 18 % of the parameters (article)", parameters_saved >= 17.5)
+check("20 % of the heads do enough of the work for 1.35 times the speed (article)", work_saved >= 100 * (1 - 1 / 1.35))
+
+# %% [markdown]
+# Two claims fail before any model is touched, and no choice of heads could save them: all heads are equally large. Multiplications are not time, however. Time is measured below.
+
+# %% [markdown]
+# ## Which heads go?
+#
+# Those that the loss notices least (notebook 03). **Predict:** the weakest fifth of all heads is crossed out in the next picture. Will every layer lose about two?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+batches = make_batches(run.corpus.train[: 64 if quick else 256], tokenizer, original.labels)
+
+
+def score_heads(path):
+    torch.save(importance.michel_per_example(original, batches), path)
+
+
+scores = torch.load(run.artifact("scores", score_heads))
+weakest = pruning.select_globally(scores, round(0.2 * scores.numel()))
+plots.head_grid(scores, weakest, "how much the loss notices each head; crossed: the weakest fifth")
+
+# %%
+lost = [len(weakest.get(layer, ())) for layer in range(len(scores))]
+reveal(my_guess, f"{min(lost)} to {max(lost)} a layer")
+
+# %% [markdown]
+# `select_globally` ranks all heads in one list. `select_per_layer` takes the same share of every layer. Both have a point: the first believes that scores of different layers can be compared, the second does not.
+#
+# ### Exercise 1: one list or many?
+#
+# Three layers of four heads. **Half of the network's heads** go, the weakest ones. Which? Answer with a dict from layer to heads, both counted from 0, such as `{0: [1, 2], 2: [3]}`.
+
+# %%
+rows = [(f"layer {i}", *(f"{score:.2f}" for score in row)) for i, row in enumerate(exercises.RANKED)]
+table(("", *(f"head {h}" for h in range(4))), rows)
+
+# %%
+my_choice = ...
+
+# %%
+exercise(my_choice, exercises.global_choice)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+my_choice = pruning.select_globally(exercises.RANKED, 6)  # layer 1 loses all its heads
+exercise(my_choice, exercises.global_choice)
+
+# %% [markdown]
+# ## A mask or a removal?
+#
+# A **mask** multiplies what a head says by zero. A **removal** takes its rows out of query, key and value, and its columns out of the output matrix. **Predict:** which of the two changes the answers more? Which makes the file smaller? Which is faster?
+
+# %%
+my_guess = ...
+
+
+# %%
+def without(heads=0.0, neurons=0.0):
+    """A new model without these shares of all heads and neurons, the weakest first."""
+    fewer = pruning.prune_heads(original, pruning.select_globally(scores, round(heads * scores.numel())))
+    if not neurons:
+        return fewer
+    return pruning.prune_neurons(fewer, pruning.select_globally(neuron_scores, round(neurons * neuron_scores.numel())))
+
+
+pruned = without(heads=0.2)
+
+# %%
+texts = [sentence.text for sentence in run.corpus.test[:40]]
+with pruning.masked_heads(original, weakest):
+    masked_tags = torch_tagger(original, tokenizer).predict(texts)
+    masked_emissions = anatomy.emissions_of(torch_tagger(original, tokenizer), texts[0])
+removed = torch_tagger(pruned, tokenizer)
+difference = np.abs(masked_emissions - anatomy.emissions_of(removed, texts[0])).max()
+reveal(my_guess, "neither, removal, and the next section")
+
+# %%
+check("removed heads answer like masked heads, to 1e-5", difference < 1e-5)
+same = evaluation.agreement(masked_tags, removed.predict(texts))
+check("and tag every sentence alike", same == 100)
+
+# %%
+cost = pruning.predict_cost(original.config, pruning.pruning_map(pruned.config), length)
+before, after = (sum(p.numel() for p in m.parameters()) for m in (original, pruned))
+print(f"{before:,} parameters, {cost.parameters:,} predicted, {after:,} counted")
+check("the prediction is right to the last parameter", cost.parameters == after)
+
+# %% tags=["nbval-ignore-output"]
+path = run.artifact(f"mini/heads-20-seed{seed}", lambda path: save_raner(pruned, tokenizer, path))
+reloaded = torch_tagger(*load_raner(path))
+
+# %%
+same_bits = np.array_equal(anatomy.emissions_of(reloaded, texts[0]), anatomy.emissions_of(removed, texts[0]))
+check("saved and loaded again, it answers the same to the last bit", same_bits)
+heads_left = pruning.pruning_map(load_raner(path)[0].config).heads
+check("its config says which heads are left", sum(map(len, heads_left)) == scores.numel() - sum(lost))
+
+# %% [markdown]
+# ### Exercise 2: they differ after all?
+#
+# A colleague compares the two and gets a large difference, another one at every try. Somewhere before, a training loop had called `train()`. Write a function of two models and a batch that returns the **largest absolute difference** of their emissions, `a(batch["input_ids"], batch["attention_mask"]).logits`, whatever was done to the models before.
+
+# %%
+my_difference = ...
+
+# %%
+exercise(my_difference, exercises.emission_difference(original, batches[0]))
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def my_difference(a, b, batch):
+    with torch.no_grad():
+        first, second = (m.eval()(batch["input_ids"], batch["attention_mask"]).logits for m in (a, b))
+    return (first - second).abs().max()
+
+
+exercise(my_difference, exercises.emission_difference(original, batches[0]))
+
+# %% [markdown]
+# ## Is it faster?
+#
+# Half of the heads this time, so that there is something to see. Four versions of one model take turns on the article:
+#
+# - the original;
+# - half of its heads **masked**;
+# - **nine in ten weights of every matrix set to zero**, unstructured pruning, which leaves the matrices as large as they were;
+# - half of its heads **removed**.
+#
+# **Predict:** put them in order, fastest first.
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+article = run.article.text
+half = pruning.select_globally(scores, scores.numel() // 2)
+zeroed, halved = pruning.zero_smallest_weights(original, 0.9), without(heads=0.5)
+
+
+def masked_call():
+    with pruning.masked_heads(original, half):
+        taggers["original"].predict([article])
+
+
+versions = {"original": original, "90 % of the weights zero": zeroed, "half of the heads removed": halved}
+taggers = {name: torch_tagger(m, tokenizer) for name, m in versions.items()}
+
+# %% tags=["nbval-ignore-output"]
+calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in taggers.items()}
+calls = {"original": calls.pop("original"), "half of the heads masked": masked_call, **calls}
+with benchmark.pinned_threads(2):
+    times = benchmark.measure_latency(calls, repeats=5 if quick else 25)
+reveal(my_guess, ", ".join(sorted(times, key=lambda name: times[name].p50)))
+plots.latency_figure(times)
+
+# %% tags=["nbval-ignore-output"]
+relative = {name: times[name].p50 / times["original"].p50 for name in times}
+check("masking half of the heads saves 5 % of the time", relative["half of the heads masked"] < 0.95)
+check("90 % zeros save 5 % of the time", relative["90 % of the weights zero"] < 0.95)
+check("removing half of the heads saves 5 % of the time", relative["half of the heads removed"] < 0.95)
+
+# %%
+zeros = sum(int((p == 0).sum()) for p in zeroed.bert.encoder.parameters())
+counts = {name: sum(p.numel() for p in m.parameters()) for name, m in versions.items()}
+print(f"{zeros:,} zeros")
+check("the zeros are stored and multiplied like any other number", counts["90 % of the weights zero"] == before)
+check("only the removal has fewer parameters", counts["half of the heads removed"] < before)
+
+# %% [markdown]
+# This failure is worth remembering, because both dead ends are what libraries offer first. A mask is an extra multiplication. Zeros help only where a kernel knows how to skip them, and dense kernels do not look. Masks are good for *trying*: one model, any choice of heads, no surgery. What is to be fast has to be smaller.
+
+# %% [markdown]
+# ## Twice is once
+#
+# Pruning is often done in steps: a few heads, training, a few more. After the first step the matrices are narrower, and head 7 is no longer the seventh block of rows.
+#
+# ### Exercise 3: where is head 7?
+#
+# A layer of twelve heads has lost heads 2 and 5. Now heads 3 and 7 go too, **original numbers**, in one cut. At which places, counted from 0, do they stand in today's matrices? A list of two.
+
+# %%
+my_places = [..., ...]
+
+# %%
+exercise(my_places, exercises.places_today)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+left = [head for head in range(12) if head not in (2, 5)]
+my_places = [left.index(3), left.index(7)]
+exercise(my_places, exercises.places_today)
+
+# %% [markdown]
+# `prune_heads` takes original numbers for ever and looks the places up in the pruning map of the config. So the order of the cuts cannot matter.
+
+# %%
+first, second = {0: [2, 5], 3: [0]}, {0: [3, 7], 4: [11]}
+in_steps = pruning.prune_heads(pruning.prune_heads(original, first), second)
+at_once = pruning.prune_heads(original, {0: [2, 3, 5, 7], 3: [0], 4: [11]})
+pairs = zip(in_steps.parameters(), at_once.parameters(), strict=True)
+check("two cuts give the model of one cut, bit for bit", all(torch.equal(a, b) for a, b in pairs))
+again = pruning.prune_heads(in_steps, first)
+check("naming a head that is gone already changes nothing", again.config.kept_heads == in_steps.config.kept_heads)
+
+# %% [markdown]
+# ## How far can it go?
+#
+# From no head to nineteen in twenty, without any training in between. **Predict two ratios:** up to where is F1 as good as untouched, and where does the curve bend?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+test = run.corpus.test[:60] if quick else run.corpus.test
+ratios = (0, 0.2, 0.5, 0.95) if quick else (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+models = sweep.prune_sweep(pruning.prune_heads, original, scores, ratios)
+evaluations = sweep.f1_sweep(models, tokenizer, test, seed)
+losses = sweep.f1_losses(test, evaluations, seed)
+table(
+    ("heads removed", "F1", "difference", "95 % interval"),
+    [(f"{r:.0%}", f"{evaluations[r].scores.f1:.1f}", f"{d.f1:+.1f}", f"{d.low:+.1f} to {d.high:+.1f}")
+     for r, d in losses.items()],
+)  # fmt: skip
+
+# %% tags=["nbval-ignore-output"]
+f1_of_heads = {ratio: (e.scores.f1, e.f1_low, e.f1_high) for ratio, e in evaluations.items()}
+marks = {
+    "surely within the article's loss": sweep.surely_within(losses, 1.2),
+    "bend": sweep.bend({ratio: e.scores.f1 for ratio, e in evaluations.items()}),
+}
+reveal(my_guess, ", ".join(f"{name}: {ratio:.0%}" for name, ratio in marks.items()))
+plots.f1_curves({"heads": f1_of_heads}, marks)
+
+# %% [markdown]
+# "F1 微降 1.2%" is what the article allows itself for 20 %. *Surely within* is strict: the whole interval of the paired difference has to stay above that loss, on this test set. The *bend* is where the curve lies farthest above the straight line between its ends: up to there a head is cheap, from there on it is not.
+
+# %% tags=["nbval-ignore-output"]
+check("20 % of the heads cost 1.2 points or less (article)", losses[0.2].f1 >= -1.2)
+check("half of the heads go for 1.2 points or less", losses[0.5].f1 >= -1.2)
+check("the curve bends: the last heads cost more than the first", losses[0.95].f1 < 2 * losses[0.5].f1)
+
+# %% [markdown]
+# ### And what is it good for?
+#
+# Costs at two sizes now. The large one is the **twin** of notebook 02: every feature of mini four times, every matrix divided by four, the published 768 features and 21,128 characters. It tags exactly as mini does, heads cut or not, so it needs no F1 of its own. It is redundant by construction, and nothing here may make use of that. It stands in for a trained model of that size in one respect only: what the same matrices cost.
+
+# %% tags=["nbval-ignore-output"]
+few = (0, 0.5) if quick else (0, 0.2, 0.5, 0.8)
+twins = {ratio: article_twin(models[ratio]) for ratio in few}
+times = {
+    "mini": sweep.latency_sweep(models, tokenizer, article, repeats=3 if quick else 9),
+    "article": sweep.latency_sweep(twins, tokenizer, article, repeats=2 if quick else 5),
+}
+costs = {"mini": sweep.cost_sweep(models, length), "article": sweep.cost_sweep(twins, length)}
+
+# %%
+small, large = (torch_tagger(m[0.5], tokenizer) for m in (models, twins))
+wide = np.abs(anatomy.emissions_of(large, texts[0]) - anatomy.emissions_of(small, texts[0])).max()
+check("the twin of the pruned model gives the pruned model's emissions, to 1e-4", wide < 1e-4)
+
+# %% tags=["nbval-ignore-output"]
+plots.left_figure(sweep.left_of_each(costs, times))
+
+# %% [markdown]
+# Size first: the lines differ because a large model has a smaller part of its parameters in the embeddings, or a larger one, but both are straight. Then time: the measured line need not follow the multiplications, for softmax, layer normalisation and the CRF cost time too. The gap between the two sizes is the flattery from the first section.
+
+# %% [markdown]
+# ## What does reach -18 %?
+#
+# The article asked how much *20 % of the heads* save. The better question: what has to go for 18 %, and which way costs the least F1? There are three kinds of things to remove. The second are the **neurons** of the feed-forward networks, where most parameters are.
+#
+# **Predict:** half of the heads or half of the neurons, which one hurts more?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+neuron_scores = importance.neuron_importance(original, batches)
+narrower = sweep.prune_sweep(
+    pruning.prune_neurons, original, neuron_scores, (0, 0.5) if quick else (0, 0.25, 0.5, 0.75)
+)
+evaluated = sweep.f1_sweep(narrower, tokenizer, test, seed)
+f1_of_neurons = {ratio: (e.scores.f1, e.f1_low, e.f1_high) for ratio, e in evaluated.items()}
+reveal(my_guess, f"heads {f1_of_heads[0.5][0]:.1f}, neurons {f1_of_neurons[0.5][0]:.1f} points left")
+plots.f1_curves({"heads": f1_of_heads, "feed-forward neurons": f1_of_neurons}, {})
+
+# %% [markdown]
+# Compare at equal *percentages* and you compare different things: a percent of the neurons is twice as many parameters as a percent of the heads.
+#
+# ### Exercise 4: the rest of the way
+#
+# 20 % of the heads go. What percent of the **neurons** has to go as well, so that the published model loses 18 % of its parameters in all? Use `by_part["RaNER as published"]`.
+
+# %%
+print({part: c.parameters for part, c in by_part["RaNER as published"].items()})
+percent_of_neurons = ...
+
+# %%
+exercise(percent_of_neurons, exercises.neurons_besides_heads())
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+parameters = {part: c.parameters for part, c in by_part["RaNER as published"].items()}
+still_to_save = 0.18 * sum(parameters.values()) - 0.20 * parameters["attention"]
+percent_of_neurons = 100 * still_to_save / parameters["feed-forward"]
+exercise(percent_of_neurons, exercises.neurons_besides_heads())
+
+# %% [markdown]
+# ### The third kind: characters
+#
+# The published table has a row for each of 21,128 characters and word pieces. `prune_vocabulary` keeps those that a list of texts uses. Which texts? Not those of the test set: whoever peeks there measures nothing. **Predict:** how many of our test sentences hold a character that train and dev never show?
+
+# %%
+my_guess = ...
+
+# %%
+seen = [sentence.text for sentence in (*run.corpus.train, *run.corpus.dev)]
+smaller, smaller_tokenizer = pruning.prune_vocabulary(original, tokenizer, seen)
+strangers = [s for s in run.corpus.test if set(s.text) - set("".join(seen))]
+reveal(my_guess, f"{len(strangers)} of {len(run.corpus.test)}")
+print(f"{len(smaller_tokenizer):,} rows left of {len(tokenizer):,} here, and of 21,128 as published")
+
+# %%
+known = [sentence.text for sentence in run.corpus.dev[:40]]
+alike = evaluation.agreement(torch_tagger(original, tokenizer).predict(known), torch_tagger(smaller, smaller_tokenizer).predict(known))  # fmt: skip
+check("texts of known characters are tagged as before", alike == 100)
+check("fewer rows, not one multiplication less", saved(tokens=len(smaller_tokenizer) / 21128)[1] == 0)
+
+# %% [markdown]
+# An embedding is looked up, not multiplied. Removing rows makes a file smaller and nothing faster. And a character without a row is read as [UNK] by a model in use, whatever our test set says: the list of texts must be one of *everything that will be read*.
+#
+# ### Four ways to -18 %
+#
+# **Predict:** which of these four loses the least F1, and which saves the most time?
+
+# %%
+my_guess = ...
+
+# %%
+tokens = len(smaller_tokenizer) / 21128
+of_neurons = next(n / 100 for n in range(101) if saved(neurons=1 - n / 100)[0] >= 18)
+besides_heads = next(n / 100 for n in range(101) if saved(heads=0.8, neurons=1 - n / 100)[0] >= 18)
+ways = {
+    "heads": {"heads": needed / heads},
+    "neurons": {"neurons": of_neurons},
+    "20 % of the heads, neurons": {"heads": 0.2, "neurons": besides_heads},
+    "20 % of the heads, characters": {"heads": 0.2, "tokens": 1 - tokens},
+}
+arithmetic = {way: saved(**{part: 1 - share for part, share in cut.items()}) for way, cut in ways.items()}
+table(
+    ("way", *ways["20 % of the heads, neurons"], "characters", "parameters saved", "multiplications saved"),
+    [(way, *(f"{cut.get(part, 0):.0%}" for part in names), *(f"{p:.1f} %" for p in arithmetic[way]))
+     for way, cut in ways.items()],
+)  # fmt: skip
+
+# %% tags=["nbval-ignore-output"]
+found = {way: (without(cut.get("heads", 0), cut.get("neurons", 0)), tokenizer) for way, cut in ways.items()}
+found["20 % of the heads, characters"] = pruning.prune_vocabulary(pruned, tokenizer, seen)
+after_cut = {way: evaluation.evaluate(torch_tagger(*pair), test, seed) for way, pair in found.items()}
+reveal(my_guess, f"{max(after_cut, key=lambda way: after_cut[way].scores.f1)}; {max(arithmetic, key=lambda way: arithmetic[way][1])}")  # fmt: skip
+before_cut = {"untouched": evaluations[0], **after_cut}
+plots.f1_figure({"without retraining": {way: (e.scores.f1, e.f1_low, e.f1_high) for way, e in before_cut.items()}})
+
+# %%
+check("all four save about 18 % of the parameters", all(parameters >= 17 for parameters, _ in arithmetic.values()))
+check("only one of them needs 20 % of the heads and nothing else (article)", saved(heads=0.8)[0] >= 17.5)
+
+# %% [markdown]
+# ## Into the ledger
+#
+# Four versions at both sizes: the original, 20 % and 50 % of the heads removed, and 50 % of heads and neurons. **Predict:** how many times as fast is the twin without 20 % of its heads? The article says 1.35.
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+stages = {
+    "original": original,
+    "heads-20": pruned,
+    "heads-50": halved,
+    "heads-50-ffn-50": without(heads=0.5, neurons=0.5),
+}
+
+
+def variant(scale, stage, pruned_model, evaluated=None):
+    path = run.artifact(f"{scale}/{stage}-seed{seed}", lambda path: save_raner(pruned_model, tokenizer, path))
+    return Variant(stage, "torch-fp32", path, pruned_model, evaluated)
+
+
+# %% tags=["nbval-ignore-output"]
+measured = {stage: evaluation.evaluate(torch_tagger(m, tokenizer), test, seed) for stage, m in stages.items()}
+mini_variants = [variant("mini", stage, m, measured[stage]) for stage, m in stages.items()]
+del twins, large  # memory for the next ones
+article_variants = [variant("article", stage, article_twin(m)) for stage, m in stages.items()]
+mini_rows = measure_variants(run, mini_variants, "04", "mini")
+article_rows = measure_variants(run, article_variants, "04", "article", repeats=5)
+plots.results_figure(mini_rows)
+
+# %% tags=["nbval-ignore-output"]
+plots.results_figure(article_rows)
+
+# %% tags=["nbval-ignore-output"]
+at_first, with_20, _, with_both = (row["latency_ms"]["p50"] for row in article_rows)
+reveal(my_guess, at_first / with_20, "times as fast")
+check("20 % of the heads less make it 1.35 times as fast (article)", at_first / with_20 >= 1.35)
+check("half of the heads and neurons less do", at_first / with_both >= 1.35)
+
+# %%
+sizes = [run.ledger.row(stage, "article", "torch-fp32")["parameters"] for stage in stages]
+print(
+    ", ".join(f"{stage}: {100 * (1 - size / sizes[0]):.1f} % fewer" for stage, size in zip(stages, sizes, strict=True))
+)
+check("20 % of the heads less are 18 % of the parameters less (article)", 1 - sizes[1] / sizes[0] >= 0.175)
+check("counted in the twin = computed before the cut, to 0.1 %", abs(1 - sizes[1] / sizes[0] - parameters_saved / 100) < 1e-3)  # fmt: skip
+
+# %% [markdown]
+# ## What you know now
+#
+# - What a cut saves is known before it is made: parameters exactly, time roughly. "-18 %" and "+35 %" from a fifth of the heads fail on paper and on the machine.
+# - A mask and a million zeros change what a model says, not what it costs. Only smaller matrices are faster.
+# - Numbers of heads are names, not places.
+# - Heads give time rather than size, neurons give both, characters give size only. A curve without retraining says where to stop, and a stricter look at its interval says whether to believe it.
+#
+# **Next:** what was lost can be trained back. [08 · The whole pipeline](08_the_whole_pipeline.ipynb) does it with 20 % of the heads and goes on to fewer bits; notebook 05 takes more time over it.
