@@ -116,7 +116,7 @@ def peak_memory(loader: str, path: str | Path, text: str, threads: int = 1) -> M
     The peak counts everything the process ever held, imports included; compare it with the baseline.
 
     Args:
-        loader: dotted name of a function path -> Tagger, such as `utils.tagger:load_tagger`.
+        loader: dotted name of a function path -> Tagger, such as `utils.raner:load_tagger`.
         threads: `OMP_NUM_THREADS` of that process, which torch and `utils.onnx_runtime` follow.
 
     Raises:

@@ -276,8 +276,7 @@ def _short(value: object) -> str:
 
 def tag(arguments: argparse.Namespace) -> int:
     """Print the entities of a text as a JSON list."""
-    from utils.raner import MINI_RANER, CheckpointError
-    from utils.tagger import load_tagger
+    from utils.raner import MINI_RANER, CheckpointError, load_tagger
 
     try:
         arguments.text.encode()

@@ -20,6 +20,7 @@ from utils.characters import CharacterTokenizer
 from utils.crf import LinearChainCRF, compact
 from utils.files import CheckpointError
 from utils.hub import HubError, download_model
+from utils.tagger import Tagger, torch_tagger
 
 MINI_RANER = Path(__file__).resolve().parent.parent / "data" / "models" / "mini-raner"
 IGNORED_LABEL = -100
@@ -209,6 +210,11 @@ def assemble(config: BertConfig, tensors: dict[str, Tensor], origin: str | Path 
     model.load_state_dict(tensors, assign=True)
     restore_buffers(model)
     return model.eval()
+
+
+def load_tagger(source: str | Path = MINI_RANER) -> Tagger:
+    """A torch float32 tagger from whatever `load_raner` can load."""
+    return torch_tagger(*load_raner(source))
 
 
 def restore_buffers(model: RanerModel) -> None:

@@ -11,7 +11,6 @@ pay for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -109,10 +108,3 @@ def torch_tagger(model: RanerModel, tokenizer: CharacterTokenizer) -> Tagger:
     """A tagger on a model in memory."""
     limit = model.config.max_position_embeddings - 2
     return Tagger(torch_backend(model), tokenizer, model.labels, model.crf.scores(), limit)
-
-
-def load_tagger(source: str | Path) -> Tagger:
-    """A torch float32 tagger from whatever `load_raner` can load."""
-    from utils.raner import load_raner
-
-    return torch_tagger(*load_raner(source))

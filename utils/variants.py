@@ -11,9 +11,9 @@ from utils.evaluation import Evaluation
 from utils.ledger import make_row
 from utils.onnx_runtime import load_onnx_tagger
 from utils.quantization import load_quantized_tagger
-from utils.raner import RanerModel
+from utils.raner import RanerModel, load_tagger
 from utils.run import Run
-from utils.tagger import Tagger, load_tagger
+from utils.tagger import Tagger
 
 LOADERS = {
     "torch-fp32": load_tagger,

@@ -1,17 +1,19 @@
-"""Entities in colour, and two widgets: a box to type into, and a browser of errors.
+"""Entities in colour, and widgets: a box to type into, a browser of errors, an explorer of pruned heads.
 
 Every type is written out beside its colour: who cannot tell the colours apart reads the label. All
 text is escaped; nothing that a user types becomes markup.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import ipywidgets
 from IPython.display import HTML
+from torch import Tensor
 
 from utils.entities import Entity, Sentence
 from utils.evaluation import ErrorRow, error_table
+from utils.pruning import Numbers, select_globally
 from utils.tagger import Tagger
 
 COLOURS = {"PER": ("#b3261e", "#ffffff"), "LOC": ("#22d3ee", "#000000"), "ORG": ("#fde047", "#000000")}
@@ -91,3 +93,48 @@ def _choice(name: str, values: Sequence[str]) -> ipywidgets.Dropdown:
 def wrong_sentences(rows: Sequence[ErrorRow], kind: str = ALL, trap: str = ALL) -> list[int]:
     """Numbers of the sentences that have an error of that kind under that trap, each once, in order."""
     return sorted({row.sentence for row in rows if kind in (ALL, row.kind) and trap in (ALL, row.trap)})
+
+
+# --- 03 ----------------------------------------------------------------------------------------
+
+
+def head_explorer(
+    scores: Mapping[str, Tensor], counts: Sequence[int], f1: Mapping[str, Sequence[float]]
+) -> ipywidgets.VBox:
+    """Choose a score and how many heads go: which ones are left, and the F1 that was measured there.
+
+    Args:
+        scores: name -> `(layers, heads)`.
+        counts: how many heads may go.
+        f1: name -> F1 in points for each of `counts`.
+    """
+    total = next(iter(scores.values())).numel()
+    steps = [(f"{100 * count / total:.0f} %", place) for place, count in enumerate(counts)]
+    score = ipywidgets.Dropdown(options=list(scores), description="score")
+    step = ipywidgets.SelectionSlider(options=steps, description="masked")
+    result = ipywidgets.HTML()
+
+    def update(_=None) -> None:
+        grid, count = scores[score.value], counts[step.value]
+        said = f"{total - count} of {total} heads are left; F1 {f1[score.value][step.value]:.1f}"
+        result.value = f"<p>{said}</p>" + survivors(select_globally(grid, count), *grid.shape)
+
+    for control in (score, step):
+        control.observe(update, "value")
+    update()
+    return ipywidgets.VBox([ipywidgets.HBox([score, step]), result])
+
+
+def survivors(gone: Numbers, layers: int, heads: int) -> str:
+    """HTML of the grid of heads, the last layer on top: blue with its number if left, a cross if gone."""
+    rows = (
+        f'<tr><th style="padding-right:8px">layer {layer + 1}</th>'
+        + "".join(_cell(head, head in gone.get(layer, ())) for head in range(heads))
+        for layer in reversed(range(layers))
+    )
+    return f'<table style="border-collapse:separate;border-spacing:2px">{"</tr>".join(rows)}</tr></table>'
+
+
+def _cell(head: int, gone: bool) -> str:
+    colours, text = ("background:#eeeeee;color:#595959", "×") if gone else ("background:#0072b2;color:#fff", head + 1)
+    return f'<td style="{colours};width:26px;text-align:center">{text}</td>'

@@ -28,7 +28,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from utils import anatomy, benchmark, crf, entities, evaluation, exercises, ledger, plots, pruning
+from utils import anatomy, benchmark, decoding, entities, evaluation, exercises, ledger, plots, pruning
 from utils.run import open_run
 from utils.tagger import torch_tagger
 from utils.teaching import check, exercise, reveal, show_minutes, table
@@ -190,7 +190,7 @@ my_guess = ...
 sample = data.test[::5] if run.quick else data.test
 emissions = [anatomy.emissions_of(tagger, sentence.text) for sentence in sample]
 alone = [rows.argmax(1) for rows in emissions]
-together = [crf.viterbi(rows[None], [len(rows)], *tagger.crf)[0] for rows in emissions]
+together = [decoding.viterbi(rows[None], [len(rows)], *tagger.crf)[0] for rows in emissions]
 broken_alone = sum(anatomy.illegal_moves(raner.labels, tags) > 0 for tags in alone)
 broken_together = sum(anatomy.illegal_moves(raner.labels, tags) > 0 for tags in together)
 reveal(my_guess, broken_alone, f"of {len(sample)} sentences; with the CRF {broken_together}")

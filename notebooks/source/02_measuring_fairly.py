@@ -337,7 +337,7 @@ saved = {
     name: run.artifact(f"{scale}/original-seed{seed}", lambda path, m=m: save_raner(m, tokenizer, path))
     for name, (scale, m) in sizes.items()
 }
-memory = {name: benchmark.peak_memory("utils.tagger:load_tagger", path, article, 2) for name, path in saved.items()}
+memory = {name: benchmark.peak_memory("utils.raner:load_tagger", path, article, 2) for name, path in saved.items()}
 reveal(my_guess, round(memory["twin"].peak), "MB")
 plots.memory_figure(memory)
 

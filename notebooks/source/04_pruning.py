@@ -26,7 +26,7 @@ quick = False
 import numpy as np
 import torch
 
-from utils import anatomy, benchmark, evaluation, exercises, importance, plots, pruning, sweep
+from utils import anatomy, benchmark, evaluation, exercises, importance, leaderboard, plots, pruning, sweep
 from utils.batches import make_batches
 from utils.raner import load_raner, save_raner
 from utils.run import open_run
@@ -116,7 +116,7 @@ check("20 % of the heads do enough of the work for 1.35 times the speed (article
 # %% [markdown]
 # ## Which heads go?
 #
-# Those that the loss notices least (notebook 03). **Predict:** the weakest fifth of all heads is crossed out in the next picture. Will every layer lose about two?
+# Those with the lowest score; which score, notebook 03 decides. Without it, the loss's sensitivity to each head is computed here. **Predict:** the weakest fifth of all heads is crossed out in the next picture. Will every layer lose about two?
 
 # %%
 my_guess = ...
@@ -126,14 +126,14 @@ batches = make_batches(run.corpus.train[: 64 if quick else 256], tokenizer, orig
 
 
 def score_heads(path):
-    torch.save(importance.michel_per_example(original, batches), path)
+    leaderboard.save_scores(path, "Michel, per example", importance.michel_per_example(original, batches))
 
 
-scores = torch.load(run.artifact("scores", score_heads))
+winner, scores = leaderboard.load_scores(run.artifact("scores", score_heads))
 weakest = pruning.select_globally(scores, round(0.2 * scores.numel()))
-plots.head_grid(scores, weakest, "how much the loss notices each head; crossed: the weakest fifth")
+plots.head_grid(scores, weakest, f"{winner}; crossed: the weakest fifth")
 
-# %%
+# %% tags=["nbval-ignore-output"]
 lost = [len(weakest.get(layer, ())) for layer in range(len(scores))]
 reveal(my_guess, f"{min(lost)} to {max(lost)} a layer")
 

@@ -27,13 +27,12 @@ quick = False
 # %%
 import numpy as np
 
-from utils import exercises, importance, plots, pruning, recovery
+from utils import exercises, importance, plots, pruning, recovery, report
 from utils.batches import make_batches
 from utils.evaluation import agreement, evaluate, paired_bootstrap
 from utils.onnx_runtime import export_onnx, load_onnx_tagger, quantize_onnx
 from utils.quantization import load_quantized_tagger, quantize, save_quantized
 from utils.raner import load_raner, save_raner
-from utils.report import COMPARISON_HEADER, comparison, versions
 from utils.run import open_run
 from utils.tagger import torch_tagger
 from utils.teaching import check, exercise, reveal, show_minutes, table
@@ -250,7 +249,7 @@ print(f"{sum(p.numel() for p in big.parameters()):,} parameters")
 
 # %% tags=["nbval-ignore-output"]
 big_rows = measure_variants(run, big_versions, "08", "article", repeats=5)
-plots.results_figure(versions(big_rows + mini_rows))
+plots.results_figure(report.versions(mini_rows + big_rows))
 
 # %% [markdown]
 # ## The article's table, with a second column for each number
@@ -258,7 +257,7 @@ plots.results_figure(versions(big_rows + mini_rows))
 # What it claims beside what this run measured. Time, memory and size are those of the twin; F1 is the mini's.
 
 # %% tags=["nbval-ignore-output"]
-table(COMPARISON_HEADER["en"], comparison(run.ledger.rows()))
+table(report.COMPARISON_HEADER["en"], report.comparison(run.ledger.rows()))
 
 # %% tags=["nbval-ignore-output"]
 time = {(row["stage"], row["backend"]): row["latency_ms"]["p50"] for row in big_rows}

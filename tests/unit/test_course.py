@@ -198,7 +198,7 @@ def test_tag_prints_the_entities_of_the_text(capsys):
 
 
 def test_tag_answers_what_the_tagger_answers(capsys):
-    from utils.tagger import load_tagger
+    from utils.raner import load_tagger
 
     text = "国家图书馆馆长陈默昨日在北京说"
     course.main(["tag", text, "--model", str(TINY)])

@@ -40,9 +40,10 @@ ROOMS = sorted({path.relative_to(UTILS).parts[0].removesuffix(".py") for path in
 
 
 def imported_rooms(source: str) -> set[str]:
-    """Rooms that a source text imports, inside functions too."""
-    rooms = set()
-    for node in ast.walk(ast.parse(source)):
+    """Rooms that a source text imports, inside functions too; imports for annotations alone do not run."""
+    rooms, tree = set(), ast.parse(source)
+    tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node))]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             rooms |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("utils.")}
         elif isinstance(node, ast.ImportFrom) and node.module == "utils":

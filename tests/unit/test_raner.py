@@ -12,8 +12,7 @@ from transformers import BertConfig, BertForTokenClassification
 
 from utils.decoding import viterbi
 from utils.entities import RANER_LABELS
-from utils.raner import IGNORED_LABEL, CheckpointError, RanerModel, load_raner, save_raner
-from utils.tagger import load_tagger
+from utils.raner import IGNORED_LABEL, CheckpointError, RanerModel, load_raner, load_tagger, save_raner
 
 LAYOUTS = ("tiny_published", "tiny_head")
 BIO = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]

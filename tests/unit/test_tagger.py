@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from transformers import BertTokenizer
 
 from utils.characters import CharacterTokenizer, segments
-from utils.raner import MINI_RANER, load_raner
-from utils.tagger import Tagger, load_tagger, torch_tagger
+from utils.raner import MINI_RANER, load_raner, load_tagger
+from utils.tagger import Tagger, torch_tagger
 
 LABELS = ["O", "S-LOC", "B-PER", "E-PER"]
 WORDS = ["京", "陈", "默", "说", "。", "a", "##b", "ᄒ", "##ᅡ", "##ᆫ"]

@@ -1,0 +1,479 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 03 · Head importance
+#
+# | | |
+# |---|---|
+# | **You will be able to** | say what a head is worth by taking it out; estimate the same from one backward pass, and avoid the bug that many scripts have; tell a good score from a bad one, and both from chance; test a rule of thumb such as "keep the upper layers" |
+# | **You need** | [01 · RaNER and its data](01_raner_and_its_data.ipynb) and [02 · Measuring fairly](02_measuring_fairly.ipynb) |
+# | **Minutes** | shown below the set-up cell, from a measured run |
+
+# %% tags=["parameters"]
+run_dir = ""
+model = ""
+corpus = ""
+seed = 1
+quick = False
+
+# %% tags=["nbval-ignore-output"]
+import numpy as np
+import torch
+
+from utils import exercises, importance, leaderboard, plots
+from utils.batches import make_batches
+from utils.evaluation import evaluate, paired_bootstrap
+from utils.ledger import make_row
+from utils.pruning import prune_heads, select_globally
+from utils.run import open_run
+from utils.tagger import torch_tagger
+from utils.teaching import check, exercise, reveal, show_minutes, table
+from utils.widgets import head_explorer
+
+run = open_run(run_dir, model, corpus, seed, quick)
+show_minutes("03")
+
+# %% [markdown]
+# Some of the 144 heads are to go. Which ones? The article ranks them by a score of its own, and adds a rule of thumb: keep the heads of layers 9 to 12. We first find out what heads are *really* worth, then hold every score against that.
+#
+# Three splits, three jobs: heads are scored on *train*, scores are compared on *dev*, and *test* is only used to report.
+
+# %%
+raner, tokenizer = run.model()
+layers, heads = raner.config.num_hidden_layers, raner.config.num_attention_heads
+total = layers * heads
+sample = run.corpus.train[:: 64 if quick else 10]
+dev = run.corpus.dev[:: 16 if quick else 3]
+batches = make_batches(sample, tokenizer, raner.labels, batch_size=8 if quick else 16)
+print(f"{total} heads; scored on {len(sample)} sentences, compared on {len(dev)} others")
+
+# %% [markdown]
+# ## What is a head worth?
+#
+# The honest answer costs one experiment a head: take it out, leave everything else in place, and see by how much the loss rises. This is **leave-one-out**, the *oracle* that every score below tries to guess:
+#
+# $$ I_h = L(\xi_h = 0) - L $$
+#
+# Here $\xi_h$ is a *gate*, a factor in front of what head $h$ adds to its sentence: 1 leaves it, 0 takes it out. A sample has noise, so we ask two halves of the sample apart.
+#
+# **Predict:** for how many of the heads does the loss *fall* when they are taken out?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+halves = [importance.leave_one_out(raner, half) for half in (batches[::2], batches[1::2])]
+oracle = sum(halves) / 2
+reveal(my_guess, int((oracle < 0).sum()), f"of {total} heads")
+
+# %% tags=["nbval-ignore-output"]
+fifth = round(0.2 * total)
+lowest = select_globally(oracle, fifth)
+plots.head_grid(oracle, lowest, f"rise of the loss without each head; crossed: the lowest {fifth}")
+
+# %% tags=["nbval-ignore-output"]
+worth = oracle.flatten().sort(descending=True).values.clamp(min=0)
+tenth = 100 * worth[: total // 10].sum() / worth.sum()
+print(f"a tenth of the heads holds {tenth:.0f} % of all the damage that single removals do")
+print(f"the two halves of the sample agree with a rank correlation of {leaderboard.spearman(*halves):.2f}")
+
+# %% [markdown]
+# The last line is worth remembering. It says how well the oracle agrees **with itself** on other sentences. Where that is low, no score can agree well with it, and the reason is not the score.
+
+# %% [markdown]
+# ## Can one backward pass guess it?
+#
+# Taking out every head costs as many experiments as there are heads. The gradient $\partial L / \partial \xi_h$ costs one backward pass for all of them together: how steeply would the loss answer if the gate moved *a little*? Michel et al. (2019) take its absolute value for each sentence and average:
+#
+# $$ I_h = \frac{1}{N} \sum_i \left| \frac{\partial L_i}{\partial \xi_h} \right| $$
+#
+# ### A bug with a history
+#
+# Gradients **add up** in PyTorch until somebody sets them to zero. A well-known script did not, so each new batch came on top of the ones before. Three heads, two batches; the loss of each batch has the slopes given here. **Predict what the two methods say about each head.**
+
+# %%
+slopes_of_batches = torch.tensor([[1.0, 1, 3], [-1, -1, 1]])
+my_guess = ...
+
+
+# %%
+def with_the_bug(batches_of_slopes):
+    gates, importance_of_heads = torch.ones(3, requires_grad=True), torch.zeros(3)
+    for slopes in batches_of_slopes:
+        (gates * slopes).sum().backward()
+        importance_of_heads += gates.grad.abs()
+    return importance_of_heads.tolist()
+
+
+def repaired(batches_of_slopes):
+    gates, importance_of_heads = torch.ones(3, requires_grad=True), torch.zeros(3)
+    for slopes in batches_of_slopes:
+        (gradient,) = torch.autograd.grad((gates * slopes).sum(), gates)
+        importance_of_heads += gradient.abs()
+    return importance_of_heads.tolist()
+
+
+# %%
+reveal(my_guess, f"{repaired(slopes_of_batches)}, and with the bug {with_the_bug(slopes_of_batches)}")
+other_order = slopes_of_batches.flip(0)
+check("repaired, the order of the batches does not matter", repaired(other_order) == repaired(slopes_of_batches))
+check("with the bug it does", with_the_bug(other_order) != with_the_bug(slopes_of_batches))
+
+# %% [markdown]
+# No error, no warning, plausible numbers: that is how a bug lives for years. A function that returns gradients (`torch.autograd.grad`) cannot have it.
+#
+# ### Exercise 1: where does the absolute value stand?
+#
+# Here are the slopes of **one** head for three sentences (rows) of three characters (columns). Take the absolute value **sentence by sentence**, as in the formula, and divide by the number of characters $N$.
+
+# %%
+print(exercises.SLOPES)
+score_of_head = ...
+
+# %%
+exercise(score_of_head, exercises.michel_by_hand())
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+score_of_head = np.abs(exercises.SLOPES.sum(axis=1)).sum() / exercises.SLOPES.size
+exercise(score_of_head, exercises.michel_by_hand())
+
+# %% [markdown]
+# Per character, per sentence or per batch: three different scores, and papers do not always say which one they used. The last depends on how many sentences happen to share a batch.
+
+# %% [markdown]
+# ## Ten ways to guess
+#
+# | family | score | asks |
+# |---|---|---|
+# | gradient | Michel, three variants | how steep is the loss? |
+# | | Taylor | does it rise or fall along the straight line? |
+# | | Fisher | how steep, squared: sentences that care a lot count more |
+# | activation | the article's *code* | how peaked is attention? (its `attn.pow(2).mean()`) |
+# | | Frobenius norm, the article's *formula* as meant | how long is what the head adds? |
+# | | attention entropy, confidence | how sure is the head of where to look? |
+# | weight | weight magnitude | how large are the matrices? No data needed |
+#
+# **Predict: which comes closest to the oracle, and which is no better than chance?**
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+scores = {name: score(raner, batches) for name, score in importance.SCORES.items() if name != "random"}
+scores["Michel, by layer"] = importance.normalize_layers(scores["Michel, per example"])
+plots.score_grids({"the oracle": oracle, **scores})
+
+# %% [markdown]
+# Compare each grid with the first one. *Rows* of one colour mean that a score sees layers rather than heads. "Michel, by layer" divides each layer by its own norm, as the paper does, so that its rows cannot differ much.
+
+# %%
+per_token, per_example, per_batch = (scores[f"Michel, per {unit}"] for unit in ("token", "example", "batch"))
+check("per sentence, more cancels than per character", bool((per_example <= per_token + 1e-6).all()))
+check("per batch, more cancels than per sentence", bool((per_batch <= per_example + 1e-6).all()))
+
+# %% [markdown]
+# ## Does it rank the heads as the oracle does?
+#
+# Units differ, so compare **ranks**. Spearman's correlation is the ordinary correlation of the ranks: 1 for the same order, 0 for no relation, -1 for the reverse.
+#
+# ### Exercise 2: Spearman by hand
+#
+# Does the article's *code* compute what its *formula* means? Give the rank correlation of the two scores below, with `argsort` and `np.corrcoef` only.
+
+# %%
+code, formula = (scores[name].flatten().numpy() for name in ("article's code", "Frobenius norm"))
+my_correlation = ...
+
+# %%
+exercise(my_correlation, exercises.rank_correlation(code, formula))
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def ranks(values):
+    return values.argsort().argsort()
+
+
+my_correlation = np.corrcoef(ranks(code), ranks(formula))[0, 1]
+exercise(my_correlation, exercises.rank_correlation(code, formula))
+
+# %% tags=["nbval-ignore-output"]
+print(f"the article's code and its formula rank the heads with a correlation of {my_correlation:.2f}")
+
+# %% [markdown]
+# ### Exercise 3: what would chance share?
+#
+# A second question: which heads would a score *take out*? Say that two scores each choose a fifth of all heads, and know nothing of each other. How many heads do the two choices share on average?
+
+# %%
+print(f"{fifth} of {total} heads each")
+shared = ...
+
+# %%
+exercise(shared, exercises.shared_by_chance(fifth, total))
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+shared = fifth * fifth / total  # each of the first choice's heads is in the second with a chance of fifth / total
+exercise(shared, exercises.shared_by_chance(fifth, total))
+
+# %% [markdown]
+# So a number alone says little. Every comparison needs to be told **what chance would have got**: the grey band, from scores that are noise. The dashed line is the other end, the oracle's two halves against each other.
+
+
+# %% tags=["nbval-ignore-output"]
+def agreement(score):
+    return {"Spearman with the oracle": leaderboard.spearman(score, oracle),
+            "lowest fifth in common (%)": leaderboard.overlap(score, oracle, fifth)}  # fmt: skip
+
+
+measured = {name: agreement(score) for name, score in scores.items()}
+noise = [importance.random_score(raner, seed=100 * seed + i) for i in range(20)]
+by_chance = [agreement(score) for score in noise]
+measures = list(by_chance[0])
+bands = {m: (min(a[m] for a in by_chance), max(a[m] for a in by_chance)) for m in measures}
+itself = dict(zip(measures, (leaderboard.spearman(*halves), leaderboard.overlap(*halves, fifth)), strict=True))
+plots.agreement_figure({m: {name: a[m] for name, a in measured.items()} for m in measures}, bands, itself)
+
+# %% tags=["nbval-ignore-output"]
+low, high = bands["Spearman with the oracle"]
+closest = max(measured, key=lambda name: measured[name]["Spearman with the oracle"])
+lost = [name for name, a in measured.items() if low <= a["Spearman with the oracle"] <= high]
+reveal(my_guess, f"closest: {closest}; no better than chance: {', '.join(lost) or 'none'}")
+
+# %% [markdown]
+# ## What is left of F1 when many heads go?
+#
+# The oracle knows what happens when **one** head goes. We want many to go at once, and heads may stand in for each other: each of two twins can be spared, but not both. So the ranking is not the end. Mask the lowest heads of each score, more and more of them, and tag *dev*.
+#
+# **Predict:** will the oracle's own order give the best curve? And how many points of F1 are left with half of the heads gone, without any retraining?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+ratios = (0.2, 0.5) if quick else (0.1, 0.2, 0.35, 0.5, 0.75)
+counts = [round(ratio * total) for ratio in ratios]
+contenders = scores | {"the oracle": oracle} | {f"random {i + 1}": score for i, score in enumerate(noise[:5])}
+curves = leaderboard.pruning_curves(raner, tokenizer, contenders, counts, dev)
+f1 = {name: leaderboard.curve_f1(dev, curve) for name, curve in curves.items()}
+
+# %% tags=["nbval-ignore-output"]
+random_f1 = [f1[name] for name in f1 if name.startswith("random")]
+plots.contest_figure(ratios, {name: f1[name] for name in scores}, random_f1, f1["the oracle"])
+
+# %% [markdown]
+# A score whose line runs inside the grey band has told us nothing that dice would not. A line *below* the band is worse than dice: it takes out what matters.
+
+# %% tags=["nbval-ignore-output"]
+half = ratios.index(0.5)
+whole = leaderboard.curve_f1(dev, [leaderboard.predictions_without(raner, tokenizer, {}, dev)])[0]
+by_oracle = f1["the oracle"]
+best_at_half = max(scores, key=lambda name: f1[name][half])
+reveal(
+    my_guess,
+    f"of {whole:.1f} points {f1[best_at_half][half]:.1f} by {best_at_half}, {by_oracle[half]:.1f} by the oracle",
+)
+check("the oracle's order has the best curve", np.mean(by_oracle) >= max(np.mean(f1[name]) for name in scores))
+
+# %% [markdown]
+# ### Who wins, and how sure is that?
+#
+# One number for each: the mean F1 along its curve. As in notebook 02 the sentences are drawn again a thousand times, the same draw for every score. *First* says in how many of the draws a score comes out on top.
+
+# %% tags=["nbval-ignore-output"]
+ranking = leaderboard.standings(dev, {name: curves[name] for name in scores}, seed)
+table(("score", "mean F1", "95 % interval", "first (% of the draws)", "Spearman with the oracle"),
+      [(s.name, f"{s.f1:.1f}", f"{s.low:.1f} to {s.high:.1f}", f"{s.first:.0f}", f"{measured[s.name][measures[0]]:.2f}")
+       for s in ranking])  # fmt: skip
+
+# %% tags=["nbval-ignore-output"]
+winner, second = ranking[0].name, ranking[1].name
+ahead = leaderboard.lead(dev, curves[winner], curves[second], seed)
+print(f"{winner} leads {second} by {ahead.f1:.2f} points, 95 % interval {ahead.low:+.2f} to {ahead.high:+.2f}")
+print("the lead is real on sentences like these" if ahead.low > 0 else "these sentences cannot tell the two apart")
+beaten = sum(ranking[0].f1 > np.mean(f1_of_noise) for f1_of_noise in random_f1)
+print(f"{winner} has the better curve than {beaten} of {len(random_f1)} random choices")
+
+# %% tags=["nbval-ignore-output"]
+above_noise = max(map(np.mean, random_f1))
+dice = [s.name for s in ranking if s.f1 <= above_noise]
+print("no better than the luckiest dice:", ", ".join(dice) or "none")
+check("the article's code beats every random choice", "article's code" not in dice)
+check("the article's formula, as meant, beats every random choice", "Frobenius norm" not in dice)
+
+# %% [markdown]
+# A ✗ is a verdict, not an accident. The winner of *this* model, corpus and sample goes on to notebook 04, under its name.
+
+# %% tags=["nbval-ignore-output"]
+saved = run.artifact("scores", lambda path: leaderboard.save_scores(path, winner, scores[winner]))
+name_on_disk, scores_on_disk = leaderboard.load_scores(saved)
+print("saved for the next notebook:", name_on_disk)
+
+# %%
+check("what is on disk has a value for every head", scores_on_disk.shape == (layers, heads))
+
+# %% [markdown]
+# ## Keep the upper layers?
+#
+# "可优先保留第 9–12 层的注意力头,对低层进行适度剪枝": keep layers 9 to 12, prune the low ones. The reason given is that low layers look at neighbouring words, and high ones at roles in the sentence. That is an experiment. Take **equally many** heads from the lower, the middle or the upper third, the weakest of each by the winning score; and once wherever that score likes.
+#
+# **Predict: taking heads from which third costs the most?**
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+thirds = {f"layers {third[0] + 1}-{third[-1] + 1}": third for third in np.array_split(range(layers), 3)}
+
+
+def without(third, count):
+    protected = set(range(layers)) - set(third)
+    gone = select_globally(scores[winner], count, protected)
+    return leaderboard.predictions_without(raner, tokenizer, gone, dev)
+
+
+ways = thirds | {"anywhere": range(layers)}
+taken = {count: {name: without(third, count) for name, third in ways.items()} for count in (fifth, total // 3)}
+
+
+# %% tags=["nbval-ignore-output"]
+costs = {
+    count: {name: whole - leaderboard.curve_f1(dev, [found])[0] for name, found in by.items()}
+    for count, by in taken.items()
+}
+dearest = max(thirds, key=lambda name: costs[fifth][name])
+reveal(my_guess, f"{dearest}, when {fifth} heads go")
+table(("heads taken from", *(f"{count} heads: F1 lost" for count in taken)),
+      [(name, *(f"{costs[count][name]:.1f}" for count in taken)) for name in ways])  # fmt: skip
+
+# %% [markdown]
+# Now the verdict, with the sentences' noise in it. A difference counts if its 95 % interval leaves out 0.
+
+# %% tags=["nbval-ignore-output"]
+lower, _, upper = (taken[total // 3][name] for name in thirds)
+d = paired_bootstrap(dev, lower, upper, seed)
+print(f"upper third out instead of lower third: {d.f1:+.1f} points of F1, 95 % interval {d.low:+.1f} to {d.high:+.1f}")
+check("the upper third is worth more than the lower third (article)", d.high < 0)
+check("the lower third is worth more than the upper third", d.low > 0)
+free = paired_bootstrap(dev, taken[fifth][next(iter(thirds))], taken[fifth]["anywhere"], seed)
+print(f"choosing anywhere instead of low: {free.f1:+.1f} points, 95 % interval {free.low:+.1f} to {free.high:+.1f}")
+check("the score's free choice is better than the weakest of the low layers (article)", free.low > 0)
+
+# %% [markdown]
+# Two ✗ in the first pair mean that this sample cannot say. Whatever it says, it says it of *this* model. A rule of thumb costs nothing to test: that is the lesson, not the verdict.
+
+# %% [markdown]
+# ## What do heads look at?
+#
+# Take the head whose removal hurts most and the one whose removal hurts least. **Before you look: what should a head look at that helps to find where names begin and end?**
+
+# %%
+looking, _ = run.model()
+looking.set_attn_implementation("eager")  # fused kernels never form the attention weights
+shown = min((s for s in run.corpus.dev if len(s.entities) >= 2 and len(s.text) >= 15), key=lambda s: len(s.text))
+encoding = tokenizer.batch([shown.text])
+ids, mask = torch.from_numpy(encoding.input_ids), torch.from_numpy(encoding.attention_mask)
+with torch.no_grad():
+    attention = torch.cat(looking(ids, mask, output_attentions=True).attentions)
+print("layers, heads, from, to:", *attention.shape)
+check("every character spreads an attention of 1", bool((attention.sum(-1) - 1).abs().max() < 1e-5))
+
+# %% tags=["nbval-ignore-output"]
+named = {1 + place for entity in shown.entities for place in range(entity.start, entity.end)}
+most, least = (divmod(int(place), heads) for place in (oracle.argmax(), oracle.argmin()))
+extremes = {
+    f"hurts {kind}: layer {layer + 1}, head {head + 1}": (layer, head)
+    for kind, (layer, head) in (("most", most), ("least", least))
+}
+positions = tokenizer.tokenizer.convert_ids_to_tokens(encoding.input_ids[0])
+plots.attention_figure({title: attention[place] for title, place in extremes.items()}, positions, named)
+
+# %% [markdown]
+# Names are orange. A dark diagonal is a head that looks at its own character, a diagonal beside it one that looks at a neighbour, a dark column one that everybody looks at: often [CLS] or [SEP], the usual place to look at nothing. One sentence is an anecdote, so here is the same for several, in numbers.
+
+
+# %% tags=["nbval-ignore-output"]
+def looked_at(weights):
+    """Percent of the characters' attention on the marks, on themselves, on their neighbours and farther away."""
+    inner = weights[1:-1, 1:-1]
+    itself = inner.diagonal().sum()
+    beside = inner.diagonal(1).sum() + inner.diagonal(-1).sum()
+    parts = torch.stack([len(inner) - inner.sum(), itself, beside, inner.sum() - itself - beside])
+    return 100 * parts / len(inner)
+
+
+def attention_of(text):
+    encoding = tokenizer.batch([text])
+    with torch.no_grad():
+        return torch.cat(looking(*map(torch.from_numpy, encoding[:2]), output_attentions=True).attentions)
+
+
+# %% tags=["nbval-ignore-output"]
+several = [attention_of(sentence.text) for sentence in dev[:20]]
+means = {title: sum(looked_at(maps[place]) for maps in several) / len(several) for title, place in extremes.items()}
+table(("percent of attention on", "[CLS], [SEP]", "itself", "a neighbour", "farther"),
+      [(title, *(f"{share:.0f}" for share in shares)) for title, shares in means.items()])  # fmt: skip
+
+# %% [markdown]
+# It is tempting to read a purpose into such a picture. Remember what the curves said about scores that look at attention alone: what a head *looks at* is not yet what it *contributes*.
+
+# %% [markdown]
+# ## Choose for yourself
+#
+# Pick a score and a share of heads. Blue heads are left; the F1 was measured above, on *dev*.
+
+# %% tags=["nbval-ignore-output"]
+head_explorer({name: contenders[name] for name in (winner, *contenders)}, counts, f1)
+
+# %% tags=["nbval-ignore-output"]
+gone = {
+    f"{name}, {ratio:.0%}: F1 {f1[name][place]:.1f}": select_globally(contenders[name], counts[place])
+    for name in (winner, "article's code")
+    for place, ratio in list(enumerate(ratios))[-4:]
+}
+plots.survivors_figure(gone, layers, heads)
+
+# %% [markdown]
+# The still picture is for readers without a running notebook: the last points of the winner's curve first, then those of the article's code. Where a whole row is white, a layer has no head left, and its feed-forward network works alone.
+
+# %% [markdown]
+# ## Into the ledger
+#
+# A choice made on *dev* has to be reported on sentences that had no say in it. Three choices of a fifth of the heads, really taken out, on *test*: the winner's, the article's, and dice.
+
+# %% tags=["nbval-ignore-output"]
+test = run.corpus.test[::10] if quick else run.corpus.test
+baseline = evaluate(torch_tagger(raner, tokenizer), test, seed)
+reported, stages = {"nothing taken": baseline}, []
+for name in dict.fromkeys((winner, "article's code", "random 1")):
+    pruned = prune_heads(raner, select_globally(contenders[name], fifth))
+    reported[name] = evaluate(torch_tagger(pruned, tokenizer), test, seed)
+    stages.append("heads-20-" + name.replace("'s", "").replace(",", "").replace(" ", "-").lower())
+    run.ledger.append(make_row(stages[-1], "03", "mini", "torch-fp32", model=pruned, evaluation=reported[name]))
+intervals = {name: (e.scores.f1, e.f1_low, e.f1_high) for name, e in reported.items()}
+plots.f1_figure({"a fifth of the heads gone, no retraining (test)": intervals})
+
+# %% tags=["nbval-ignore-output"]
+for name, evaluation in list(reported.items())[1:]:
+    d = paired_bootstrap(test, baseline.predictions, evaluation.predictions, seed)
+    print(f"{name}: {d.f1:+.2f} points against the original, 95 % interval {d.low:+.2f} to {d.high:+.2f}")
+
+# %%
+written = [run.ledger.row(stage, "mini", "torch-fp32") for stage in stages]
+check("all choices leave the same number of heads", {sum(r["heads_per_layer"]) for r in written} == {total - fifth})
+check("and the same number of parameters", len({r["parameters"] for r in written}) == 1)
+
+# %% [markdown]
+# ## What you know now
+#
+# - What a head is worth is an experiment: take it out. Even that oracle has noise, and it knows only about one head at a time.
+# - Gradients guess it in one pass, if they are not added up by accident, and if one says where the absolute value stands.
+# - A score is judged by the curve it gives, beside dice and with an interval. The article's code and its formula are two different scores.
+# - "Keep the upper layers" was tested here, with a verdict for this model.
+#
+# **Next:** [04 · Pruning](04_pruning.ipynb) takes heads out for real, and asks what that saves.
