@@ -227,7 +227,7 @@ def _width(values: np.ndarray) -> float:
 
 # --- 03 ----------------------------------------------------------------------------------------
 
-SLOPES = np.array([[3, -1, -1], [-2, 1, 0], [1, -2, -1]])
+SLOPES = np.array([[3, -1, -1], [-2, 1, 0], [1, -2, -2]])
 """dL/dxi of one head: a row a sentence, a column a character."""
 
 

@@ -16,6 +16,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from utils.benchmark import MB, Latency, Memory
@@ -413,6 +414,7 @@ def score_grids(scores: Mapping[str, ArrayLike]) -> Picture:
         layers, heads = ranks.shape
         extent = (0.5, heads + 0.5, 0.5, layers + 0.5)
         image = axes.imshow(ranks, cmap="cividis_r", vmin=0, vmax=100, origin="lower", extent=extent, aspect="auto")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_title(name, fontsize=10.5, loc="left")
     figure.supxlabel("head", fontsize=10)
     figure.supylabel("layer", fontsize=10)
@@ -505,7 +507,8 @@ def attention_figure(maps: Mapping[str, ArrayLike], characters: Sequence[str], n
     for axes, (title, weights) in zip(panels, maps.items(), strict=True):
         image = axes.imshow(np.asarray(weights), cmap="Blues", vmin=0, vmax=1)
         _name_positions(axes, characters, named)
-        axes.set(xlabel="is looked at", title=title)
+        axes.set_xlabel("is looked at")
+        axes.set_title(title, fontsize=10.5, loc="left")
     panels[0].set_ylabel("looks")
     figure.colorbar(image, ax=panels, shrink=0.7, label="attention")
     return figure
@@ -559,8 +562,8 @@ def savings_figure(
         _curves(axes, parts)
         axes.axhline(promised[title], color="black", linestyle="--", linewidth=1)
         axes.annotate("promised", (100, promised[title]), (0, 3), textcoords="offset points", ha="right", fontsize=9)
-        axes.set(xlim=(0, 100), ylim=(0, None))
         _plain(axes, title, "of that part removed (%)", "saved (%)")
+    panels[0].set_ylim(bottom=0)
     panels[0].legend(frameon=False)
     return figure
 
@@ -589,7 +592,7 @@ def f1_curves(curves: Mapping[str, Mapping[float, tuple[float, float, float]]], 
     for style, (name, ratio) in zip(("--", ":", "-."), marked.items(), strict=False):
         axes.axvline(100 * ratio, color="black", linestyle=style, linewidth=1, label=f"{name}: {100 * ratio:.0f} %")
     axes.set_ylim(0, 100)
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(framealpha=1, edgecolor="white", loc="lower left")
     _plain(axes, "without retraining (band: 95 % interval)", "removed (%)", "F1 (points)")
     return figure
 
@@ -600,11 +603,11 @@ def left_figure(left: Mapping[str, Mapping[str, Mapping[float, float]]]) -> Pict
     Args:
         left: title of a panel -> curve -> ratio (0 to 1) -> percent of the unpruned model.
     """
-    figure = _picture(11, 3.9)
+    figure = _picture(12, 3.6)
     panels = figure.subplots(1, len(left), sharey=True, squeeze=False)[0]
     for axes, (title, curves) in zip(panels, left.items(), strict=True):
         _curves(axes, {name: {100 * ratio: v for ratio, v in curve.items()} for name, curve in curves.items()})
         axes.set(xlim=(0, 100), ylim=(0, None))
-        axes.legend(frameon=False, loc="lower left", fontsize=9)
         _plain(axes, title, "heads removed (%)", "left (%)")
+    panels[0].legend(frameon=False, loc="lower left")
     return figure

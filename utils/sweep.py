@@ -42,9 +42,9 @@ def f1_sweep(
 
 
 def f1_losses(
-    sentences: Sequence[Sentence], evaluations: Mapping[float, Evaluation], seed: int
-) -> dict[float, Difference]:
-    """F1 of each point minus F1 of the first one in points, paired on the same sentences."""
+    sentences: Sequence[Sentence], evaluations: Mapping[float | str, Evaluation], seed: int
+) -> dict[float | str, Difference]:
+    """F1 of each ratio (or name) minus F1 of the first one in points, paired on the same sentences."""
     start = next(iter(evaluations.values())).predictions
     return {ratio: paired_bootstrap(sentences, start, e.predictions, seed) for ratio, e in evaluations.items()}
 
@@ -124,15 +124,20 @@ def percent_of_first(curve: Mapping[float, float]) -> dict[float, float]:
 def left_of_each(
     costs: Mapping[str, Mapping[float, Cost]], times: Mapping[str, Mapping[float, Latency]]
 ) -> dict[str, dict[str, dict[float, float]]]:
-    """Two panels for `plots.left_figure`: what is left of size and of time, in percent of the unpruned model.
+    """Panels for `plots.left_figure`: what is left of size, of work and of time, in percent of the unpruned model.
 
     Args:
         costs, times: scale -> ratio -> prediction, or measurement.
     """
-    size = {f"{scale} size": percent_of_first({r: c.parameters for r, c in costs[scale].items()}) for scale in costs}
-    time = {}
-    for scale in costs:
-        time[f"{scale} size, measured"] = percent_of_first({r: t.p50 for r, t in times[scale].items()})
-        work = percent_of_first({r: c.multiply_adds for r, c in costs[scale].items()})
-        time[f"{scale} size, multiplications"] = work
-    return {"parameters (and bytes, four each)": size, "time on the article (median)": time}
+
+    def panel(values: Mapping[str, Mapping[float, object]], key: str) -> dict[str, dict[float, float]]:
+        return {
+            scale: percent_of_first({ratio: getattr(value, key) for ratio, value in curve.items()})
+            for scale, curve in values.items()
+        }
+
+    return {
+        "parameters, counted (bytes: four each)": panel(costs, "parameters"),
+        "multiplications, counted": panel(costs, "multiply_adds"),
+        "time on the article, measured (median)": panel(times, "p50"),
+    }

@@ -256,7 +256,7 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 int8 = evaluation.evaluate(torch_tagger(quantize(raner), tokenizer), sample, seed)
 difference = evaluation.paired_bootstrap(sample, baseline.predictions, int8.predictions, seed)
-reveal(my_guess, round(-difference.f1, 2), "points lost")
+reveal(my_guess, round(0.0 - difference.f1, 2), "points lost")
 print(
     f"INT8 minus original: 95 % interval {difference.low:+.2f} to {difference.high:+.2f}, p = {difference.p_value:.3f}"
 )

@@ -4,6 +4,8 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
+from tiny_models import random_raner, random_rows, stack
 
 from utils import exercises
 from utils.anatomy import published_config
@@ -18,8 +20,6 @@ TOTAL = ATTENTION + FEED_FORWARD + EMBEDDINGS + TAGGING
 
 
 def test_the_published_size_is_counted_rightly():
-    import torch
-
     with torch.device("meta"):
         model = RanerModel(published_config())
     assert sum(parameter.numel() for parameter in model.parameters()) == TOTAL
@@ -140,6 +140,73 @@ def test_unpaired_width(counts):
 
 def width(values):
     return float(np.diff(np.percentile(values, [2.5, 97.5]))[0])
+
+
+# --- 04 ----------------------------------------------------------------------------------------
+
+
+def test_global_choice():
+    flat = sorted((float(score), i, j) for i, row in enumerate(exercises.RANKED) for j, score in enumerate(row))
+    right, best = ({}, {})
+    for chosen, pairs in ((right, flat[:6]), (best, flat[6:])):
+        for _, layer, head in pairs:
+            chosen.setdefault(layer, []).append(head)
+    assert exercises.global_choice(right) is None
+    assert exercises.global_choice({layer: heads[::-1] for layer, heads in right.items()} | {9: []}) is None
+    assert "strongest" in exercises.global_choice(best)
+    assert "half of every layer" in exercises.global_choice({0: [2, 3], 1: [0, 1], 2: [0, 3]})
+    assert "from 0" in exercises.global_choice({i + 1: [h + 1 for h in heads] for i, heads in right.items()})
+    assert "norm" in exercises.global_choice({0: [2, 3], 1: [0, 1, 2], 2: [0]})
+    assert "5 heads" in exercises.global_choice({0: [0, 1, 2], 1: [0, 1]})
+    assert "dict" in exercises.global_choice([1, 2])
+
+
+@pytest.fixture(scope="module")
+def dropping():
+    model = random_raner(hidden_dropout_prob=0.3)
+    return model, stack(random_rows(model), 5)[0]
+
+
+def emitted(model, batch):
+    return model(batch["input_ids"], batch["attention_mask"]).logits
+
+
+def test_emission_difference(dropping):
+    checker = exercises.emission_difference(*dropping)
+    assert checker(lambda a, b, batch: (emitted(a.eval(), batch) - emitted(b.eval(), batch)).abs().max()) is None
+    assert "eval()" in checker(lambda a, b, batch: (emitted(a, batch) - emitted(b, batch)).abs().max())
+    assert "on both" in checker(lambda a, b, batch: (emitted(a.eval(), batch) - emitted(b, batch)).abs().max())
+    assert "absolute" in checker(lambda a, b, batch: (emitted(a.eval(), batch) - emitted(b.eval(), batch)).max())
+    assert "largest" in checker(lambda a, b, batch: (emitted(a.eval(), batch) - emitted(b.eval(), batch)).abs().mean())
+    assert "function" in checker(0.0)
+
+
+def test_emission_difference_leaves_the_model_alone(dropping):
+    model, batch = dropping
+    before = emitted(model, batch)
+    exercises.emission_difference(model, batch)(lambda a, b, batch: 0.0)
+    assert not model.training and torch.equal(before, emitted(model, batch))
+
+
+def test_places_today():
+    left = [head for head in range(12) if head not in (2, 5)]
+    assert tuple(left) == exercises.LEFT_AFTER_FIRST_CUT
+    assert exercises.places_today([left.index(3), left.index(7)]) is None
+    assert f"heads {left[3]} and {left[7]} today" in exercises.places_today([3, 7])
+    assert "counted again" in exercises.places_today([2, [head for head in left if head != 3].index(7)])
+    assert "old numbers" in exercises.places_today((left[3], left[7]))
+    assert "from 0" in exercises.places_today([3, 6])
+    assert "two places" in exercises.places_today(5)
+
+
+def test_neurons_besides_heads():
+    checker = exercises.neurons_besides_heads()
+    missing = 0.18 * TOTAL - 0.2 * ATTENTION
+    assert checker(100 * missing / FEED_FORWARD) is None
+    assert "alone" in checker(100 * 0.18 * TOTAL / FEED_FORWARD)
+    assert "*neurons*" in checker(100 * missing / TOTAL)
+    assert "percent" in checker(missing / FEED_FORWARD)
+    assert "the heads save" in checker(100 * 0.2 * ATTENTION / TOTAL)
 
 
 def test_numbers_are_not_swallowed_by_a_wide_tolerance():

@@ -41,6 +41,9 @@ PICTURES = {
     "latency": lambda: plots.latency_figure({"mini": LATENCY, "twin": summarise(np.array([40.0]))}),
     "memory": lambda: plots.memory_figure({"mini": Memory(500.0, 390.0)}),
     "bootstrap": lambda: plots.bootstrap_figure({"paired": RANDOM.normal(size=99), "b": np.ones(9)}, "points", True),
+    "savings": lambda: plots.savings_figure({"parameters": {"heads": {0: 0.0, 100: 28.0}}}, {"parameters": 18.0}),
+    "curves": lambda: plots.f1_curves({"heads": {0: (80.0, 75.0, 85.0), 0.5: (60.0, 50.0, 70.0)}}, {"bend": 0.5}),
+    "left": lambda: plots.left_figure({"时间": {"mini": {0: 100.0, 0.5: 70.0}}, "size": {"mini": {0: 100.0}}}),
 }
 
 
@@ -118,6 +121,22 @@ def test_forbidden_moves_are_crossed():
     axes = PICTURES["transitions"]().axes[0]
     crossed = {(int(y), int(x)) for x, y in axes.collections[-1].get_offsets()}
     assert crossed == set(zip(*map(list, np.nonzero(~legal)), strict=True))
+
+
+def test_a_curve_of_shares_is_drawn_in_percent():
+    figure = plots.f1_curves({"heads": {0: (80.0, 75.0, 85.0), 0.5: (60.0, 50.0, 70.0)}}, {"bend": 0.5})
+    curve, mark = figure.axes[0].get_lines()
+    assert list(curve.get_xdata()) == [0, 50] and list(curve.get_ydata()) == [80, 60]
+    assert set(mark.get_xdata()) == {50} and "bend: 50 %" in texts(figure)
+    (left,) = plots.left_figure({"size": {"mini": {0: 100.0, 0.5: 70.0}}}).axes[0].get_lines()
+    assert list(left.get_xdata()) == [0, 50] and list(left.get_ydata()) == [100, 70]
+
+
+def test_no_saving_leaves_the_picture():
+    figure = plots.savings_figure(
+        {"a": {"heads": {0: 0.0, 100: 28.0}}, "b": {"heads": {100: 60.0}}}, {"a": 18, "b": 26}
+    )
+    assert all(axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > 60 for axes in figure.axes)
 
 
 def test_the_median_of_each_variant_is_written():

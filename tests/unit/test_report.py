@@ -46,7 +46,7 @@ ROWS = [
     row("quantized", "torch-int8", "mini", f1=85.0, **costs(20.0, 9)),
     row("original", "torch-fp32", "article", **costs(750.0, 407)),
     row("quantized", "torch-int8", "article", **costs(300.0, 150)),
-    row("pruned-quantized", "onnx-int8", "mini", f1=84.0, f1_low=83.0, f1_high=85.0, **costs(10.0, 8)),
+    row("quantized", "onnx-int8", "mini", f1=84.0, f1_low=83.0, f1_high=85.0, **costs(10.0, 8)),
 ]
 
 
@@ -55,7 +55,7 @@ def test_costs_come_from_the_article_scale_and_scores_from_the_mini_in_any_order
         found = {(v["stage"], v["backend"]): v for v in versions(rows)}
         original = found["original", "torch-fp32"]
         assert (original["scale"], original["file_bytes"], original["f1"]) == ("article", 407 * 10**6, 86.04)
-        assert found["pruned-quantized", "onnx-int8"]["scale"] == "mini"
+        assert found["quantized", "onnx-int8"]["scale"] == "mini"
         assert len(found) == 3
 
 
