@@ -104,6 +104,8 @@ def _intervals(axes: Axes, intervals: Sequence[tuple | None], colour: str) -> No
         axes.annotate(f"{value:.1f}", (value, place), (0, 6), textcoords="offset points", ha="center")
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.12)
+    if not any(intervals):
+        axes.set_xticks([])
 
 
 # --- 00: the course ----------------------------------------------------------------------------
@@ -583,7 +585,7 @@ def f1_curves(curves: Mapping[str, Mapping[float, tuple[float, float, float]]], 
         curves: what is removed -> ratio (0 to 1) -> `(f1, low, high)` in points.
         marked: name -> ratio, drawn as a vertical line.
     """
-    figure = _picture(9.5, 3.9)
+    figure = _picture(12, 3.9)
     axes = figure.subplots()
     for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
         percent, (f1, low, high) = 100 * np.array(list(curve)), np.array(list(curve.values())).T
@@ -591,8 +593,7 @@ def f1_curves(curves: Mapping[str, Mapping[float, tuple[float, float, float]]], 
         axes.fill_between(percent, low, high, color=colour, alpha=0.18, linewidth=0)
     for style, (name, ratio) in zip(("--", ":", "-."), marked.items(), strict=False):
         axes.axvline(100 * ratio, color="black", linestyle=style, linewidth=1, label=f"{name}: {100 * ratio:.0f} %")
-    axes.set_ylim(0, 100)
-    axes.legend(framealpha=1, edgecolor="white", loc="lower left")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     _plain(axes, "without retraining (band: 95 % interval)", "removed (%)", "F1 (points)")
     return figure
 
@@ -607,7 +608,7 @@ def left_figure(left: Mapping[str, Mapping[str, Mapping[float, float]]]) -> Pict
     panels = figure.subplots(1, len(left), sharey=True, squeeze=False)[0]
     for axes, (title, curves) in zip(panels, left.items(), strict=True):
         _curves(axes, {name: {100 * ratio: v for ratio, v in curve.items()} for name, curve in curves.items()})
-        axes.set(xlim=(0, 100), ylim=(0, None))
         _plain(axes, title, "heads removed (%)", "left (%)")
+    panels[0].set_ylim(bottom=0)
     panels[0].legend(frameon=False, loc="lower left")
     return figure

@@ -68,12 +68,14 @@ def number(expected: float, hints: Mapping[float, str], tolerance: float = 0.01)
 
 
 def table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> Markdown:
-    """A Markdown table of any values; a bar inside a cell is escaped."""
+    """A Markdown table of any values; None is `not measured`, a bar inside a cell is escaped."""
     header = list(header)
     lines = [header, ["---"] * len(header), *rows]
-    return Markdown(
-        "\n".join("| " + " | ".join(str(cell).replace("|", r"\|") for cell in line) + " |" for line in lines)
-    )
+    return Markdown("\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines))
+
+
+def _cell(value: object) -> str:
+    return "not measured" if value is None else str(value).replace("|", r"\|")
 
 
 def show_minutes(number: str, run: Path = REFERENCE_RUN) -> Markdown:

@@ -178,7 +178,7 @@ check("everything that the course cannot run without is there", not any(f.advice
 # RaNER marks **PER** (persons), **LOC** (places) and **ORG** (organisations). The model that comes with the course is *mini-RaNER*: RaNER's architecture, all 144 heads, a quarter of the width. **Before you run the cell: how many entities do you see in this sentence, and of which types?**
 
 # %%
-sentence = "国家图书馆馆长陈默昨日在北京说,新馆明年开放。"
+sentence = "国家图书馆馆长陈默昨日在北京说，新馆明年开放。"
 raner, tokenizer = run.model()
 tagger = torch_tagger(raner, tokenizer)
 print(f"{raner.config.num_hidden_layers} layers of {raner.config.num_attention_heads} heads")
@@ -198,7 +198,7 @@ check("no two entities overlap", all(a.end <= b.start for a, b in zip(entities, 
 # Now a sentence of your own. Type into the box and leave it; try a name that is also an ordinary word, such as 高峰.
 
 # %% tags=["nbval-ignore-output"]
-tagging_box(tagger, "高峰说,早高峰的时候不要去中关村。")
+tagging_box(tagger, "高峰说，早高峰的时候不要去中关村。")
 
 # %% [markdown]
 # ### Exercise 3: how small is mini?

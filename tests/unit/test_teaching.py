@@ -71,6 +71,10 @@ def test_a_table_keeps_bars_inside_their_cells():
     assert table(("a", "b"), [(1, "x|y")]).data == "| a | b |\n| --- | --- |\n| 1 | x\\|y |"
 
 
+def test_a_table_says_what_was_not_measured():
+    assert table(("ms", "MB"), [(None, 0)]).data.endswith("| not measured | 0 |")
+
+
 def test_minutes_come_from_the_reference_run(tmp_path):
     run = tmp_path / "run.json"
     assert "not measured" in show_minutes("00", run).data

@@ -544,7 +544,7 @@ check("four bytes a parameter explain every file, to 2 %", all(abs(ratio - 1) < 
 # %% [markdown]
 # ## What you know now
 #
-# - What a cut saves is known before it is made: parameters exactly, time roughly. "-18 %" and "+35 %" from a fifth of the heads fail on paper and on the machine.
+# - What a cut saves is known before it is made: parameters exactly, time roughly. "-18 %" and "+35 %" from a fifth of the heads fail on paper; the verdict of your machine stands above.
 # - A mask and a million zeros change what a model says, not what it costs. Only smaller matrices are faster.
 # - Numbers of heads are names, not places.
 # - Heads give time rather than size, neurons give both, characters give size only. A curve without retraining says where to stop, and a stricter look at its interval says whether to believe it.
