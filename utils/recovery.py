@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
+from transformers.utils import logging
 
 from utils.batches import make_batches
 from utils.characters import CharacterTokenizer
@@ -58,6 +59,7 @@ def fine_tune(
     """
     if not corpus.train or not corpus.dev:
         raise ValueError("nothing to train on: the corpus has no train or no dev sentence")
+    logging.disable_progress_bar()  # a bar for each checkpoint that is written; that of the training stays
     batches = make_batches(corpus.train, tokenizer, model.labels)
     trainer = TaggerTrainer(
         copy.deepcopy(model),

@@ -298,6 +298,7 @@ print(f"{winner} leads {second} by {ahead.f1:.2f} points, 95 % interval {ahead.l
 print("the lead is real on sentences like these" if ahead.low > 0 else "these sentences cannot tell the two apart")
 beaten = sum(ranking[0].f1 > np.mean(f1_of_noise) for f1_of_noise in random_f1)
 print(f"{winner} has the better curve than {beaten} of {len(random_f1)} random choices")
+check(f"the score closest to the oracle, {closest}, has the best curve", closest == winner)
 
 # %% tags=["nbval-ignore-output"]
 above_noise = max(map(np.mean, random_f1))

@@ -265,7 +265,7 @@ memory = {(row["stage"], row["backend"]): row["rss_mb"] for row in big_rows}
 first, torch8, both8 = ("original", "torch-fp32"), ("quantized", "torch-int8"), ("pruned-quantized", "torch-int8")
 check("quantising makes it at least 2 times as fast (article: 2.3)", time[first] / time[torch8] > 2)
 check("a fifth of the heads less makes INT8 1.4 times as fast (article)", time[torch8] / time[both8] > 1.4)
-check("pruned and quantised needs more memory than quantised (article)", memory[both8] > memory[torch8])
+check("pruned and quantised needs 6 % more memory than quantised (article)", memory[both8] > 1.06 * memory[torch8])
 
 # %% [markdown]
 # A ✗ is a verdict, not an accident: that number of the article was not seen on this machine.
