@@ -178,7 +178,7 @@ check("everything that the course cannot run without is there", not any(f.advice
 # RaNER marks **PER** (persons), **LOC** (places) and **ORG** (organisations). The model that comes with the course is *mini-RaNER*: RaNER's architecture, all 144 heads, a quarter of the width. **Before you run the cell: how many entities do you see in this sentence, and of which types?**
 
 # %%
-sentence = "国家图书馆馆长陈默昨日在北京说，新馆明年开放。"
+sentence = "青河大学校长陈默昨日在北京说，新校区明年启用。"
 raner, tokenizer = run.model()
 tagger = torch_tagger(raner, tokenizer)
 print(f"{raner.config.num_hidden_layers} layers of {raner.config.num_attention_heads} heads")
