@@ -2,8 +2,9 @@
 
 A linear layer computes y = s_w s_x (q_w (q_x - z_x)) + b in integers: q_w is fixed ahead with one
 scale s_w a matrix, q_x with scale s_x and zero point z_x from the range of each input (Jacob et al.
-2018, section 2; "dynamic" because no calibration data fixes that range ahead). Embeddings are
-looked up, not multiplied: they shrink only if told to.
+2018, section 2; "dynamic" because no calibration data fixes that range ahead). On x86 torch gives q_x
+seven bits, so that sums of products cannot overflow. Embeddings are looked up, not multiplied: they
+shrink only if told to.
 
 `torch.ao.quantization` is torch's working CPU path and announces its removal on every call; the
 announcement is muted here, in one place. Its successor is torchao.

@@ -65,7 +65,7 @@ class Tagger:
                 if end > start:
                     yield start, end
                 continue
-            shorter = min(limit, max(1, (end - start) // 2)) if end - start <= limit else limit
+            shorter = limit if end - start > limit else max(1, (end - start) // 2)
             pending += [(start + s, start + e) for s, e in segments(text[start:end], shorter)]
 
     def _tag(self, texts: list[str]) -> Iterator[Iterator[tuple[int, int, str, str, float]]]:

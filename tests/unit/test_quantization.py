@@ -32,15 +32,15 @@ def test_a_linear_layer_matches_the_formula_by_hand(tiny_published):
     weight, bias = model.classifier.weight, model.classifier.bias
     w_scale = weight.abs().max() / 127.5
     q_w = (weight / w_scale).round().clamp(-128, 127)
+    steps = 255 if torch.backends.quantized.engine == "qnnpack" else 127  # x86 keeps a bit free against overflow
     low, high = inputs.min().clamp(max=0), inputs.max().clamp(min=0)
-    x_scale = (high - low) / 127
+    x_scale = (high - low) / steps
     zero = (-low / x_scale).round()
-    q_x = (inputs / x_scale + zero).round().clamp(0, 127)
+    q_x = (inputs / x_scale + zero).round().clamp(0, steps)
     by_hand = w_scale * x_scale * ((q_x - zero) @ q_w.T) + bias
     found = quantize(model).classifier(inputs)
-    one_step = w_scale * x_scale * 127 + x_scale * weight.abs().sum(1).max()
-    assert (found - by_hand).abs().max() < one_step
-    assert (found - nn.functional.linear(inputs, weight, bias)).abs().max() > 0
+    assert (found - by_hand).abs().max() < 1e-5
+    assert (found - nn.functional.linear(inputs, weight, bias)).abs().max() > 1e-2, "nothing was rounded"
 
 
 def test_embeddings_shrink_only_when_told(tiny_published):

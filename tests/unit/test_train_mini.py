@@ -6,9 +6,9 @@ from transformers import BertTokenizer
 
 from utils import train_mini
 from utils.characters import CharacterTokenizer
-from utils.corpus import load_corpus
+from utils.corpus import load_corpus, parse_bracketed
 from utils.crf import compact
-from utils.entities import RANER_LABELS, bioes_tags
+from utils.entities import RANER_LABELS
 from utils.raner import MINI_RANER, load_raner
 from utils.train_mini import BUCKETS, TOKENS_A_BATCH, Stage, TrainingBatches, build_vocabulary, grow, new_model, pieces
 
@@ -55,12 +55,13 @@ def test_labels_are_legal_bioes(batches):
             assert (left[0] in "BI") == (right[0] in "IE") and (left[0] not in "BI" or left[2:] == right[2:])
 
 
-def test_cutting_keeps_every_whole_entity_of_a_long_sentence():
-    sentence = max(load_corpus().train, key=lambda s: len(s.text))
-    joined = "".join(part.text for part in pieces(sentence))
-    assert joined == sentence.text
-    tags = [tag for part in pieces(sentence) for tag in bioes_tags(part)]
-    assert len(tags) == len(sentence.text)
+def test_a_long_sentence_is_cut_and_only_an_entity_across_a_cut_is_lost():
+    kept, widest = "[陈默](PER)在[北京](LOC)说，天气很好。", BUCKETS[-1] - 2
+    across = "字" * (widest - 1) + "[云汀日报](ORG)"
+    parts = pieces(parse_bracketed(kept * 20 + across))
+    assert len(parts) > 3 and max(len(part.text) for part in parts) <= widest
+    assert "".join(part.text for part in parts) == parse_bracketed(kept * 20 + across).text
+    assert [e.text for part in parts for e in part.entities] == ["陈默", "北京"] * 20
 
 
 def test_growing_stacks_copies():
