@@ -98,6 +98,14 @@ def measure_latency(
     return {name: summarise(column) for name, column in zip(variants, samples.T, strict=True)}
 
 
+def time_ratio(latency: Latency, baseline: Latency) -> float:
+    """How many times as long as the baseline: the median over the rounds of the two times' ratio.
+
+    Both must come from one `measure_latency`: a slow moment of the machine then hits both sides of a ratio.
+    """
+    return float(np.median(np.divide(latency.samples, baseline.samples)))
+
+
 def _milliseconds(call: Callable[[], object]) -> float:
     start = perf_counter()
     call()

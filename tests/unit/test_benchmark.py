@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from utils import benchmark
-from utils.benchmark import BenchmarkError, directory_bytes, machine, measure_latency, peak_memory, pinned_threads
+from utils.benchmark import (
+    BenchmarkError,
+    directory_bytes,
+    machine,
+    measure_latency,
+    peak_memory,
+    pinned_threads,
+    time_ratio,
+)
 
 
 class Clock:
@@ -50,6 +58,14 @@ def test_summary_is_median_p95_and_interquartile_range(clock):
     assert latency.p50 == pytest.approx(4)
     assert latency.p95 == pytest.approx(6 + 0.7 * 94)
     assert latency.iqr == pytest.approx(5.5 - 2.5)
+
+
+def test_a_ratio_taken_round_by_round_survives_a_slow_spell(clock):
+    whole, half = [9, 10, 80, 80, 80], [9, 5, 5, 40, 40]  # the spell begins between the two calls of round 2
+    variants = {"whole": clock.variant("whole", whole), "half": clock.variant("half", half)}
+    latencies = measure_latency(variants, repeats=4, warmup=1)
+    assert time_ratio(latencies["half"], latencies["whole"]) == pytest.approx(0.5)
+    assert time_ratio(latencies["whole"], latencies["half"]) == pytest.approx(2)
 
 
 @pytest.mark.parametrize(("milliseconds", "shown"), [(290, False), (310, True)])

@@ -449,12 +449,12 @@ plots.survivors_figure(gone, layers, heads)
 # %% tags=["nbval-ignore-output"]
 test = run.corpus.test[::10] if quick else run.corpus.test
 baseline = evaluate(torch_tagger(raner, tokenizer), test, seed)
-reported, stages = {"nothing taken": baseline}, []
-for name in dict.fromkeys((winner, "article's code", "random 1")):
+choices = {"heads-20": winner, "heads-20-article": "article's code", "heads-20-random": "random 1"}
+reported = {"nothing taken": baseline}
+for stage, name in choices.items():
     pruned = prune_heads(raner, select_globally(contenders[name], fifth))
     reported[name] = evaluate(torch_tagger(pruned, tokenizer), test, seed)
-    stages.append("heads-20-" + name.replace("'s", "").replace(",", "").replace(" ", "-").lower())
-    run.ledger.append(make_row(stages[-1], "03", "mini", "torch-fp32", model=pruned, evaluation=reported[name]))
+    run.ledger.append(make_row(stage, "03", "mini", "torch-fp32", model=pruned, evaluation=reported[name]))
 intervals = {name: (e.scores.f1, e.f1_low, e.f1_high) for name, e in reported.items()}
 plots.f1_figure({"a fifth of the heads gone, no retraining (test)": intervals})
 
@@ -464,7 +464,7 @@ for name, evaluation in list(reported.items())[1:]:
     print(f"{name}: {d.f1:+.2f} points against the original, 95 % interval {d.low:+.2f} to {d.high:+.2f}")
 
 # %%
-written = [run.ledger.row(stage, "mini", "torch-fp32") for stage in stages]
+written = [run.ledger.row(stage, "mini", "torch-fp32") for stage in choices]
 check("all choices leave the same number of heads", {sum(r["heads_per_layer"]) for r in written} == {total - fifth})
 check("and the same number of parameters", len({r["parameters"] for r in written}) == 1)
 
