@@ -4,6 +4,7 @@ Every code point is tokenised alone; one that leaves nothing (white space, contr
 becomes [UNK]. The first piece of a character carries its label.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -75,6 +76,8 @@ class CharacterTokenizer:
 
 _SENTENCE_ENDS = "。！？；!?;\n"
 _PAUSES = "，、：,: "
+_CLOSERS = "”’」』）》】\r"
+_SENTENCE = re.compile(f"[^{_SENTENCE_ENDS}]*[{_SENTENCE_ENDS}][{_SENTENCE_ENDS}{_CLOSERS}]*|[^{_SENTENCE_ENDS}]+")
 
 
 def segments(text: str, limit: int = MAX_CHARACTERS) -> list[tuple[int, int]]:
@@ -89,6 +92,11 @@ def segments(text: str, limit: int = MAX_CHARACTERS) -> list[tuple[int, int]]:
         ranges.append((start, start + cut))
         start += cut
     return [*ranges, (start, len(text))]
+
+
+def sentence_ranges(text: str) -> list[tuple[int, int]]:
+    """Cut `[0, len(text))` behind every sentence end, nothing lost; further marks and closing quotes stay with it."""
+    return [match.span() for match in _SENTENCE.finditer(text)]
 
 
 def _last_of(window: str, marks: str) -> int:

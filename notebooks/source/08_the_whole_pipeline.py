@@ -126,7 +126,7 @@ print(f"F1 {baseline.scores.f1:.1f} -> {damaged.scores.f1:.1f} without training"
 # %% tags=["nbval-ignore-output"]
 def recover(path):
     part = run.corpus._replace(train=run.corpus.train[:128], dev=run.corpus.dev[:32]) if quick else run.corpus
-    checkpoints = path.with_name("checkpoints")
+    checkpoints = path.with_name(f"{path.name}-checkpoints")
     tuned = recovery.fine_tune(pruned, tokenizer, part, checkpoints, epochs=1 if quick else 4, seed=seed)
     save_raner(tuned, tokenizer, path)
 

@@ -14,17 +14,23 @@ UTILS = ROOT / "utils"
 
 FLOORS = {
     0: ["entities", "files", "hub"],
-    1: ["characters", "corpus", "crf", "decoding"],
+    1: ["characters", "corpus", "crf", "decoding", "marginals"],
     2: ["augmentation", "raner", "tagger"],
-    3: ["batches", "benchmark", "evaluation", "gates"],
+    3: ["batches", "benchmark", "evaluation", "gates", "training"],
     4: ["importance", "ledger", "onnx_runtime", "pruning", "quantization", "recovery", "twin"],
     5: [
         "anatomy",
+        "engines",
         "exercises",
+        "exercises_onnx",
         "leaderboard",
         "notebooks",
+        "openvino_runtime",
         "plots",
+        "plots_onnx",
+        "preflight",
         "readiness",
+        "recipes",
         "report",
         "run",
         "serving",
@@ -33,7 +39,7 @@ FLOORS = {
         "variants",
         "widgets",
     ],
-    6: ["course", "train_mini"],
+    6: ["course", "recovery_bars", "train_mini"],
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 ROOMS = sorted({path.relative_to(UTILS).parts[0].removesuffix(".py") for path in UTILS.glob("**/*.py")} - {"__init__"})

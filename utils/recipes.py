@@ -1,0 +1,69 @@
+"""Cuts with a name: what goes, how much F1 it may cost after recovery, and whether it did."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from utils.entities import Sentence
+from utils.evaluation import Difference, Evaluation, paired_bootstrap
+from utils.pruning import prune_heads, prune_neurons, select_globally
+from utils.raner import RanerModel
+from utils.recovery import Left, left
+
+
+class Cut(NamedTuple):
+    """Shares of all heads and of all neurons that go (0 to 1), and the points of F1 that may be lost after recovery."""
+
+    heads: float
+    neurons: float
+    allowed: float
+
+
+CUTS = {
+    "heads-20": Cut(0.20, 0.0, 0.3),
+    "heads-50": Cut(0.50, 0.0, 0.5),
+    "heads-50-ffn-50": Cut(0.50, 0.50, 0.8),
+    "heads-50-ffn-67": Cut(0.50, 0.67, 1.0),
+}
+
+
+def left_after(model: RanerModel, cut: Cut) -> Left:
+    """How many of the model's heads and neurons a cut leaves."""
+    before = left(model)
+    return Left(round((1 - cut.heads) * before.heads), round((1 - cut.neurons) * before.neurons))
+
+
+def prune_to(model: RanerModel, head_scores: Tensor, neuron_scores: Tensor, target: Left) -> RanerModel:
+    """A new model with the `target` numbers of heads and neurons, the lowest scores of the whole network gone.
+
+    Args:
+        head_scores: `(layers, heads)`, NaN where a head is already gone.
+        neuron_scores: `(layers, neurons)`, likewise.
+
+    Raises:
+        ValueError: the model has fewer heads or neurons than `target`.
+    """
+    surplus = Left(*(have - want for have, want in zip(left(model), target, strict=True)))
+    if min(surplus) < 0:
+        raise ValueError(f"{target} cannot be left of {left(model)}")
+    fewer = prune_heads(model, select_globally(head_scores, surplus.heads))
+    return prune_neurons(fewer, select_globally(neuron_scores, surplus.neurons))
+
+
+class Verdict(NamedTuple):
+    """One bar, tried: F1 of the recovered model minus the unpruned one's, what may be lost, and whether it holds."""
+
+    difference: Difference
+    allowed: float
+
+    @property
+    def holds(self) -> bool:
+        return self.difference.f1 >= -self.allowed
+
+
+def judge(
+    cut: Cut, sentences: Sequence[Sentence], original: Evaluation, recovered: Evaluation, seed: int = 0
+) -> Verdict:
+    """Hold a recovered model against the unpruned one on the same sentences."""
+    return Verdict(paired_bootstrap(sentences, original.predictions, recovered.predictions, seed), cut.allowed)
