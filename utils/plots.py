@@ -44,11 +44,13 @@ class Picture(Figure):
         return buffer.getvalue()
 
 
-def _picture(width: float, height: float) -> Picture:
+def picture(width: float, height: float) -> Picture:
+    """An empty picture of that many inches, laid out so that no text is cut off."""
     return Picture(figsize=(width, height), layout="constrained")
 
 
-def _plain(axes: Axes, title: str, x: str = "", y: str = "") -> None:
+def plain_axes(axes: Axes, title: str, x: str = "", y: str = "") -> None:
+    """Title on the left, names of the axes, no frame above and to the right."""
     axes.set_title(title, fontsize=10.5, loc="left")
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -64,14 +66,14 @@ def results_figure(rows: Sequence[dict]) -> Picture:
     Costs are bars from zero; F1 is a point with its 95 % interval on an axis that does not start at
     zero. What was not measured is said in words.
     """
-    figure = _picture(12, 1.3 + 0.62 * max(len(rows), 1))
+    figure = picture(12, 1.3 + 0.62 * max(len(rows), 1))
     time, size, memory, f1 = figure.subplots(1, 4, sharey=True)
     _costs(time, rows, "median time (ms)", lambda row: row["latency_ms"] and row["latency_ms"]["p50"])
     _costs(size, rows, "file size (MB)", lambda row: row["file_bytes"] and row["file_bytes"] / MB)
     _costs(memory, rows, "peak memory (MB)", lambda row: row["rss_mb"])
     intervals = [None if row["f1"] is None else (row["f1"], row["f1_low"], row["f1_high"]) for row in rows]
     _intervals(f1, intervals, ORANGE)
-    _plain(f1, "F1 (points, 95 % interval)")
+    plain_axes(f1, "F1 (points, 95 % interval)")
     time.set_yticks(range(len(rows)), [f"{row['stage']}\n{row['backend']}" for row in rows])
     time.set_ylim(max(len(rows), 1) - 0.45, -0.6)
     return figure
@@ -85,7 +87,7 @@ def _costs(axes: Axes, rows: Sequence[dict], title: str, value: Callable[[dict],
         axes.annotate(text, (cost or 0, place), (4, 0), textcoords="offset points", va="center", color=colour)
     axes.set_xlim(0, 1.35 * max((v for v in values if v), default=1))
     axes.tick_params(axis="y", length=0)
-    _plain(axes, title)
+    plain_axes(axes, title)
 
 
 def _short(value: float) -> str:
@@ -134,7 +136,7 @@ def course_map(present: Collection[str], here: str = "") -> Picture:
         present: numbers of the notebooks that are there; the others are drawn hollow.
         here: number of the notebook that shows the map.
     """
-    figure = _picture(12, 4.6)
+    figure = picture(12, 4.6)
     axes = figure.subplots()
     places = [(i % 6, 1 - i // 6) for i in range(len(STOPS))]
     line = [*places[:6], (5.62, 1), (5.62, 0.5), (-0.55, 0.5), (-0.55, 0), *places[6:]]
@@ -173,7 +175,7 @@ def shares_figure(parts: Mapping[str, Mapping[str, float]], unit: str) -> Pictur
     Args:
         parts: model -> part -> size in `unit`.
     """
-    figure = _picture(11, 1.1 + 0.75 * len(parts))
+    figure = picture(11, 1.1 + 0.75 * len(parts))
     axes = figure.subplots()
     for place, sizes in enumerate(parts.values()):
         left, total = 0.0, sum(sizes.values())
@@ -184,7 +186,7 @@ def shares_figure(parts: Mapping[str, Mapping[str, float]], unit: str) -> Pictur
                 label = f"{share:.1f} %\n{size:,.2f} {unit}"
                 axes.text(left + share / 2, place, label, ha="center", va="center", color=_ink(colour), fontsize=9.5)
             left += share
-    _plain(axes, "", "share (%)")
+    plain_axes(axes, "", "share (%)")
     axes.set(yticks=range(len(parts)), yticklabels=list(parts), xlim=(0, 100))
     axes.invert_yaxis()
     names = list(next(iter(parts.values())))
@@ -218,18 +220,18 @@ def corpus_figure(
         traps: trap -> number of sentences.
         unseen: entity type -> percent of the test's entities whose text the training split never shows.
     """
-    figure = _picture(12, 7)
+    figure = picture(12, 7)
     domains, sentences, trapped, new = figure.subplots(2, 2, width_ratios=(1.2, 1)).ravel()
     _stacked(domains, types_by_domain)
-    _plain(domains, "What is named in which domain", "entities")
+    plain_axes(domains, "What is named in which domain", "entities")
     sentences.hist(lengths, bins=range(0, max(lengths) + 5, 5), color=BLUE, edgecolor="white")
     sentences.axvline(np.median(lengths), color=ORANGE, linestyle="--")
-    _plain(sentences, "How long the sentences are (dashed: median)", "characters", "sentences")
+    plain_axes(sentences, "How long the sentences are (dashed: median)", "characters", "sentences")
     _counts(trapped, traps, "{:.0f}")
-    _plain(trapped, "What makes a sentence hard", "sentences")
+    plain_axes(trapped, "What makes a sentence hard", "sentences")
     _counts(new, unseen, "{:.0f} %", [TYPE_COLOURS.get(name, BLUE) for name in unseen])
     new.set_xlim(0, 109)
-    _plain(new, "Test entities whose text training never showed", "percent")
+    plain_axes(new, "Test entities whose text training never showed", "percent")
     return figure
 
 
@@ -258,7 +260,7 @@ def transition_heatmap(labels: Sequence[str], transitions: np.ndarray, legal: np
         transitions: `(tags, tags)`, from row to column.
         legal: `(tags, tags)` bool.
     """
-    figure = _picture(8.2, 6.6)
+    figure = picture(8.2, 6.6)
     axes = figure.subplots()
     limit = float(np.abs(transitions).max()) or 1.0
     seaborn.heatmap(
@@ -290,7 +292,7 @@ def head_grid(scores: ArrayLike, chosen: Mapping[int, Collection[int]], title: s
         chosen: layer -> head numbers, both from 0.
     """
     grid = np.asarray(scores, float)
-    figure = _picture(7.6, 1.2 + 0.42 * len(grid))
+    figure = picture(7.6, 1.2 + 0.42 * len(grid))
     axes = figure.subplots()
     names = [range(1, size + 1) for size in grid.shape]
     seaborn.heatmap(
@@ -312,14 +314,14 @@ def f1_figure(groups: Mapping[str, Mapping[str, tuple[float, float, float]]]) ->
     Args:
         groups: title -> name -> `(f1, low, high)` in points.
     """
-    figure = _picture(11, 1.2 + 0.45 * max(map(len, groups.values())))
+    figure = picture(11, 1.2 + 0.45 * max(map(len, groups.values())))
     panels = figure.subplots(1, len(groups), sharex=True, squeeze=False)[0]
     for axes, (title, intervals) in zip(panels, groups.items(), strict=True):
         _intervals(axes, list(intervals.values()), BLUE)
         axes.set_yticks(range(len(intervals)), intervals)
         axes.set_ylim(len(intervals) - 0.5, -0.7)
         axes.grid(axis="x", color="#e4e4e4")
-        _plain(axes, title, "F1 (points, 95 % interval)")
+        plain_axes(axes, title, "F1 (points, 95 % interval)")
     return figure
 
 
@@ -332,23 +334,23 @@ def samples_figure(samples: Sequence[float], title: str) -> Picture:
     Args:
         samples: milliseconds, in the order in which they were taken.
     """
-    figure = _picture(11, 3.2)
+    figure = picture(11, 3.2)
     order, spread = figure.subplots(1, 2, width_ratios=(1.6, 1))
     order.plot(range(1, len(samples) + 1), samples, "o", color=BLUE, markersize=3.5, alpha=0.8)
-    _plain(order, title, "call", "ms")
+    plain_axes(order, title, "call", "ms")
     order.set_ylim(0, 1.08 * max(samples))
     spread.hist(samples, bins=30, color=SKY, edgecolor="white")
     median, mean = np.median(samples), np.mean(samples)
     spread.axvline(median, color=ORANGE, label=f"median {median:.2f} ms")
     spread.axvline(mean, color="black", linestyle="--", label=f"mean {mean:.2f} ms")
     spread.legend(frameon=False)
-    _plain(spread, "the same calls, sorted into bins", "ms", "calls")
+    plain_axes(spread, "the same calls, sorted into bins", "ms", "calls")
     return figure
 
 
 def latency_figure(latencies: Mapping[str, Latency]) -> Picture:
     """Every sample of every variant as a dot, the median as a line."""
-    figure = _picture(10, 1.1 + 0.6 * len(latencies))
+    figure = picture(10, 1.1 + 0.6 * len(latencies))
     axes = figure.subplots()
     for place, latency in enumerate(latencies.values()):
         jitter = np.linspace(-0.18, 0.18, len(latency.samples))
@@ -359,13 +361,13 @@ def latency_figure(latencies: Mapping[str, Latency]) -> Picture:
     axes.set_yticks(range(len(latencies)), latencies)
     axes.set_ylim(len(latencies) - 0.5, -0.75)
     axes.set_xlim(left=0)
-    _plain(axes, "dots: calls; line: median", "ms")
+    plain_axes(axes, "dots: calls; line: median", "ms")
     return figure
 
 
 def memory_figure(memories: Mapping[str, Memory]) -> Picture:
     """Peak memory of each variant's own process, split into what the imports held and the rest."""
-    figure = _picture(10, 1.2 + 0.55 * len(memories))
+    figure = picture(10, 1.2 + 0.55 * len(memories))
     axes = figure.subplots()
     names, base = list(memories), [memory.baseline for memory in memories.values()]
     rest = [memory.peak - memory.baseline for memory in memories.values()]
@@ -375,7 +377,7 @@ def memory_figure(memories: Mapping[str, Memory]) -> Picture:
     axes.margins(x=0.14)
     axes.invert_yaxis()
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1.02))
-    _plain(axes, "", "peak memory of a fresh process (MB)")
+    plain_axes(axes, "", "peak memory of a fresh process (MB)")
     return figure
 
 
@@ -386,7 +388,7 @@ def bootstrap_figure(samples: Mapping[str, np.ndarray], unit: str, zero: bool = 
         samples: name -> resampled values in `unit`.
         zero: draw a line at 0, for differences.
     """
-    figure = _picture(10, 0.7 + 1.5 * len(samples))
+    figure = picture(10, 0.7 + 1.5 * len(samples))
     panels = figure.subplots(len(samples), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, values), colour in zip(panels, samples.items(), SERIES, strict=False):
         low, high = np.percentile(values, [2.5, 97.5])
@@ -394,7 +396,7 @@ def bootstrap_figure(samples: Mapping[str, np.ndarray], unit: str, zero: bool = 
         axes.axvspan(low, high, color=colour, alpha=0.15)
         if zero:
             axes.axvline(0, color="black", linewidth=1)
-        _plain(axes, f"{name}: 95 % within [{low:.2f}, {high:.2f}], width {high - low:.2f}", y="resamples")
+        plain_axes(axes, f"{name}: 95 % within [{low:.2f}, {high:.2f}], width {high - low:.2f}", y="resamples")
     axes.set_xlabel(unit)
     return figure
 
@@ -427,7 +429,7 @@ def score_grids(scores: Mapping[str, ArrayLike]) -> Picture:
 def _panels(count: int, height: float, columns: int = 4) -> tuple[Picture, list[Axes]]:
     """A figure of `count` small panels with common axes, row by row; places left over stay empty."""
     rows = -(-count // columns)
-    figure = _picture(12, height * rows)
+    figure = picture(12, height * rows)
     panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
     for spare in panels[count:]:
         spare.axis("off")
@@ -458,14 +460,14 @@ def agreement_figure(
     """
     first = next(iter(agreement.values()))
     names = sorted(first, key=first.get)
-    figure = _picture(11, 1.3 + 0.3 * len(names))
+    figure = picture(11, 1.3 + 0.3 * len(names))
     panels = figure.subplots(1, len(agreement), sharey=True, squeeze=False)[0]
     for axes, (measure, values) in zip(panels, agreement.items(), strict=True):
         axes.axvspan(*chance[measure], color="#d9d9d9", label="random scores")
         axes.axvline(itself[measure], color="black", linestyle="--", linewidth=1, label="the oracle's two halves")
         axes.plot([values[name] for name in names], names, "o", color=BLUE, markersize=7)
         axes.grid(axis="y", color="#eeeeee")
-        _plain(axes, "", measure)
+        plain_axes(axes, "", measure)
     panels[0].legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9.5)
     return figure
 
@@ -488,7 +490,7 @@ def contest_figure(
         axes.plot(percent, oracle, color="black", linestyle="--", linewidth=1, label="oracle")
         axes.plot(percent, values, "o-", color=BLUE, markersize=4, label="this score")
         axes.set(ylim=(0, 100), xlim=(0, 100))
-        _plain(axes, name)
+        plain_axes(axes, name)
     panels[0].legend(frameon=False, fontsize=8.5, loc="lower left")
     figure.supxlabel("heads masked (%)", fontsize=10)
     figure.supylabel("F1 (points)", fontsize=10)
@@ -504,7 +506,7 @@ def attention_figure(maps: Mapping[str, ArrayLike], characters: Sequence[str], n
         named: positions that belong to an entity.
     """
     size = min(1.2 + 0.23 * len(characters), 7.2)
-    figure = _picture(2 * size, size)
+    figure = picture(2 * size, size)
     panels = figure.subplots(1, len(maps), squeeze=False)[0]
     for axes, (title, weights) in zip(panels, maps.items(), strict=True):
         image = axes.imshow(np.asarray(weights), cmap="Blues", vmin=0, vmax=1)
@@ -558,13 +560,13 @@ def savings_figure(
         savings: title of a panel -> part -> percent of that part removed -> percent of the model saved.
         promised: title of a panel -> percent of the model.
     """
-    figure = _picture(11, 3.9)
+    figure = picture(11, 3.9)
     panels = figure.subplots(1, len(savings), sharey=True, squeeze=False)[0]
     for axes, (title, parts) in zip(panels, savings.items(), strict=True):
         _curves(axes, parts)
         axes.axhline(promised[title], color="black", linestyle="--", linewidth=1)
         axes.annotate("promised", (100, promised[title]), (0, 3), textcoords="offset points", ha="right", fontsize=9)
-        _plain(axes, title, "of that part removed (%)", "saved (%)")
+        plain_axes(axes, title, "of that part removed (%)", "saved (%)")
     panels[0].set_ylim(bottom=0)
     panels[0].legend(frameon=False)
     return figure
@@ -585,7 +587,7 @@ def f1_curves(curves: Mapping[str, Mapping[float, tuple[float, float, float]]], 
         curves: what is removed -> ratio (0 to 1) -> `(f1, low, high)` in points.
         marked: name -> ratio, drawn as a vertical line.
     """
-    figure = _picture(12, 3.9)
+    figure = picture(12, 3.9)
     axes = figure.subplots()
     for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
         percent, (f1, low, high) = 100 * np.array(list(curve)), np.array(list(curve.values())).T
@@ -594,7 +596,7 @@ def f1_curves(curves: Mapping[str, Mapping[float, tuple[float, float, float]]], 
     for style, (name, ratio) in zip(("--", ":", "-."), marked.items(), strict=False):
         axes.axvline(100 * ratio, color="black", linestyle=style, linewidth=1, label=f"{name}: {100 * ratio:.0f} %")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    _plain(axes, "without retraining (band: 95 % interval)", "removed (%)", "F1 (points)")
+    plain_axes(axes, "without retraining (band: 95 % interval)", "removed (%)", "F1 (points)")
     return figure
 
 
@@ -604,11 +606,11 @@ def left_figure(left: Mapping[str, Mapping[str, Mapping[float, float]]]) -> Pict
     Args:
         left: title of a panel -> curve -> ratio (0 to 1) -> percent of the unpruned model.
     """
-    figure = _picture(12, 3.6)
+    figure = picture(12, 3.6)
     panels = figure.subplots(1, len(left), sharey=True, squeeze=False)[0]
     for axes, (title, curves) in zip(panels, left.items(), strict=True):
         _curves(axes, {name: {100 * ratio: v for ratio, v in curve.items()} for name, curve in curves.items()})
-        _plain(axes, title, "heads removed (%)", "left (%)")
+        plain_axes(axes, title, "heads removed (%)", "left (%)")
     panels[0].set_ylim(bottom=0)
     panels[0].legend(frameon=False, loc="lower left")
     return figure

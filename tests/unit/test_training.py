@@ -8,12 +8,14 @@ import subprocess
 import sys
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from tiny_models import random_raner, random_texts, tiny_tokenizer
 from torch.optim import SGD
 from transformers import get_linear_schedule_with_warmup
+from transformers.utils.notebook import NotebookProgressCallback
 
 from utils import training
 from utils.corpus import Corpus
@@ -234,3 +236,12 @@ def test_two_processes_share_the_batches_and_agree_on_the_weights(tmp_path):
         assert all(torch.equal(a, b) for a, b in zip(ours[1], theirs[1], strict=True))
         assert not torch.equal(ours[1][0], ours[1][-1])
         assert torch.equal(ours[2], theirs[2])
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3])
+def test_a_notebooks_bar_outlives_any_budget(monkeypatch, tmp_path, budget):
+    ticks = count()
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    monkeypatch.setattr("transformers.trainer.DEFAULT_PROGRESS_CALLBACK", NotebookProgressCallback)
+    train(random_raner(), tmp_path, epochs=4, seconds=budget)
+    assert budget <= steps_done(tmp_path) <= 3

@@ -1,0 +1,57 @@
+"""Pictures of notebook 07: curves of several engines, and the plot for a decision memo."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+from utils.engines import Choice
+from utils.plots import BLUE, GREEN, GREY, ORANGE, SERIES, Picture
+
+ENGINE_COLOURS = {"torch": ORANGE, "onnx": BLUE, "openvino": GREEN}
+
+
+def engine_curves(panels: Mapping[str, Mapping[str, Mapping[int, float]]], unit: str) -> Picture:
+    """Time over a number, one panel a situation, one line an engine; both axes are logarithmic.
+
+    Args:
+        panels: title -> engine -> number -> ms.
+        unit: what the numbers count.
+    """
+    figure = Picture(figsize=(5.6 * len(panels), 4.2), layout="constrained")
+    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, curves) in zip(grid, panels.items(), strict=True):
+        for colour, (name, curve) in zip(SERIES, curves.items(), strict=False):
+            axes.plot(list(curve), list(curve.values()), "o-", color=colour, label=name, markersize=4)
+        axes.set(xscale="log", yscale="log", title=title, xlabel=unit)
+        axes.set_xticks(sorted({number for curve in curves.values() for number in curve}))
+        _plain_numbers(axes)
+    grid[0].set_ylabel("median time (ms)")
+    grid[-1].legend(frameon=False, fontsize=9)
+    return figure
+
+
+def _plain_numbers(axes: Axes) -> None:
+    """100 instead of 10², and nothing between the marks."""
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def decision_figure(choices: Sequence[Choice], chosen: Choice | None = None) -> Picture:
+    """Time over size, one point an engine with its F1; lower left is better. The chosen one has a ring."""
+    figure = Picture(figsize=(11, 5.6), layout="constrained")
+    axes = figure.subplots()
+    for choice in choices:
+        colour = ENGINE_COLOURS[choice.backend.split("-")[0]]
+        axes.plot(choice.megabytes, choice.milliseconds, "o", color=colour, markersize=8)
+        f1 = "F1 not measured" if choice.f1 is None else f"F1 {choice.f1:.1f}"
+        place = (choice.megabytes, choice.milliseconds)
+        axes.annotate(f"{choice.name}: {f1}", place, (9, 0), textcoords="offset points", va="center", fontsize=9)
+    if chosen:
+        axes.plot(chosen.megabytes, chosen.milliseconds, "o", markersize=17, fillstyle="none", color=GREY)
+    axes.set(xlabel="file size (MB)", ylabel="median time (ms)", xlim=(0, 1.45 * max(c.megabytes for c in choices)))
+    axes.set_ylim(0, 1.1 * max(c.milliseconds for c in choices))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
