@@ -291,7 +291,12 @@ def tag(arguments: argparse.Namespace) -> int:
 
 
 def build(arguments: argparse.Namespace) -> int:
-    """Execute the sources in `notebooks/source/` into the committed notebooks."""
+    """Execute the sources in `notebooks/source/` into the committed notebooks.
+
+    Building all of them starts from nothing: artifacts in `runs/lab` may have been made by older code.
+    """
+    if not arguments.notebooks:
+        shutil.rmtree(RUNS / "lab", ignore_errors=True)
     for source in select(NOTEBOOKS / "source", "py", arguments.notebooks):
         build_notebook(source, NOTEBOOKS / f"{source.stem}.ipynb")
     return 0

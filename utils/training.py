@@ -175,11 +175,11 @@ def train(
     if trainer.is_world_process_zero():
         data = text_digest(repr((corpus.train, corpus.dev)))
         _claim(out, settings._asdict() | {"model": model_digest(model), "data": data} | identity)
-    if (out / "trainer_state.json").is_file():
-        return _best(trainer.model, out)
-    trainer.train(resume_from_checkpoint=_last_checkpoint(out))
-    trainer.save_state()
-    return trainer.model.cpu().eval()
+    if not (out / "trainer_state.json").is_file():
+        trainer.train(resume_from_checkpoint=_last_checkpoint(out))
+        trainer.save_state()
+        trainer.accelerator.wait_for_everyone()
+    return _best(copy.deepcopy(model), out)
 
 
 def _arguments(out: Path, settings: Settings) -> TrainingArguments:
@@ -223,6 +223,7 @@ def _last_checkpoint(out: Path) -> str | None:
 
 
 def _best(model: RanerModel, out: Path) -> RanerModel:
+    """`model` with the best epoch's weights: the Trainer's own would go on computing in bfloat16."""
     state = json.loads((out / "trainer_state.json").read_text("utf-8"))
     weights = out / Path(state["best_model_checkpoint"]).name / "model.safetensors"
     model.load_state_dict(safetensors.torch.load_file(weights))

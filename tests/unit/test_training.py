@@ -21,6 +21,7 @@ from utils import training
 from utils.corpus import Corpus
 from utils.entities import Span, annotate
 from utils.pruning import prune_heads
+from utils.raner import load_raner, save_raner
 from utils.recovery import fine_tune
 from utils.training import DivergedError, TaggerTrainer, learning_curve, rise_and_fall
 
@@ -40,6 +41,16 @@ def assert_same_weights(a, b):
 
 def steps_done(out) -> int:
     return json.loads((out / "trainer_state.json").read_text())["global_step"]
+
+
+def test_what_is_returned_answers_as_it_does_when_saved_and_loaded(tmp_path):
+    tuned = train(random_raner(), tmp_path / "run", epochs=1, learning_rate=1e-2)
+    save_raner(tuned, tiny_tokenizer(), tmp_path / "saved")
+    reloaded, _ = load_raner(tmp_path / "saved")
+    ids = torch.randint(5, 20, (3, 17))
+    with torch.no_grad():
+        emissions = [model(ids, torch.ones_like(ids)).logits for model in (tuned, reloaded)]
+    assert torch.equal(*emissions)
 
 
 @pytest.fixture

@@ -1,0 +1,502 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 10 · Distillation
+#
+# | | |
+# |---|---|
+# | **You will be able to** | say what a teacher knows that a label does not, and turn it up with a temperature; make a shallow student and say which layers it copies; cut a deep model until it is *equally fast*; hold a fair contest between the two, and say what it leaves open |
+# | **You need** | [04 · Pruning](04_pruning.ipynb); notebook 05 helps; head scores come from notebook 03, or are computed here; 4 GB of free memory |
+# | **Minutes** | shown below the set-up cell, from a measured run |
+
+# %% tags=["parameters"]
+run_dir = ""
+model = ""
+corpus = ""
+seed = 1
+quick = False
+
+# %%
+from functools import partial
+
+import numpy as np
+import torch
+from IPython.display import clear_output
+from scipy.special import softmax
+from scipy.stats import entropy
+
+from utils import anatomy, damage, importance, latency_match, leaderboard, recipes, recovery, report, sweep
+from utils import exercises_distillation as exercises
+from utils import plots_distillation as pictures
+from utils.augmentation import name_pool
+from utils.batches import make_batches
+from utils.benchmark import time_ratio
+from utils.entities import bioes_tags
+
+# %% tags=["nbval-ignore-output"]
+from utils.evaluation import evaluate, paired_bootstrap, resampled_f1
+from utils.files import write_atomically
+from utils.plots import bootstrap_figure, results_figure
+from utils.plots_recovery import recovery_figure
+from utils.raner import RanerModel, load_raner, save_raner
+from utils.run import open_run
+from utils.tagger import torch_tagger
+from utils.teaching import check, exercise, reveal, show_minutes, table
+from utils.twin import article_twin
+from utils.variants import Variant, measure_variants
+
+run = open_run(run_dir, model, corpus, seed, quick)
+show_minutes("10")
+
+# %% [markdown]
+# All notebooks so far took a large model and cut it down. There is another road: leave the large model alone, and let a **small one learn from it**. The article does not take it. Would it have been better?
+#
+# One question, one contest: a student of few layers against the model of all layers cut down, **equally fast, and trained for equally many seconds**. As before, *train* is trained on, *dev* chooses, *test* reports.
+
+# %%
+teacher, tokenizer = run.model()
+layers = teacher.config.num_hidden_layers
+order = np.random.default_rng(seed).permutation(len(run.corpus.train))[: 320 if quick else 1000]
+labelled, unlabelled = ([run.corpus.train[i] for i in half] for half in np.array_split(order, 2))
+data = run.corpus._replace(
+    train=labelled,
+    dev=run.corpus.dev[: 32 if quick else 400],
+    test=run.corpus.test[:60] if quick else run.corpus.test,
+)
+budget = 2 if quick else 12
+print(f"{len(labelled)} sentences with labels, {len(unlabelled)} whose labels nobody looks at; {budget} s a training")
+
+# %% [markdown]
+# Labels are dear and text is cheap. So half of the training sentences lose their labels here: from now on they are just text.
+#
+# ## What does a teacher know that a label does not?
+#
+# A label names one tag. The teacher's emissions $z$ say something about *every* tag: softmax turns them into probabilities, the **soft targets**. A **temperature** $T$ divides the emissions first:
+#
+# $$ p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}} $$
+#
+# **Predict:** the teacher reads a sentence of which it has never seen the labels. At $T = 1$, how large is the probability of its favourite tag, on average? And which tag comes second where it hesitates most?
+
+# %%
+my_guess = ...
+
+
+# %% tags=["nbval-ignore-output"]
+def soft_targets(text, temperature):
+    """`(characters, tags)` probabilities."""
+    return softmax(anatomy.emissions_of(torch_tagger(teacher, tokenizer), text) / temperature, axis=1)
+
+
+candidates = [sentence for sentence in data.dev if 12 <= len(sentence.text) <= 30 and sentence.entities]
+shown = min(candidates, key=lambda sentence: soft_targets(sentence.text, 1).max(1).min())
+sharp = soft_targets(shown.text, 1)
+unsure = int(sharp.max(1).argmin())
+first, second = (teacher.labels[tag] for tag in sharp[unsure].argsort()[::-1][:2])
+reveal(my_guess, f"{sharp.max(1).mean():.3f}; at {shown.text[unsure]}: {first}, then {second}")
+
+# %% tags=["nbval-ignore-output"]
+temperatures = {f"T = {t}": soft_targets(shown.text, t) for t in (1, 2, 5)}
+pictures.soft_targets_figure(temperatures, shown.text, teacher.labels, bioes_tags(shown))
+
+# %% [markdown]
+# Rings are the annotation. At $T = 1$ most columns have one dark cell, as a label has. Heat brings out what the teacher *nearly* said, and in which order. Look at the pale rows as well: that a tag is out of the question is knowledge, too. None of this fits into a label.
+#
+# Too much heat, and everything is as likely as everything else. **Predict:** where is the teacher less sure, inside names or outside of them?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+heat = (1, 2, 5, 10, 20, 50)
+inside = np.concatenate([np.array(bioes_tags(sentence)) != "O" for sentence in data.dev[:40]])
+said = np.concatenate([anatomy.emissions_of(torch_tagger(teacher, tokenizer), s.text) for s in data.dev[:40]])
+spread = {t: entropy(softmax(said / t, axis=1), axis=1) for t in heat}
+groups = {"inside names": inside, "outside": ~inside}
+curves = {name: {t: float(nats[chosen].mean()) for t, nats in spread.items()} for name, chosen in groups.items()}
+reveal(my_guess, max(curves, key=lambda name: curves[name][1]))
+pictures.entropy_figure(curves, np.log(len(teacher.labels)))
+
+# %%
+check("a temperature never changes the favourite",
+      all((sharp.argmax(1) == soft.argmax(1)).all() for soft in temperatures.values()))  # fmt: skip
+check("the hotter, the less sure: the entropy of every character rises",
+      all((spread[b] > spread[a]).all() for a, b in zip(heat, heat[1:], strict=False)))  # fmt: skip
+
+# %% [markdown]
+# ### Exercise 1: warm it up
+#
+# A teacher's emissions for one character, and $T = 2$. How large is the probability of the **second** tag?
+
+# %%
+print(dict(zip(exercises.TAGS, exercises.EMISSIONS.tolist(), strict=True)))
+my_probability = ...
+
+# %%
+exercise(my_probability, exercises.softened())
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+odds = np.exp(exercises.EMISSIONS / 2)
+my_probability = odds[1] / odds.sum()
+exercise(my_probability, exercises.softened())
+
+# %% [markdown]
+# ### Exercise 2: why is there a $T^2$ in front?
+#
+# The student is trained on $T^2 \, KL(p_{teacher} \,\|\, p_{student})$, both at temperature $T$. Leave the factor out and go from $T = 100$ to $T = 200$: how many times as **small** does the gradient with respect to the student's emissions become? Think of two causes, or let `torch.autograd.grad` tell you.
+
+# %%
+times_as_small = ...
+
+# %%
+exercise(times_as_small, exercises.shrinkage())
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def slope(temperature):
+    z = torch.tensor([[1.0, 2.0, 4.0]], dtype=torch.double, requires_grad=True)
+    loss = recovery.soft_loss(z, torch.from_numpy(exercises.EMISSIONS)[None], temperature) / temperature**2
+    return torch.autograd.grad(loss, z)[0].abs().max().item()
+
+
+times_as_small = slope(100) / slope(200)  # 1 / T by the chain rule, 1 / T because the two answers come closer
+exercise(times_as_small, exercises.shrinkage())
+
+# %% [markdown]
+# With the factor, a hotter teacher does not become a quieter one, and labels and soft targets keep their balance.
+#
+# ## What does depth cost?
+#
+# A student needs a size. Students of several depths take turns on the article, as narrow as mini and, by their twins, as wide as the published model. They know nothing yet, but time does not mind.
+#
+# **Predict:** how many percent of the teacher's time does a student of 3 layers take, at each size?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+depth = 3
+depths = (1, 3, layers) if quick else (1, 2, 3, 4, 6, layers)
+shallow = {d: recovery.shallow_student(teacher, d) for d in depths}
+twins = {d: article_twin(student) for d, student in shallow.items()}
+article = run.article.text
+times = {
+    "mini": sweep.latency_sweep(shallow, tokenizer, article, repeats=3 if quick else 9),
+    "article": sweep.latency_sweep(twins, tokenizer, article, repeats=2 if quick else 5),
+}
+percent = {
+    scale: {d: 100 * time_ratio(t, of_depth[layers]) for d, t in of_depth.items()} for scale, of_depth in times.items()
+}
+reveal(my_guess, ", ".join(f"{scale}: {curve[depth]:.0f} %" for scale, curve in percent.items()))
+
+# %% tags=["nbval-ignore-output"]
+pictures.depth_figure(percent)
+
+# %% tags=["nbval-ignore-output"]
+check("at the article's size, one layer takes at most 1.5 times its share of the time", percent["article"][1] < 150 / layers)  # fmt: skip
+check("mini keeps a larger share of its time than its large twin", percent["mini"][1] > percent["article"][1])
+
+# %% [markdown]
+# What is above the dashed line is not in the layers: cutting the text into characters, looking up embeddings, the CRF. In mini these weigh more, because its layers are so light. A contest about speed should be decided where speed is a problem: **the article's size decides** below.
+#
+# ## Which cut model is as fast?
+#
+# Now the other contestant: the teacher with all its layers, but with heads and neurons taken out until it is as fast as the student. There are many such models. `left_of_work` says how many heads and neurons a number of multiplications buys when a share of it, the *split*, goes to heads.
+#
+# **Predict:** spend it on heads, on neurons, or on both alike? Which split keeps most F1 before any training?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+batches = make_batches(labelled[: 64 if quick else 256], tokenizer, teacher.labels)
+
+
+def score_heads(path):
+    leaderboard.save_scores(path, "Michel, per example", importance.michel_per_example(teacher, batches))
+
+
+winner, head_scores = leaderboard.load_scores(run.artifact("scores", score_heads))
+neuron_scores = importance.neuron_importance(teacher, batches)
+print("heads are chosen by:", winner)
+
+# %%
+length = len(article) + 2
+wide = twins[layers].config
+costs = sweep.cost_sweep(twins, length)
+splits = (0.2, 0.4, 0.6, 0.8)
+
+
+def cut_to(work, split):
+    """The teacher with so much left that its twin costs `work` multiplications, the weakest parts gone."""
+    target = latency_match.left_of_work(teacher, wide, work, split, length)
+    return recipes.prune_to(teacher, head_scores, neuron_scores, target)
+
+
+alike = {split: cut_to(costs[depth].multiply_adds, split) for split in splits}
+lefts = {split: recovery.left(cut) for split, cut in alike.items()}
+table(("for heads", "heads left", "neurons left"), [(f"{split:.0%}", *left) for split, left in lefts.items()])
+
+# %%
+works = [sweep.cost_sweep({split: article_twin(cut)}, length)[split] for split, cut in alike.items()]
+student_work = costs[depth].multiply_adds
+check("the student's work is its share of the layers, to 1 %", abs(student_work * layers / depth / costs[layers].multiply_adds - 1) < 0.01)  # fmt: skip
+check("all these models do the student's work, to 0.1 %", all(abs(c.multiply_adds / student_work - 1) < 1e-3 for c in works))  # fmt: skip
+
+# %% tags=["nbval-ignore-output"]
+untrained = {split: damage.dev_f1(cut, tokenizer, data) for split, cut in alike.items()}
+split = max(untrained, key=untrained.get)
+reveal(my_guess, f"{split:.0%} for heads")
+table(("for heads", "F1 on dev, untrained"), [(f"{s:.0%}", f"{f1:.1f}") for s, f1 in untrained.items()])
+
+# %% [markdown]
+# Equal work, by arithmetic. **Predict:** is the cut model as fast as the student, faster or slower?
+
+# %%
+my_guess = ...
+
+
+# %% tags=["nbval-ignore-output"]
+def time_of(work):
+    """How many times as long as the student's twin the twin of the model cut to `work` takes."""
+    cut = article_twin(cut_to(work, split))
+    return latency_match.times_as_long(cut, twins[depth], tokenizer, article, repeats=2 if quick else 7)
+
+
+whole = latency_match.Probe(costs[layers].multiply_adds, 100 / percent["article"][depth])
+probes = latency_match.match_time(time_of, whole, student_work, tries=2 if quick else 4)
+reveal(my_guess, f"it takes {probes[0].ratio:.2f} times as long")
+table(("work, of the teacher's", "time, of the student's"),
+      [(f"{probe.work / whole.work:.1%}", f"{probe.ratio:.2f}") for probe in (whole, *probes)])  # fmt: skip
+
+# %% [markdown]
+# Multiplications are not time. Every layer adds, normalises and copies, however little is left of its matrices, and narrow matrices keep a processor less busy. So the cut model pays for its depth, and has to give up more. The best of these tries is taken and measured once more, because who chooses the best of several noisy numbers also chooses luck.
+
+# %% tags=["nbval-ignore-output"]
+found = min(probes, key=lambda probe: abs(probe.ratio - 1))
+pruned = cut_to(found.work, split)
+again = {
+    "mini": latency_match.times_as_long(pruned, shallow[depth], tokenizer, article, repeats=3 if quick else 15),
+    "article": latency_match.times_as_long(article_twin(pruned), twins[depth], tokenizer, article, 2 if quick else 9),
+}
+for scale, ratio in again.items():
+    print(f"{scale}: the cut model takes {ratio:.2f} times as long as the student of {depth} layers")
+check("at the article's size they are equally fast, to 5 %", abs(again["article"] - 1) < 0.05)
+
+# %%
+check("the cut model still has all its layers", pruned.config.num_hidden_layers == layers)
+twins.clear()  # memory for the trainings
+
+# %% [markdown]
+# Who is equally fast at one size is not at the other. Keep that in mind for the table at the end.
+
+# %% [markdown]
+# ## Which layers does a student start from?
+#
+# A student of the teacher's width can start from *copies* of the teacher's layers. Which ones? `matching_layers` takes for each student layer the one of the same relative depth, so that the last stands for the last.
+#
+# ### Exercise 3: four of twelve
+#
+# Which layers of a teacher of 12 does a student of 4 copy, counted from 0?
+
+# %%
+my_layers = [..., ..., ..., ...]
+
+# %%
+exercise(my_layers, exercises.copied_layers)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+my_layers = [(layer + 1) * 12 // 4 - 1 for layer in range(4)]
+exercise(my_layers, exercises.copied_layers)
+
+# %% [markdown]
+# **Predict:** a student from copies and one from random numbers, both trained on the labels for the same time. How far apart do they end?
+
+# %%
+my_guess = ...
+
+# %%
+student = shallow[depth]
+torch.manual_seed(seed)
+fresh = RanerModel(student.config)
+copied = recovery.matching_layers(depth, layers)
+same = [torch.equal(a, b) for new, old in zip(student.bert.encoder.layer, copied, strict=True)
+        for a, b in zip(new.parameters(), teacher.bert.encoder.layer[old].parameters(), strict=True)]  # fmt: skip
+check("each layer of the student is a copy of a layer of the teacher", all(same))
+check("the random one has the same shape and not a matrix in common",
+      not any(torch.equal(a, b) for a, b in zip(fresh.parameters(), student.parameters(), strict=True) if a.dim() > 1))  # fmt: skip
+
+# %% tags=["nbval-ignore-output"]
+training = {"tokenizer": tokenizer, "corpus": data, "seconds": budget, "epochs": 200, "seed": seed}
+by_labels = {
+    "copied layers": damage.recover(recovery.fine_tune, student, **training),
+    "random weights": damage.recover(recovery.fine_tune, fresh, **training),
+}
+clear_output(wait=True)
+levels = {"teacher": damage.dev_f1(teacher, tokenizer, data)}
+recovery_figure({name: r.curve for name, r in by_labels.items()}, levels)
+
+
+# %% tags=["nbval-ignore-output"]
+def reached(recovered):
+    """F1 on dev of the epoch that was kept."""
+    return max(point.f1 for point in recovered.curve[1:])
+
+
+from_copies, from_nothing = map(reached, by_labels.values())
+reveal(my_guess, f"{from_copies:.1f} and {from_nothing:.1f} on dev")
+check("starting from copies is worth more than 20 points", from_copies - from_nothing > 20)
+
+# %% [markdown]
+# "Trained from the teacher" mostly means *started* from the teacher: what it read before, in far more time than ours, comes along in the copies. Remember this when a paper compares a distilled student with a model trained from nothing.
+#
+# ## Labels, a teacher, or a teacher and more text?
+#
+# Three recipes, the same seconds each, the time in which the teacher reads included:
+#
+# | | reads | learns |
+# |---|---|---|
+# | **labels** | the labelled half | the annotated tags |
+# | **teacher** | the labelled half | half the labels, half the soft targets |
+# | **teacher and text** | also the text without labels, and copies of the labelled half with other names | where there are no labels, the soft targets alone |
+#
+# Nobody needs to annotate the text: the teacher says what it thinks of it. So any file will do. Here it is the other half of *train*, written to a file as plain text. Put a file of your own in its place.
+
+# %%
+file = run.artifacts / "unlabelled.txt"
+write_atomically(file, "\n".join(sentence.text for sentence in unlabelled))
+copies = recovery.swapped_copies(labelled, name_pool(labelled), copies=1, seed=seed)
+texts = recovery.read_texts(file) + [sentence.text for sentence in copies]
+check("the file holds the text of the other half, whole", "".join(recovery.read_texts(file)) == "".join(s.text for s in unlabelled))  # fmt: skip
+print(f"{len(texts)} texts, such as:", labelled[0].text, copies[0].text, sep="\n")
+
+# %% [markdown]
+# The last two lines are a labelled sentence and its copy with other names. The teacher reads the copy as it is, and may even disagree with what the annotation would be: nobody asks.
+#
+# **Predict:** which of the three recipes helps the student most?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+by_teacher = partial(recovery.distil, teacher=teacher, hidden=0)
+methods = {"labels": recovery.fine_tune, "teacher": by_teacher, "teacher and text": partial(by_teacher, texts=texts)}
+students = {"labels": by_labels["copied layers"]}
+for name in ("teacher", "teacher and text"):
+    students[name] = damage.recover(methods[name], student, **training)
+clear_output(wait=True)
+best_student = max(students, key=lambda name: reached(students[name]))
+reveal(my_guess, f"{best_student}, on dev")
+recovery_figure({name: r.curve for name, r in students.items()}, levels)
+
+# %% [markdown]
+# The first point of each curve is the student as it came. The more there is to read, the fewer epochs fit into the same seconds, and the later the first of them ends. More text has to be worth its time as well.
+#
+# ## The contest
+#
+# The cut model gets the same three recipes and the same seconds, the unpruned model is its teacher as well. Dev chooses one recipe for each side; both have three tries. Then test is asked, once.
+#
+# **Predict:** who wins, and by how many points of F1?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+cuts = {name: damage.recover(method, pruned, **training) for name, method in methods.items()}
+clear_output(wait=True)
+best_cut = max(cuts, key=lambda name: reached(cuts[name]))
+recovery_figure({f"student, {best_student}": students[best_student].curve} |
+                {f"cut model, {name}": r.curve for name, r in cuts.items()}, levels)  # fmt: skip
+
+# %%
+check("training kept the student's layers", students[best_student].model.config.num_hidden_layers == depth)
+check("and the heads and neurons of the cut model", recovery.left(cuts[best_cut].model) == recovery.left(pruned))
+
+# %% tags=["nbval-ignore-output"]
+chosen = {f"student-{depth}": students[best_student].model, "pruned-equal": cuts[best_cut].model}
+
+
+def saved(scale, stage, m):
+    return save_raner(m, tokenizer, run.artifacts / scale / stage)
+
+
+contest = {stage: load_raner(saved("mini", stage, m))[0] for stage, m in chosen.items()}
+large = {stage: article_twin(m) for stage, m in contest.items()}
+print(f"dev chose: {best_student} for the student, {best_cut} for the cut model")
+
+# %%
+ids, mask, _ = tokenizer.batch([sentence.text for sentence in data.test[:8]])
+emissions = {stage: torch_tagger(m, tokenizer).backend(ids, mask) for stage, m in contest.items()}
+moved = [np.abs(torch_tagger(m, tokenizer).backend(ids, mask) - emissions[stage]).max() for stage, m in large.items()]
+check("both twins give the emissions of their models, to 1e-4", max(moved) < 1e-4)
+
+# %% tags=["nbval-ignore-output"]
+evaluations = {stage: evaluate(torch_tagger(m, tokenizer), data.test, seed) for stage, m in contest.items()}
+mini = [Variant(stage, "torch-fp32", run.artifacts / "mini" / stage, m, evaluations[stage])
+        for stage, m in contest.items()]  # fmt: skip
+article_size = [Variant(stage, "torch-fp32", saved("article", stage, m), m) for stage, m in large.items()]
+mini_rows = measure_variants(run, mini, "10", "mini")
+article_rows = measure_variants(run, article_size, "10", "article", repeats=7)
+
+# %% [markdown]
+# The answer, from the ledger:
+
+# %% tags=["nbval-ignore-output"]
+rows = {stage: [run.ledger.row(stage, scale, "torch-fp32") for scale in ("mini", "article")] for stage in contest}
+table(
+    ("", "F1 [95 %]", "layers", "heads", "neurons", "M parameters", "MB", "ms, article", "ms, mini"),
+    [(stage, f"{m['f1']:.1f} [{m['f1_low']:.1f}, {m['f1_high']:.1f}]", len(a["heads_per_layer"]),
+      sum(a["heads_per_layer"]), sum(m["ffn_per_layer"]), f"{a['parameters'] / 1e6:.1f}",
+      f"{a['file_bytes'] / 1e6:.0f}", f"{a['latency_ms']['p50']:.0f}", f"{m['latency_ms']['p50']:.1f}")
+     for stage, (m, a) in rows.items()],
+)  # fmt: skip
+
+# %% tags=["nbval-ignore-output"]
+answers = [evaluation.predictions for evaluation in evaluations.values()]
+d = paired_bootstrap(data.test, *answers, seed)
+better = "the cut model" if d.low > 0 else "the student" if d.high < 0 else "nobody, surely"
+reveal(my_guess, f"{better}: cut model minus student {d.f1:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}")
+f1 = resampled_f1(data.test, answers, seed)
+bootstrap_figure({"cut model minus student": f1[1] - f1[0]}, "points of F1 on test", zero=True)
+
+# %% tags=["nbval-ignore-output"]
+check("at equal latency and equal training, the cut model is surely better", d.low > 0)
+check("at equal latency and equal training, the student is surely better", d.high < 0)
+untouched = evaluate(torch_tagger(teacher, tokenizer), data.test, seed)
+for stage, evaluation in evaluations.items():
+    to_teacher = paired_bootstrap(data.test, untouched.predictions, evaluation.predictions, seed)
+    print(f"{stage} against the teacher: {to_teacher.f1:+.1f} points, {to_teacher.low:+.1f} to {to_teacher.high:+.1f}")
+
+# %% tags=["nbval-ignore-output"]
+results_figure(report.versions(mini_rows + article_rows))
+
+# %% tags=["nbval-ignore-output"]
+sizes = {stage: a["parameters"] for stage, (_, a) in rows.items()}
+check("equal latency is also equal size, to 5 %", abs(sizes["pruned-equal"] / sizes[f"student-{depth}"] - 1) < 0.05)
+
+# %% [markdown]
+# Two ✗ in the verdict would mean that this test set cannot tell. Whatever it says, look at the counts as well: a few heads and neurons in every layer, or all of a few layers. Equal time can be spent in very different places, and equal time is not equal size.
+#
+# ## What this contest cannot say
+#
+# - **The student did not start from nothing**, nor did it have much to learn: mini was itself grown from three layers, stacked upon each other and trained briefly. Three of its layers may stand for twelve more easily than three layers of a BERT would. And its neurons are easy prey for the scissors, for the same reason. Which of the two helps more is an open question here.
+# - **The teacher has seen the "unlabelled" half with its labels** when it was trained. Its soft targets there are better than on text from the street.
+# - **Seconds are few.** Distillation is usually given days and millions of sentences; a student that lags behind after seconds may catch up. Change `budget` and see.
+# - **The corpus is small.** An interval that holds 0 is not a draw.
+# - **One depth, one machine.** Change `depth` to 4. Layers wait for each other, heads and neurons do not: the more cores, the harder it gets for the deep and thin model.
+# - **The clock counted training only.** To find the cut, heads and neurons were scored, four splits were tried on dev and times were measured. The student needs none of that.
+# - The two roads do not exclude each other: a student can be pruned.
+#
+# ## What you know now
+#
+# - A temperature shows a teacher's second thoughts. It changes no favourite, and $T^2$ keeps the loss at its strength.
+# - Equal work is not equal time. Whoever compares shapes has to measure, and to say at which size.
+# - Much of what a student knows, it got before the first step: from the layers it copied.
+# - A contest is fair with the same clock, the same data, as many tries and the same judge; and its answer is a difference with an interval.
+#
+# **Next:** the road that won here can go on through [08 · The whole pipeline](08_the_whole_pipeline.ipynb), quantised and exported like any other model.
