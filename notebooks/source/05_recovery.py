@@ -58,10 +58,10 @@ data = run.corpus._replace(
     dev=run.corpus.dev[: 32 if quick else 400],
     test=run.corpus.test[:60] if quick else run.corpus.test,
 )
-budget, longer = (2, 3) if quick else (10, 18)
+budget, long_budget = (2, 3) if quick else (10, 18)
 training = {"tokenizer": tokenizer, "corpus": data, "seconds": budget, "epochs": 100, "seed": seed}
 print(", ".join(f"{len(sentences)} sentences in {split}" for split, sentences in data._asdict().items()))
-print(f"{budget} seconds for each training of the race, {longer} for what is to be shipped")
+print(f"{budget} seconds for each training of the race, {long_budget} for what is to be shipped")
 
 # %% [markdown]
 # ## What does a cut break?
@@ -254,7 +254,7 @@ table(("recovery of the brutal cut", "F1 on test", "against the cut", "against t
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-again = damage.recover(recovery.fine_tune, original, **training | {"seconds": longer})
+again = damage.recover(recovery.fine_tune, original, **training | {"seconds": long_budget})
 clear_output(wait=True)
 evaluations["original, trained again"] = tested(again.model)
 before, after = (evaluations[name].scores.f1 for name in ("original", "original, trained again"))
@@ -439,7 +439,7 @@ check("one NaN stops the training, at its first step", "loss is nan at step 1," 
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-ship = training | {"seconds": longer}
+ship = training | {"seconds": long_budget}
 recovered = {name: damage.recover(recovery.fine_tune, pruned[name], **ship) for name in recipes.CUTS}
 clear_output(wait=True)
 after_recovery = {name: tested(r.model) for name, r in recovered.items()}
