@@ -2,25 +2,35 @@
 #   make course RESUME=1                     continue the newest unfinished run
 #   make course QUICK=1                      small sizes, a few minutes
 #   make course MODEL=path/or/id CORPUS=path/or/id NOTEBOOKS="03 04"
+#   make course PEERS=1                      with OpenVINO, which notebook 07 then compares with
+#   make serve MODEL=path PORT=8000          the page that highlights while one types
+#   make test LOAD=1 RAY=1                   also the load test, also Ray Serve (installs it)
 
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 ENVIRONMENT := .venv/installed
+PEERS_INSTALLED := $(if $(filter 1,$(PEERS)),.venv/peers)
 CHOSEN := $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS))
 OPTIONS := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(QUICK)),--quick) \
 	$(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--corpus "$(CORPUS)") $(CHOSEN)
 
-.PHONY: course test test-quick lab notebooks lint
+SERVED := $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port $(PORT))
 
-course: $(ENVIRONMENT)
+.PHONY: course test test-quick serve lab notebooks lint
+
+course: $(ENVIRONMENT) $(PEERS_INSTALLED)
 	@$(BIN)/python -m utils.course run $(OPTIONS)
 
 test: $(ENVIRONMENT)
-	$(BIN)/python -m pytest
+	$(if $(filter 1,$(RAY)),$(BIN)/python -m pip install --quiet -r requirements-ray.txt)
+	$(BIN)/python -m pytest $(if $(filter 1,$(LOAD)),-m "")
 
 test-quick: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -m "not notebooks"
+	$(BIN)/python -m pytest -m "not notebooks and not load"
+
+serve: $(ENVIRONMENT)
+	@$(BIN)/python -m utils.serving $(SERVED)
 
 lab: $(ENVIRONMENT)
 	cd notebooks && ../$(BIN)/python -m jupyterlab
@@ -38,4 +48,9 @@ $(ENVIRONMENT): requirements.txt pyproject.toml
 	@"$(PYTHON)" -m venv .venv
 	@$(BIN)/python -m pip install --quiet -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+.venv/peers: $(ENVIRONMENT) requirements-peers.txt
+	@echo "Installing the peers of notebook 07 into .venv (once) ..."
+	@$(BIN)/python -m pip install --quiet -r requirements-peers.txt
 	@touch $@

@@ -27,7 +27,7 @@ def engine_curves(panels: Mapping[str, Mapping[str, Mapping[int, float]]], unit:
         axes.set_xticks(sorted({number for curve in curves.values() for number in curve}))
         _plain_numbers(axes)
     grid[0].set_ylabel("median time (ms)")
-    grid[-1].legend(frameon=False, fontsize=9)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, fontsize=9)
     return figure
 
 
@@ -43,15 +43,33 @@ def decision_figure(choices: Sequence[Choice], chosen: Choice | None = None) -> 
     """Time over size, one point an engine with its F1; lower left is better. The chosen one has a ring."""
     figure = Picture(figsize=(11, 5.6), layout="constrained")
     axes = figure.subplots()
-    for choice in choices:
-        colour = ENGINE_COLOURS[choice.backend.split("-")[0]]
-        axes.plot(choice.megabytes, choice.milliseconds, "o", color=colour, markersize=8)
-        f1 = "F1 not measured" if choice.f1 is None else f"F1 {choice.f1:.1f}"
-        place = (choice.megabytes, choice.milliseconds)
-        axes.annotate(f"{choice.name}: {f1}", place, (9, 0), textcoords="offset points", va="center", fontsize=9)
+    top, right = 1.15 * max(c.milliseconds for c in choices), 1.45 * max(c.megabytes for c in choices)
+    axes.set(xlabel="file size (MB)", ylabel="median time (ms)", xlim=(0, right), ylim=(0, top))
+    heights = label_heights([(c.megabytes, c.milliseconds) for c in choices], right / 8, top / 20)
+    for choice, height in zip(choices, heights, strict=True):
+        _engine(axes, choice, (choice.megabytes + right / 50, height))
     if chosen:
         axes.plot(chosen.megabytes, chosen.milliseconds, "o", markersize=17, fillstyle="none", color=GREY)
-    axes.set(xlabel="file size (MB)", ylabel="median time (ms)", xlim=(0, 1.45 * max(c.megabytes for c in choices)))
-    axes.set_ylim(0, 1.1 * max(c.milliseconds for c in choices))
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _engine(axes: Axes, choice: Choice, label: tuple[float, float]) -> None:
+    point = (choice.megabytes, choice.milliseconds)
+    f1 = "F1 not measured" if choice.f1 is None else f"F1 {choice.f1:.1f}"
+    axes.plot(*point, "o", color=ENGINE_COLOURS[choice.backend.split("-")[0]], markersize=8)
+    line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6}
+    axes.annotate(f"{choice.name}: {f1}", point, label, va="center", fontsize=9, arrowprops=line)
+
+
+def label_heights(points: Sequence[tuple[float, float]], near: float, gap: float) -> list[float]:
+    """Heights for the points' labels, in their order: each at its point, or `gap` above a neighbour's label.
+
+    Args:
+        points: `(x, y)`; labels of points less than `near` apart in x must not overlap.
+    """
+    heights: dict[int, float] = {}
+    for i in sorted(range(len(points)), key=lambda i: points[i][1]):
+        below = [heights[j] + gap for j in heights if abs(points[j][0] - points[i][0]) < near]
+        heights[i] = max([points[i][1], *below])
+    return [heights[i] for i in range(len(points))]

@@ -10,19 +10,24 @@ pay for it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from utils.characters import MAX_CHARACTERS, CharacterTokenizer, segments
+from utils.characters import MAX_CHARACTERS, CharacterTokenizer, segments, sentence_ranges
 from utils.decoding import viterbi
 from utils.entities import Entity, spans_from_bio, spans_from_bioes
+from utils.marginals import path_evidence
 
 if TYPE_CHECKING:
     from utils.raner import RanerModel
 
 Backend = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+BATCH_COST = 32
+"""What a batch costs besides its positions (calls, and reading all weights once), in positions; roughly."""
 
 
 class Tagger:
@@ -37,6 +42,7 @@ class Tagger:
         limit: int = MAX_CHARACTERS,
     ):
         self.backend, self.tokenizer, self.labels, self.crf, self.limit = backend, tokenizer, list(labels), crf, limit
+        self.cut: Callable[[str], list[tuple[int, int]]] = _whole
         bioes = any(label[0] in "ES" for label in labels)
         self._spans = spans_from_bioes if bioes else spans_from_bio
 
@@ -44,21 +50,22 @@ class Tagger:
         """Entities of each text, in order of their start, in code points.
 
         A text over `limit` characters is cut at sentence ends and its parts are tagged apart.
-        Parts of similar length share a batch; the answer does not depend on `batch_size`.
-        `confidence` is the softmax of the first character's emission, as ModelScope gives it.
+        Parts of similar length share a batch of at most `batch_size`, on which the answer does not depend.
+        `confidence` is the CRF's probability that all characters of the entity have these tags
+        (`utils.marginals`); ModelScope reports another number, `emission_confidence`.
         """
         parts = [(i, start, text[start:end]) for i, text in enumerate(texts) for start, end in self._ranges(text)]
         parts.sort(key=lambda part: len(part[2]))
         found: list[list[Entity]] = [[] for _ in texts]
-        for first in range(0, len(parts), batch_size):
-            batch = parts[first : first + batch_size]
+        for first, end in cheapest_batches([len(part[2]) for part in parts], batch_size):
+            batch = parts[first:end]
             for (i, offset, _), entities in zip(batch, self._tag([p[2] for p in batch]), strict=True):
                 found[i] += [Entity(s + offset, e + offset, k, t, c) for s, e, k, t, c in entities]
         return [sorted(entities, key=lambda entity: entity.start) for entities in found]
 
     def _ranges(self, text: str) -> Iterator[tuple[int, int]]:
         """Non-empty ranges whose word pieces fit the model, however many a character takes."""
-        pending, limit = [(0, len(text))], self.limit
+        pending, limit = self.cut(text), self.limit
         while pending:
             start, end = pending.pop()
             if end - start <= limit and len(self.tokenizer.encode(text[start:end])[0]) <= self.limit + 2:
@@ -72,13 +79,48 @@ class Tagger:
         encoding = self.tokenizer.batch(texts)
         emissions = self.backend(encoding.input_ids, encoding.attention_mask)
         rows = _front(emissions, encoding.label_mask)
-        paths = viterbi(rows, encoding.label_mask.sum(1), *self.crf)
-        for text, row, path in zip(texts, rows, paths, strict=True):
-            confidence = _softmax(row[: len(path)])
+        lengths = encoding.label_mask.sum(1)
+        paths = viterbi(rows, lengths, *self.crf)
+        evidence = path_evidence(rows, lengths, *self.crf, paths)
+        for text, path, (opening, closing) in zip(texts, paths, evidence, strict=True):
             yield (
-                (start, end, kind, text[start:end], float(confidence[start, path[start]]))
+                (start, end, kind, text[start:end], min(1.0, float(np.exp(opening[start] + closing[end - 1]))))
                 for start, end, kind in self._spans([self.labels[tag] for tag in path])
             )
+
+
+def cheapest_batches(lengths: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Cut sorted lengths into ranges of at most `most`, so that padded positions and `BATCH_COST`s are fewest.
+
+    A batch is as wide as its longest text. Few large batches pad much, many small ones read the weights
+    often; the best of all cuts is found range by range (dynamic programming).
+    """
+    best = [(0, 0)]  # of the first n lengths: the least cost, and where the last batch begins
+    for end in range(1, len(lengths) + 1):
+        width = lengths[end - 1] + 2
+        starts = range(max(0, end - most), end)
+        best.append(min((best[start][0] + (end - start) * width + BATCH_COST, start) for start in starts))
+    ranges, end = [], len(lengths)
+    while end:
+        ranges.append((best[end][1], end))
+        end = best[end][1]
+    return ranges[::-1]
+
+
+def _whole(text: str) -> list[tuple[int, int]]:
+    return [(0, len(text))]
+
+
+def by_sentence(tagger: Tagger) -> Tagger:
+    """The same tagger, but the sentences of a text are read apart, several in one batch.
+
+    Attention compares every character with every other one of its row, so short rows are less work
+    than a long one. What it costs is context: no sentence knows of its neighbours. Offsets are those
+    of the whole text, in code points.
+    """
+    apart = copy.copy(tagger)
+    apart.cut = sentence_ranges
+    return apart
 
 
 def _front(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -86,9 +128,18 @@ def _front(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.take_along_axis(rows, np.argsort(~mask, axis=1, kind="stable")[..., None], axis=1)
 
 
-def _softmax(rows: np.ndarray) -> np.ndarray:
-    odds = np.exp(rows - rows.max(-1, keepdims=True, initial=-np.inf))
-    return odds / odds.sum(-1, keepdims=True)
+def emission_confidence(row: np.ndarray, path: np.ndarray, start: int) -> float:
+    """The number that ModelScope reports of an entity: the softmax of its first character's emission.
+
+    It asks one character and not the CRF, so it is no probability of the entity.
+
+    Args:
+        row: `(length, tags)` emissions of the sentence.
+        path: `(length,)` tags.
+        start: the entity's first character.
+    """
+    odds = np.exp(row[start] - row[start].max())
+    return float(odds[path[start]] / odds.sum())
 
 
 def torch_backend(model: RanerModel) -> Backend:
@@ -99,7 +150,8 @@ def torch_backend(model: RanerModel) -> Backend:
 
     @torch.inference_mode()
     def emissions(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        return model(torch.from_numpy(input_ids), torch.from_numpy(attention_mask)).logits.float().numpy()
+        ids, mask = (torch.from_numpy(array).to(model.device) for array in (input_ids, attention_mask))
+        return model(ids, mask).logits.float().cpu().numpy()
 
     return emissions
 

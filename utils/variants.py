@@ -1,6 +1,7 @@
 """Versions of one tagger side by side: the same article, the same turn-taking, one ledger row each."""
 
-from collections.abc import Sequence
+import importlib.metadata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,32 +10,44 @@ from tqdm.auto import tqdm
 from utils.benchmark import machine, measure_latency, peak_memory, pinned_threads
 from utils.evaluation import Evaluation
 from utils.ledger import make_row
-from utils.onnx_runtime import load_onnx_tagger
+from utils.onnx_runtime import load_onnx_tagger, providers
+from utils.openvino_runtime import load_openvino_tagger
 from utils.quantization import load_quantized_tagger
-from utils.raner import RanerModel, load_tagger
+from utils.raner import RanerModel, load_bf16_tagger, load_tagger
 from utils.run import Run
 from utils.tagger import Tagger
 
 LOADERS = {
     "torch-fp32": load_tagger,
+    "torch-bf16": load_bf16_tagger,
     "torch-int8": load_quantized_tagger,
     "onnx-fp32": load_onnx_tagger,
     "onnx-int8": load_onnx_tagger,
+    "openvino-fp32": load_openvino_tagger,
+    "openvino-int8": load_openvino_tagger,
 }
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A saved tagger: which stage it is, how it runs, and the float model whose shapes it has."""
+    """A saved tagger: which stage it is, how it runs, and the float model whose shapes it has.
+
+    `loader` is named where it is not the backend's own in `LOADERS`.
+    """
 
     stage: str
     backend: str
     path: Path
     model: RanerModel
     evaluation: Evaluation | None = None
+    loader: Callable[[Path], Tagger] | None = None
+
+    @property
+    def how(self) -> Callable[[Path], Tagger]:
+        return self.loader or LOADERS[self.backend]
 
     def load(self) -> Tagger:
-        return LOADERS[self.backend](self.path)
+        return self.how(self.path)
 
 
 def measure_variants(
@@ -57,11 +70,21 @@ def measure_variants(
     del taggers, calls
     rows = []
     for variant, latency in zip(tqdm(variants, "memory", leave=False), latencies.values(), strict=True):
-        loader = LOADERS[variant.backend]
-        memory = peak_memory(f"{loader.__module__}:{loader.__name__}", variant.path, text, threads)
-        rows.append(_row(variant, notebook, scale, latency, memory, here))
+        loader = f"{variant.how.__module__}:{variant.how.__name__}"
+        memory = peak_memory(loader, variant.path, text, threads)
+        versions = here["versions"] | engine(variant.backend)
+        rows.append(_row(variant, notebook, scale, latency, memory, here | {"versions": versions}))
         run.ledger.append(rows[-1])
     return rows
+
+
+def engine(backend: str) -> dict[str, str]:
+    """What else than the usual packages does a backend's arithmetic: the provider chosen, the peer's version."""
+    if backend.startswith("onnx"):
+        return {"provider": providers()[0]}
+    if backend.startswith("openvino"):
+        return {"openvino": importlib.metadata.version("openvino")}
+    return {}
 
 
 def _row(variant: Variant, notebook: str, scale: str, latency, memory, here: dict) -> dict:

@@ -29,7 +29,6 @@ import numpy as np
 import onnxruntime
 
 from utils import benchmark, engines, evaluation, exercises_onnx, onnx_runtime, openvino_runtime, plots, plots_onnx
-from utils.characters import sentence_ranges
 from utils.preflight import preflight
 from utils.pruning import prune_heads, pruning_map
 from utils.quantization import load_quantized_tagger, quantize, save_quantized
@@ -444,7 +443,7 @@ reveal(my_guess, f"whole {first[0]:.1f}, by sentence {first[1]:.1f}")
 table(("F1", "whole", "by sentence"), [(name, *(f"{f1:.1f}" for f1 in pair)) for name, pair in scored.items()])
 
 # %%
-pieces = [article[start:end] for start, end in sentence_ranges(article)]
+pieces = [article[start:end] for start, end in apart.cut(article)]
 print(f"the longest sentence of the training set has {max(len(s.text) for s in run.corpus.train)} characters")
 starts = np.cumsum([0, *map(len, pieces)]).tolist()
 parts = zip(starts, in_onnx.predict(pieces), strict=False)

@@ -12,7 +12,15 @@ from transformers import BertConfig, BertForTokenClassification
 
 from utils.decoding import viterbi
 from utils.entities import RANER_LABELS
-from utils.raner import IGNORED_LABEL, CheckpointError, RanerModel, load_raner, load_tagger, save_raner
+from utils.raner import (
+    IGNORED_LABEL,
+    CheckpointError,
+    RanerModel,
+    load_bf16_tagger,
+    load_raner,
+    load_tagger,
+    save_raner,
+)
 from utils.tagger import emission_confidence
 
 LAYOUTS = ("tiny_published", "tiny_head")
@@ -63,6 +71,16 @@ def test_modelscope_spans(published):
     for expected, found in zip(plain, tagger.predict([e["text"] for e in plain]), strict=True):
         fields = [(e["start"], e["end"], e["type"], e["span"]) for e in expected["pipeline"]]
         assert [(e.start, e.end, e.type, e.text) for e in found] == fields
+
+
+def test_bfloat16_is_close_and_its_crf_is_exact(tiny_published):
+    """Eight bits of precision: off by more than float32 ever is, and by less than a few percent."""
+    exact, rounded = load_tagger(tiny_published), load_bf16_tagger(tiny_published)
+    ids, mask = exact.tokenizer.batch(["新华社北京二月十一日电"])[:2]
+    wanted, found = exact.backend(ids, mask), rounded.backend(ids, mask)
+    assert found.dtype == np.float32
+    assert 1e-4 < np.abs(wanted - found).max() / np.abs(wanted).max() < 0.05
+    assert all(np.array_equal(a, b) for a, b in zip(exact.crf, rounded.crf, strict=True))
 
 
 def test_separator_typed_by_a_user_is_plain_text(tiny_published):

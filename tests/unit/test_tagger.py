@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import BertTokenizer
 
-from utils.characters import CharacterTokenizer, segments
+from utils.characters import CharacterTokenizer, segments, sentence_ranges
 from utils.raner import MINI_RANER, load_raner, load_tagger
 from utils.tagger import Tagger, torch_tagger
 
@@ -72,9 +72,19 @@ def test_no_texts_and_only_empty_texts(known):
     assert known.predict(["", "京", ""]) == [[], known.predict(["京"])[0], []]
 
 
-def test_confidence_is_the_softmax_of_the_first_character(known):
+def test_confidence_is_the_probability_of_all_characters(known):
+    """Without moves to prefer, each of the two characters is sure by itself."""
     (person,) = known.predict(["陈默"])[0]
-    assert person.confidence == pytest.approx(np.exp(5) / (np.exp(5) + 3))
+    assert person.confidence == pytest.approx((np.exp(5) / (np.exp(5) + 3)) ** 2)
+
+
+def test_confidence_listens_to_the_neighbours(known):
+    """A field that lets E-PER follow B-PER alone is surer of 陈默 than its characters are."""
+    moves = np.zeros((4, 4), np.float32)
+    moves[[0, 1, 3], 3] = moves[2, :3] = -20
+    known.crf = (NO_CRF[0], moves, NO_CRF[2])
+    (person,) = known.predict(["陈默"])[0]
+    assert person.confidence == pytest.approx(1, abs=1e-3) and person.confidence > np.exp(5) / (np.exp(5) + 3)
 
 
 @given(text=st.text("京陈默说。，!\n😀한 ", max_size=300), limit=st.integers(6, 40), batch_size=st.integers(1, 5))
@@ -111,6 +121,29 @@ def test_segments_partition_the_text(text, limit):
             assert text[end - 1] in "，、: "
         else:
             assert end - start == limit
+
+
+@given(st.text("甲乙，。！？”）;\r\n", max_size=60))
+def test_sentences_partition_the_text(text):
+    parts = [text[start:end] for start, end in sentence_ranges(text)]
+    assert "".join(parts) == text and all(parts)
+    for part in parts[:-1]:
+        assert any(mark in part for mark in "。！？;\n") and part[-1] in "。！？;\n”）\r"
+    for part in parts:
+        assert part.rstrip("。！？;\n”）\r") == "" or not set("。！？;\n") & set(part.rstrip("。！？;\n”）\r"))
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("他说：“好。”走了。", ["他说：“好。”", "走了。"]),
+        ("甲！？乙\r\n\r\n丙", ["甲！？", "乙\r\n\r\n", "丙"]),
+        ("", []),
+        ("没有句号", ["没有句号"]),
+    ],
+)
+def test_a_sentence_keeps_its_closing_marks(text, parts):
+    assert [text[start:end] for start, end in sentence_ranges(text)] == parts
 
 
 def test_cut_falls_behind_the_last_sentence_end():

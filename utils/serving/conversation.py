@@ -1,0 +1,108 @@
+"""The WebSocket: one typist sends whole texts under growing numbers and is answered for the newest.
+
+A message `{"seq": 7, "text": "..."}` is answered by one message of the same number:
+`{"type": "entities", "seq": 7, ...}`, or `{"type": "error", "seq": 7, "code": ..., ...}` with a code of
+`utils.serving.refusals`. A newer message supersedes the one that is still unanswered. A message that
+cannot be read is answered under the number null. Close codes: 1003 for binary frames, 1009 for a message
+that is too long, 1012 for a restart, 1013 where all sockets are taken; a page of another site gets no
+WebSocket at all (403).
+"""
+
+import asyncio
+from contextlib import contextmanager, suppress
+from time import perf_counter
+
+from fastapi import WebSocket
+from pydantic import ValidationError
+
+from utils.serving.limits import RateLimit
+from utils.serving.messages import MESSAGE, Ask, refused, result, signature, wrong
+from utils.serving.refusals import Invalid, Refusal, Superseded, TooFast
+from utils.serving.service import Service
+
+MESSAGES_PER_SECOND = 20
+"""Of one socket. Nobody types faster: the page waits for a pause of 0.3 seconds."""
+
+
+class Conversation:
+    """One accepted socket."""
+
+    def __init__(self, websocket: WebSocket, service: Service):
+        self.websocket, self.service = websocket, service
+        self._limit = RateLimit(MESSAGES_PER_SECOND)
+        self._seq, self._reply = 0, None
+
+    async def run(self) -> None:
+        """Read until the client leaves or is sent away; what nobody waits for any more is not computed."""
+        with _counted(self.service):
+            if self.service.sockets > self.service.settings.sockets:
+                await self.websocket.close(1013, "all sockets are taken; try again later")
+                return
+            try:
+                while await self._hear(await self.websocket.receive()):
+                    pass
+            finally:
+                if self._reply:
+                    self._reply.cancel()
+
+    async def _hear(self, frame: dict) -> bool:
+        """Take one frame; false where it was the last."""
+        if frame["type"] == "websocket.disconnect":
+            return False
+        if (raw := frame.get("text")) is None:
+            await self.websocket.close(1003, "text messages only")
+            return False
+        if len(raw) > MESSAGE:
+            await self.websocket.close(1009, f"a message has at most {MESSAGE} bytes")
+            return False
+        await self._take(raw)
+        return True
+
+    async def _take(self, raw: str) -> None:
+        try:
+            ask = Ask.model_validate_json(raw)
+        except ValidationError as error:
+            await self._refuse(None, Invalid(wrong(error.errors(include_input=False))))
+        else:
+            await self._admit(ask)
+
+    async def _admit(self, ask: Ask) -> None:
+        try:
+            self._limit.spend("")
+        except TooFast as refusal:
+            await self._refuse(ask.seq, refusal)
+            await asyncio.sleep(refusal.retry_after)  # nothing more is read meanwhile
+            return
+        await self._supersede()
+        self._seq, self._reply = ask.seq, self.service.accept(self._answer(ask))
+
+    async def _supersede(self) -> None:
+        if self._reply is None or self._reply.done():
+            return
+        self._reply.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._reply
+        if self._reply.cancelled():
+            await self._refuse(self._seq, Superseded("a newer text has come"))
+
+    async def _answer(self, ask: Ask) -> None:
+        started = perf_counter()
+        try:
+            (answer,) = await self.service.analyse([ask.text], "websocket")
+        except Refusal as refusal:
+            await self._refuse(ask.seq, refusal)
+        else:
+            signed = signature(self.service.model, started)
+            await self.websocket.send_json({"type": "entities", "seq": ask.seq, **signed, **result(answer)})
+
+    async def _refuse(self, seq: int | None, refusal: Refusal) -> None:
+        await self.websocket.send_json({"type": "error", "seq": seq, **refused(refusal)})
+
+
+@contextmanager
+def _counted(service: Service):
+    service.sockets += 1
+    try:
+        yield
+    finally:
+        service.sockets -= 1

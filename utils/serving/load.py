@@ -1,0 +1,140 @@
+"""Many clients at once: what they wait, and what is refused or lost.
+
+Two kinds, because they ask different questions. Typists have a fixed rate: an edit is due whether the
+last answer came or not, and its wait counts from the moment it was due, so a stalled server cannot hide
+its stall by slowing its clients down. REST clients are a closed loop: each sends its next request when the
+last one is answered, which finds the throughput.
+"""
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from urllib.request import urlopen
+
+import httpx
+import numpy as np
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from utils.benchmark import MB
+
+PATIENCE = 10.0
+"""Seconds without an answer after which it counts as lost."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What all clients together saw: milliseconds of each answer, and how many got none.
+
+    `shed` were refused with a time to come back, `failed` in any other way, `lost` got no answer at all.
+    """
+
+    milliseconds: tuple[float, ...]
+    shed: int
+    failed: int
+    lost: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        return len(self.milliseconds) / self.seconds
+
+    def percentile(self, q: float) -> float:
+        """Milliseconds, interpolated; NaN where nothing was answered."""
+        return float(np.percentile(self.milliseconds, q)) if self.milliseconds else float("nan")
+
+    def __str__(self) -> str:
+        p50, p95, p99 = map(self.percentile, (50, 95, 99))
+        refused = f"{self.shed} shed, {self.failed} failed, {self.lost} lost"
+        return f"{len(self.milliseconds)} answers, p50 {p50:.1f} p95 {p95:.1f} p99 {p99:.1f} ms, {refused}"
+
+
+def edits(text: str, seed: int) -> Iterator[str]:
+    """The text again and again, each time with one more character replaced by another one of the text."""
+    draw, characters = random.Random(seed), list(text)
+    while True:
+        characters[draw.randrange(len(text))] = draw.choice(text)
+        yield "".join(characters)
+
+
+async def typists(address: str, count: int, seconds: float, text: str, per_second: float = 1.0) -> Load:
+    """`count` WebSocket clients, each with `per_second` edits of one character, at moments of their own.
+
+    Args:
+        address: such as `http://127.0.0.1:8000`.
+    """
+    started = perf_counter()
+    url = f"{address.replace('http', 'ws', 1)}/ws"
+    outcomes = await asyncio.gather(
+        *(_typist(url, edits(text, i), int(seconds * per_second), 1 / per_second, i / count) for i in range(count))
+    )
+    return _load([outcome for typist in outcomes for outcome in typist], started)
+
+
+async def _typist(url: str, texts: Iterator[str], count: int, period: float, phase: float) -> list[float | str]:
+    try:
+        async with connect(url) as socket:
+            due = [perf_counter() + (phase + i) * period for i in range(count)]
+            outcomes: dict[int, float | str] = dict.fromkeys(range(count), "lost")
+            listening = asyncio.create_task(_listen(socket, due, outcomes))
+            for seq, moment in enumerate(due):
+                await asyncio.sleep(max(0.0, moment - perf_counter()))
+                await socket.send(json.dumps({"seq": seq, "text": next(texts)}))
+            await asyncio.wait([listening], timeout=PATIENCE)
+            listening.cancel()
+            return list(outcomes.values())
+    except (OSError, WebSocketException):
+        return ["lost"] * count
+
+
+async def _listen(socket, due: Sequence[float], outcomes: dict[int, float | str]) -> None:
+    """Note each answer's wait, or what became of it, until all are in."""
+    while "lost" in outcomes.values():
+        answer = json.loads(await socket.recv())
+        answered = answer["type"] == "entities"
+        wait = 1000 * (perf_counter() - due[answer["seq"]])
+        outcomes[answer["seq"]] = wait if answered else ("failed" if answer["retry_after"] is None else "shed")
+
+
+async def rest_clients(address: str, count: int, requests: int, text: str) -> Load:
+    """`count` clients that send `requests` requests each, one after the other, every text edited."""
+    started = perf_counter()
+    limits = httpx.Limits(max_connections=count, max_keepalive_connections=count)
+    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=PATIENCE) as client:
+        clients = (_rest_client(client, edits(text, i), requests) for i in range(count))
+        outcomes = await asyncio.gather(*clients)
+    return _load([outcome for one in outcomes for outcome in one], started)
+
+
+async def _rest_client(client: httpx.AsyncClient, texts: Iterator[str], requests: int) -> list[float | str]:
+    outcomes: list[float | str] = []
+    for _ in range(requests):
+        sent = perf_counter()
+        try:
+            answer = await client.post("/v1/entities", json={"text": next(texts)})
+        except httpx.TransportError:
+            outcomes.append("lost")
+            continue
+        outcomes.append(1000 * (perf_counter() - sent) if answer.status_code == 200 else _refused(answer))
+        if outcomes[-1] == "shed":
+            await asyncio.sleep(int(answer.headers["retry-after"]) * random.random())
+    return outcomes
+
+
+def _refused(answer: httpx.Response) -> str:
+    return "shed" if answer.status_code in (429, 503) and "retry-after" in answer.headers else "failed"
+
+
+def _load(outcomes: Sequence[float | str], started: float) -> Load:
+    counts = (outcomes.count(word) for word in ("shed", "failed", "lost"))
+    return Load(tuple(o for o in outcomes if not isinstance(o, str)), *counts, perf_counter() - started)
+
+
+def resident_mb(address: str) -> float:
+    """Memory that the serving process holds now, by its own metrics."""
+    with urlopen(f"{address}/metrics", timeout=PATIENCE) as page:
+        return float(re.search(r"^process_resident_memory_bytes (\S+)", page.read().decode(), re.M)[1]) / MB

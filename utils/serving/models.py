@@ -1,0 +1,94 @@
+"""Which tagger is served: any model directory of the course, an ONNX file, or the embedded model in INT8."""
+
+import hashlib
+import multiprocessing
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from utils.corpus import DATA
+from utils.files import CheckpointError
+from utils.onnx_runtime import WEIGHTS as ONNX_WEIGHTS
+from utils.onnx_runtime import load_onnx_tagger
+from utils.tagger import Tagger
+
+EMBEDDED = DATA / "models" / "mini-raner"
+BUILT = DATA.parent / "runs" / "serving"
+TORCH_INT8_WEIGHTS, TORCH_WEIGHTS = "model.int8.pt", "model.safetensors"
+
+
+def open_model(source: str | Path = "") -> tuple[str, Callable[[], Tagger]]:
+    """A name for answers and cache, and the function that loads the tagger.
+
+    The name ends in the first characters of the weights' SHA-256, so two models never share one.
+
+    Args:
+        source: an ONNX or torch model directory, an ONNX file, or a hub id; by default the embedded
+            model in ONNX INT8, which is built at the first call.
+
+    Raises:
+        CheckpointError: an ONNX file that is not there or not of this course.
+    """
+    path = Path(source or default_model())
+    if path.suffix == ".onnx":
+        path = _folder(path)
+    if (path / ONNX_WEIGHTS).is_file():
+        return _name(path, ONNX_WEIGHTS), lambda: load_onnx_tagger(path, threads=1)
+    return _torch_name(path), lambda: _load_torch(source)
+
+
+def _folder(file: Path) -> Path:
+    if file.name != ONNX_WEIGHTS or not file.is_file():
+        raise CheckpointError(f"{file}: not there, or not the {ONNX_WEIGHTS} of a directory that this course exported")
+    return file.parent
+
+
+def default_model(source: Path = EMBEDDED, folder: Path = BUILT) -> Path:
+    """The embedded model in ONNX INT8, built once for each version of its weights."""
+    path = folder / f"{source.name}-onnx-int8-{_digest(source / TORCH_WEIGHTS)}"
+    if not path.exists():
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as builder:  # torch stays out of this process
+            builder.submit(build, source, path).result()
+    return path
+
+
+def build(source: Path, path: Path) -> None:
+    """Export a model and quantise it; `path` appears when it is whole."""
+    from utils.onnx_runtime import export_onnx, quantize_onnx
+    from utils.raner import load_raner
+
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    export_onnx(*load_raner(source), unfinished / "float")
+    quantize_onnx(unfinished / "float", unfinished / "int8")
+    (unfinished / "int8").rename(path)
+    shutil.rmtree(unfinished)
+
+
+def _load_torch(source: str | Path) -> Tagger:
+    if (Path(source) / TORCH_INT8_WEIGHTS).is_file():
+        from utils.quantization import load_quantized_tagger
+
+        return load_quantized_tagger(source)
+    from utils.raner import load_tagger
+
+    return load_tagger(source)
+
+
+def _torch_name(path: Path) -> str:
+    files = (name for name in (TORCH_INT8_WEIGHTS, TORCH_WEIGHTS) if (path / name).is_file())
+    file = next(files, None)
+    return _name(path, file) if file else str(path)
+
+
+def _name(folder: Path, file: str) -> str:
+    return f"{folder.resolve().name}@{_digest(folder / file)}"
+
+
+def _digest(file: Path) -> str:
+    try:
+        with file.open("rb") as weights:
+            return hashlib.file_digest(weights, "sha256").hexdigest()[:8]
+    except OSError as error:
+        raise CheckpointError(f"{file}: cannot be read ({error.strerror})") from None

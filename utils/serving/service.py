@@ -1,0 +1,129 @@
+"""The tagger behind its cache and its queue: what REST, WebSocket and Ray have in common."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TypeVar
+
+from utils.entities import Entity
+from utils.serving.batching import Batcher
+from utils.serving.incremental import Analysis, SentenceCache
+from utils.serving.metrics import Metrics
+from utils.serving.refusals import NotReady, Refusal
+from utils.tagger import Tagger
+
+LOG = logging.getLogger("utils.serving")
+WARM_UP = "新华社北京电：服务已经启动。"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much one service takes on, and for whom.
+
+    `batch_size` sentences go through the model at once. It is 1 because dynamic INT8 takes one scale for
+    a whole batch: with more, an answer would depend on the strangers that it shares a batch with.
+    """
+
+    threads: int = os.cpu_count() or 1
+    queue: int = 64
+    deadline: float = 5.0
+    batch_size: int = 1
+    sockets: int = 200
+    rate: float = 50.0
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
+    origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Entities of one text, in code points; `computed` of its `sentences` were not known yet."""
+
+    entities: list[Entity] = field(repr=False)
+    sentences: int
+    computed: int
+
+
+class Service:
+    """Loads a tagger in the background, then answers texts until it is drained."""
+
+    def __init__(self, load: Callable[[], Tagger], model: str, settings: Settings | None = None):
+        self.model, self.settings = model, settings or Settings()
+        self.cache, self.problem = SentenceCache(), ""
+        self.metrics = Metrics(lambda: len(self._batcher.jobs) if self._batcher else 0, lambda: self.sockets)
+        self.sockets = 0
+        self._load, self._batcher, self._draining = load, None, False
+        self._open: set[asyncio.Task] = set()
+
+    @property
+    def ready(self) -> bool:
+        return self._batcher is not None and not self._draining
+
+    async def start(self) -> None:
+        """Load and warm up in a thread; `problem` says what went wrong."""
+        try:
+            tagger = await asyncio.to_thread(self._load)
+            await asyncio.to_thread(tagger.predict, [WARM_UP])
+        except Exception as error:
+            self.problem = f"the model cannot be loaded: {error}"
+            LOG.error(self.problem)
+            return
+        self._batcher = Batcher(
+            self._counted(tagger), self.settings.queue, self.settings.deadline, self.settings.threads
+        )
+
+    def _counted(self, tagger: Tagger):
+        def tag(sentences: list[str]) -> list[list[Entity]]:
+            self.metrics.round.observe(len(sentences))
+            return tagger.predict(sentences, self.settings.batch_size)
+
+        return tag
+
+    async def analyse(self, texts: Sequence[str], way: str) -> list[Answer]:
+        """Entities of each text; the request is counted under `way` and its outcome.
+
+        Raises:
+            Refusal: not ready, overloaded or expired.
+        """
+        started, outcome = perf_counter(), "cancelled"
+        try:
+            answers = await self._analyse(texts)
+            outcome = "ok"
+            return answers
+        except Refusal as refusal:
+            outcome = refusal.code
+            raise
+        except Exception:
+            outcome = "failed"
+            raise
+        finally:
+            self.metrics.requests.labels(way, outcome).inc()
+            self.metrics.seconds.observe(perf_counter() - started)
+
+    async def _analyse(self, texts: Sequence[str]) -> list[Answer]:
+        if not self.ready:
+            raise NotReady(self.problem or "the model is not ready", retry_after=1)
+        analyses = [Analysis(text, self.model, self.cache) for text in texts]
+        missing = list(dict.fromkeys(sentence for analysis in analyses for sentence in analysis.missing))
+        found = await self._batcher.answer(missing)
+        self.metrics.sentences.labels("model").inc(len(missing))
+        self.metrics.sentences.labels("cache").inc(sum(len(a.sentences) for a in analyses) - len(missing))
+        return [Answer(a.entities(found), len(a.sentences), len(a.missing)) for a in analyses]
+
+    def accept(self, work: Awaitable[T]) -> asyncio.Task[T]:
+        """Run an answer, sending included, as a task that `drain` waits for."""
+        task = asyncio.ensure_future(work)
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+        return task
+
+    async def drain(self) -> None:
+        """Refuse what is new, finish and send what was accepted."""
+        self._draining = True
+        if self._batcher:
+            await self._batcher.drain()
+        if self._open:
+            await asyncio.wait(self._open, timeout=self.settings.deadline)

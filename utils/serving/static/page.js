@@ -1,0 +1,3 @@
+import { mount, socketTransport } from "./tagger.js";
+
+mount(document.querySelector("main"), socketTransport(new URL("ws", document.baseURI)));
