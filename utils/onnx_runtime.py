@@ -29,11 +29,16 @@ from safetensors.numpy import load_file, save_file
 
 from utils.characters import CharacterTokenizer
 from utils.files import CheckpointError
-from utils.tagger import Backend, Tagger, by_sentence
+from utils.packing import packed
+from utils.tagger import Backend, Tagger
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from utils.raner import RanerModel
 
+OPERATOR = "operator"
+"""Name of the way to export attention as one operator."""
 WEIGHTS, CRF, TAGGER = "model.onnx", "crf.safetensors", "tagger.json"
 _CRF_PARTS = ("start", "transitions", "end")
 
@@ -45,9 +50,10 @@ PROVIDERS = (
 )
 """What may do the arithmetic, best first; which of them are there depends on the installed onnxruntime."""
 
-SLOW_FUSIONS = ("SkipLayerNormFusion",)
-"""Fusions that are left out. ONNX Runtime's joint kernel of addition and layer normalisation adds number
-by number; the two operators apart are vectorised and, counting both, several times as fast on a CPU."""
+SLOW_FUSIONS = ("SkipLayerNormFusion", "BiasGeluFusion")
+"""Fusions that are left out: ONNX Runtime's CPU kernels for a sum with layer normalisation, and for a bias
+with GELU, are slower than those of the two operators that each replaces. The bias would also be lost to
+the integer product, which adds it for nothing."""
 
 
 @contextmanager
@@ -63,18 +69,23 @@ def _quiet() -> Iterator[None]:
             logging.disable(level)
 
 
-def export_onnx(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Path, attention: str = "sdpa") -> Path:
+def export_onnx(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Path, attention: str = OPERATOR) -> Path:
     """Write a directory with `model.onnx` (float32, any batch and length) and all that a tagger needs.
 
     Inputs `input_ids`, `attention_mask`: int64 `(batch, length)`; output `emissions`: float32
-    `(batch, length, tags)`.
+    `(batch, length, tags)`. The mask says more than torch's: positions of a row that hold the same
+    number see each other and nothing else. 1 for characters and 0 for padding is the plain case; with
+    1, 2, ... several texts share a row (`utils.packing`), each counting its positions from its start.
 
     Args:
-        attention: `sdpa` writes one `Attention` operator a layer (opset 23), however many heads the
+        attention: `operator` writes one `Attention` operator a layer (opset 23), however many heads the
             layer has left; `eager` writes its products, sum and softmax one by one.
     """
+    from transformers import AttentionInterface
+
     path = _save_surroundings(model, tokenizer, path)
     before = model.config._attn_implementation
+    AttentionInterface.register(OPERATOR, _one_operator)
     model.set_attn_implementation(attention)
     try:
         with _quiet():
@@ -82,6 +93,16 @@ def export_onnx(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Pa
     finally:
         model.set_attn_implementation(before)
     return path
+
+
+def _one_operator(module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float, **_):
+    """Attention of `(batch, heads, length, features)` as one ONNX operator: `(batch, length, heads, features)`."""
+    import torch
+
+    heads = query.shape[1]
+    flat = [part.transpose(1, 2).flatten(2) for part in (query, key, value)]
+    answer = torch.onnx.ops.attention(*flat, mask, q_num_heads=heads, kv_num_heads=heads, scale=scaling)[0]
+    return answer.unflatten(2, (heads, -1)), None
 
 
 def _save_surroundings(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Path) -> Path:
@@ -116,7 +137,11 @@ def _export_graph(model: RanerModel, file: Path) -> None:
 
 
 def _emissions_only(model: RanerModel):
-    from torch import Tensor, nn
+    import torch
+    from torch import nn
+
+    written_out = model.config._attn_implementation == "eager"
+    lowest = torch.finfo(model.dtype).min
 
     class Emissions(nn.Module):
         def __init__(self):
@@ -124,7 +149,11 @@ def _emissions_only(model: RanerModel):
             self.model = model
 
         def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-            return self.model(input_ids, attention_mask).logits
+            same = attention_mask[:, :, None] == attention_mask[:, None, :]
+            places = (same & torch.ones_like(same).tril(-1)).sum(-1)  # how many of the same text come before
+            mask = torch.where(same, 0.0, lowest) if written_out else same
+            hidden = self.model.bert(input_ids, attention_mask=mask[:, None], position_ids=places).last_hidden_state
+            return self.model.classifier(hidden)
 
     return Emissions()
 
@@ -338,8 +367,8 @@ def load_onnx_tagger(path: str | Path, threads: int | None = None) -> Tagger:
 
 
 def load_onnx_sentence_tagger(path: str | Path, threads: int | None = None) -> Tagger:
-    """`load_onnx_tagger`, with the sentences of a text read apart, as one batch."""
-    return by_sentence(load_onnx_tagger(path, threads))
+    """`load_onnx_tagger`, with the sentences of a text read apart, packed into few rows."""
+    return packed(load_onnx_tagger(path, threads))
 
 
 def tagger_around(backend: Backend, path: Path) -> Tagger:

@@ -20,6 +20,7 @@ import numpy as np
 from utils.characters import CharacterTokenizer
 from utils.files import CheckpointError
 from utils.onnx_runtime import WEIGHTS, calibration_inputs, default_threads, tagger_around
+from utils.packing import packed
 from utils.tagger import Backend, Tagger
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ def load_openvino_tagger(path: str | Path, threads: int | None = None) -> Tagger
     settings = {"INFERENCE_NUM_THREADS": threads or default_threads(), "PERFORMANCE_HINT": "LATENCY"}
     precision = {} if quantized else {"INFERENCE_PRECISION_HINT": "f32"}
     return tagger_around(_backend(openvino.compile_model(model, "CPU", settings | precision)), path)
+
+
+def load_openvino_sentence_tagger(path: str | Path, threads: int | None = None) -> Tagger:
+    """`load_openvino_tagger`, with the sentences of a text read apart, packed into few rows."""
+    return packed(load_openvino_tagger(path, threads))
 
 
 def _backend(compiled: openvino.CompiledModel) -> Backend:

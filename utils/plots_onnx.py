@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogFormatter, NullFormatter, ScalarFormatter
 
 from utils.engines import Choice
 from utils.plots import BLUE, GREEN, GREY, ORANGE, SERIES, Picture
@@ -18,7 +18,7 @@ def engine_curves(panels: Mapping[str, Mapping[str, Mapping[int, float]]], unit:
         panels: title -> engine -> number -> ms.
         unit: what the numbers count.
     """
-    figure = Picture(figsize=(5.6 * len(panels), 4.2), layout="constrained")
+    figure = Picture(figsize=(1.8 + 4.8 * len(panels), 4.2), layout="constrained")
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, curves) in zip(grid, panels.items(), strict=True):
         for colour, (name, curve) in zip(SERIES, curves.items(), strict=False):
@@ -27,15 +27,16 @@ def engine_curves(panels: Mapping[str, Mapping[str, Mapping[int, float]]], unit:
         axes.set_xticks(sorted({number for curve in curves.values() for number in curve}))
         _plain_numbers(axes)
     grid[0].set_ylabel("median time (ms)")
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, fontsize=9)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9)
     return figure
 
 
 def _plain_numbers(axes: Axes) -> None:
-    """100 instead of 10², and nothing between the marks."""
+    """100 instead of 10²; upwards also some numbers between the powers, where there is room."""
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -24,6 +24,8 @@ INTEGER_OPERATORS = {
     "QLinearMatMul", "QGemm", "QAttention",
 }  # fmt: skip
 FUSED_ATTENTION = {"Attention", "MultiHeadAttention", "QAttention"}
+SLOW_OPERATORS = {"SkipLayerNormalization", "BiasGelu"}
+"""What the fusions in `utils.onnx_runtime.SLOW_FUSIONS` leave in a graph."""
 INTEGER_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}
 """CPU features that multiply 8-bit integers and add them up in one instruction."""
 
@@ -100,7 +102,7 @@ def _unfused_attention(model: Exported) -> Iterator[Finding]:
             f"attention is written out: {len(products)} Softmax, no Attention operator",
             "scores, mask and softmax are written to memory one after the other; optimisers that look for the "
             "pattern fuse nothing and do not say so",
-            'export_onnx(..., attention="sdpa")',
+            'export_onnx(..., attention="operator")',
         )
 
 
@@ -109,17 +111,17 @@ def _uneven_heads(model: Exported) -> Iterator[Finding]:
         yield Finding(
             f"layers have different numbers of heads: {', '.join(map(str, model.heads))}",
             "an optimiser that takes one number of heads for the whole network cannot fuse them",
-            'export_onnx(..., attention="sdpa"): its Attention operator carries its own number of heads',
+            'export_onnx(..., attention="operator"): its Attention operator carries its own number of heads',
         )
 
 
 def _slow_fusion(model: Exported) -> Iterator[Finding]:
-    if "SkipLayerNormalization" in model.operators:
+    if slow := sorted(SLOW_OPERATORS & set(model.operators)):
         yield Finding(
-            "SkipLayerNormalization operators are written into the graph",
-            "ONNX Runtime's CPU kernel for them is slower than Add and LayerNormalization apart, and a graph that "
-            "holds them cannot be unfused when it is loaded",
-            "fuse with optimize_onnx, which leaves this fusion out",
+            f"fused operators with slow kernels are written into the graph: {', '.join(slow)}",
+            "on a CPU, ONNX Runtime runs them slower than the operators that they replace, and a graph that holds "
+            "them cannot be unfused when it is loaded",
+            "fuse with optimize_onnx, which leaves these fusions out",
         )
 
 

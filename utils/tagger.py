@@ -43,6 +43,7 @@ class Tagger:
     ):
         self.backend, self.tokenizer, self.labels, self.crf, self.limit = backend, tokenizer, list(labels), crf, limit
         self.cut: Callable[[str], list[tuple[int, int]]] = _whole
+        self.batches: Callable[[Sequence[int], int], list[tuple[int, int]]] = cheapest_batches
         bioes = any(label[0] in "ES" for label in labels)
         self._spans = spans_from_bioes if bioes else spans_from_bio
 
@@ -57,7 +58,7 @@ class Tagger:
         parts = [(i, start, text[start:end]) for i, text in enumerate(texts) for start, end in self._ranges(text)]
         parts.sort(key=lambda part: len(part[2]))
         found: list[list[Entity]] = [[] for _ in texts]
-        for first, end in cheapest_batches([len(part[2]) for part in parts], batch_size):
+        for first, end in self.batches([len(part[2]) for part in parts], batch_size):
             batch = parts[first:end]
             for (i, offset, _), entities in zip(batch, self._tag([p[2] for p in batch]), strict=True):
                 found[i] += [Entity(s + offset, e + offset, k, t, c) for s, e, k, t, c in entities]

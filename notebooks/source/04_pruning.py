@@ -23,8 +23,6 @@ seed = 1
 quick = False
 
 # %% tags=["nbval-ignore-output"]
-import copy
-
 import numpy as np
 import torch
 
@@ -258,7 +256,7 @@ def masked_call():
         masked_tagger.predict([article])
 
 
-to_mask = copy.deepcopy(original)
+to_mask = pruning.prune_heads(original, {})
 masked_tagger = torch_tagger(to_mask, tokenizer)
 versions = {"original": original, "90 % of the weights zero": zeroed, "half of the heads removed": halved}
 taggers = {name: torch_tagger(m, tokenizer) for name, m in versions.items()}
@@ -568,4 +566,4 @@ check("four bytes a parameter explain every file, to 2 %", all(abs(ratio - 1) < 
 # - Numbers of heads are names, not places.
 # - Heads give time rather than size, neurons give both, characters give size only. A curve without retraining says where to stop, and a stricter look at its interval says whether to believe it.
 #
-# **Next:** what was lost can be trained back. [08 · The whole pipeline](08_the_whole_pipeline.ipynb) does it with 20 % of the heads and goes on to fewer bits; notebook 05 takes more time over it.
+# **Next:** what was lost can be trained back. [05 · Recovery](05_recovery.ipynb) does it in several ways.

@@ -16,7 +16,7 @@ FLOORS = {
     0: ["entities", "files", "hub", "integers"],
     1: ["characters", "corpus", "crf", "decoding", "marginals"],
     2: ["augmentation", "raner", "tagger"],
-    3: ["batches", "benchmark", "evaluation", "gates", "training"],
+    3: ["batches", "benchmark", "evaluation", "gates", "packing", "training"],
     4: ["importance", "ledger", "onnx_runtime", "pruning", "quantization", "recovery", "twin"],
     5: [
         "anatomy",

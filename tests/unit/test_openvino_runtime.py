@@ -9,9 +9,16 @@ from tiny_models import random_raner, random_texts, tiny_tokenizer
 from utils import openvino_runtime
 from utils.files import CheckpointError
 from utils.onnx_runtime import WEIGHTS, export_onnx
-from utils.openvino_runtime import GRAPH, available, export_openvino, load_openvino_tagger, quantize_openvino
+from utils.openvino_runtime import (
+    GRAPH,
+    available,
+    export_openvino,
+    load_openvino_sentence_tagger,
+    load_openvino_tagger,
+    quantize_openvino,
+)
 from utils.pruning import prune_heads
-from utils.tagger import torch_tagger
+from utils.tagger import by_sentence, torch_tagger
 
 needs_peers = pytest.mark.skipif(not available(), reason=openvino_runtime.ABSENT)
 
@@ -52,6 +59,16 @@ def test_int8_is_smaller_and_close(exported, tmp_path):
     exact, rounded = (load_openvino_tagger(path, 1).backend(*batch[:2]) for path in (whole, small))
     real = batch.attention_mask.astype(bool)
     assert 0 < np.abs(exact - rounded)[real].max() < 0.2 * np.abs(exact[real]).max()
+
+
+@needs_peers
+def test_sentences_can_be_packed_there_too(exported, tmp_path):
+    model, tokenizer, source = exported
+    path = export_openvino(source, tmp_path)
+    texts = ["天地。玄黄宇宙！洪荒abc。", *random_texts(4)]
+    found = load_openvino_sentence_tagger(path, 1).predict(texts)
+    wanted = by_sentence(torch_tagger(model, tokenizer)).predict(texts)
+    assert [[e.span for e in text] for text in found] == [[e.span for e in text] for text in wanted]
 
 
 @needs_peers
