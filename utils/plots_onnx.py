@@ -59,7 +59,7 @@ def _engine(axes: Axes, choice: Choice, label: tuple[float, float]) -> None:
     point = (choice.megabytes, choice.milliseconds)
     f1 = "F1 not measured" if choice.f1 is None else f"F1 {choice.f1:.1f}"
     axes.plot(*point, "o", color=ENGINE_COLOURS[choice.backend.split("-")[0]], markersize=8)
-    line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6}
+    line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "relpos": (0, 0.5)}
     axes.annotate(f"{choice.name}: {f1}", point, label, va="center", fontsize=9, arrowprops=line)
 
 
