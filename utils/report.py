@@ -53,7 +53,10 @@ MEASURED_ON = {"en": "Measured by `make course` on {}.", "zh": "由 `make course
 
 
 def versions(rows: Iterable[dict]) -> list[dict]:
-    """One ledger row per stage and backend: costs at article scale where measured, scores wherever they stand."""
+    """One ledger row per stage and backend: costs of the larger scale that was measured, scores wherever they stand.
+
+    Two scales never stand side by side: once anything was measured at article scale, what was not is left out.
+    """
     merged: dict[tuple, dict] = {}
     for row in rows:
         key = row["stage"], row["backend"]
@@ -61,7 +64,8 @@ def versions(rows: Iterable[dict]) -> list[dict]:
         if costs["scale"] == "mini":
             costs, scores = scores, costs
         merged[key] = costs | {name: scores[name] if costs[name] is None else costs[name] for name in SCORES}
-    return list(merged.values())
+    largest = "article" if any(row["scale"] == "article" for row in merged.values()) else "mini"
+    return [row for row in merged.values() if row["scale"] == largest]
 
 
 def comparison(rows: Iterable[dict], language: str = "en") -> list[list[str]]:
