@@ -12,7 +12,7 @@ from utils.evaluation import Evaluation
 from utils.ledger import make_row
 from utils.onnx_runtime import load_onnx_tagger, providers
 from utils.openvino_runtime import load_openvino_tagger
-from utils.quantization import load_quantized_tagger
+from utils.quantization import engine_of, load_quantized_tagger
 from utils.raner import RanerModel, load_bf16_tagger, load_tagger
 from utils.run import Run
 from utils.tagger import Tagger
@@ -72,14 +72,16 @@ def measure_variants(
     for variant, latency in zip(tqdm(variants, "memory", leave=False), latencies.values(), strict=True):
         loader = f"{variant.how.__module__}:{variant.how.__name__}"
         memory = peak_memory(loader, variant.path, text, threads)
-        versions = here["versions"] | engine(variant.backend)
+        versions = here["versions"] | engine(variant.backend, variant.path)
         rows.append(_row(variant, notebook, scale, latency, memory, here | {"versions": versions}))
         run.ledger.append(rows[-1])
     return rows
 
 
-def engine(backend: str) -> dict[str, str]:
-    """What else than the usual packages does a backend's arithmetic: the provider chosen, the peer's version."""
+def engine(backend: str, path: Path) -> dict[str, str]:
+    """What does a backend's arithmetic: torch's engine for integers, ONNX Runtime's provider, the peer's version."""
+    if backend == "torch-int8":
+        return {"quantized engine": engine_of(path)}
     if backend.startswith("onnx"):
         return {"provider": providers()[0]}
     if backend.startswith("openvino"):

@@ -1,5 +1,7 @@
 """Several versions measured together: one complete row each."""
 
+import torch
+
 from utils.ledger import BACKENDS
 from utils.onnx_runtime import export_onnx, load_onnx_sentence_tagger, providers
 from utils.quantization import quantize, save_quantized
@@ -23,6 +25,7 @@ def test_each_variant_gets_its_row(tiny_published, tmp_path):
     assert all(row["latency_ms"]["p50"] > 0 and row["rss_mb"] > 50 and row["f1"] is None for row in rows)
     assert rows[1]["file_bytes"] < rows[0]["file_bytes"]
     assert [row["machine"]["versions"].get("provider") for row in rows] == [None, None, *[providers()[0]] * 2]
+    assert rows[1]["machine"]["versions"]["quantized engine"] == torch.backends.quantized.engine
 
 
 def test_every_backend_of_the_ledger_can_be_loaded():
@@ -34,5 +37,5 @@ def test_a_variant_may_name_its_own_loader(tmp_path):
     assert loaded == ("mine", tmp_path)
 
 
-def test_only_what_torch_does_not_do_is_named():
-    assert engine("torch-int8") == {} and engine("onnx-int8") == {"provider": providers()[0]}
+def test_floats_of_torch_need_no_name(tmp_path):
+    assert engine("torch-fp32", tmp_path) == {} and engine("onnx-int8", tmp_path) == {"provider": providers()[0]}
