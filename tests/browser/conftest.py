@@ -11,8 +11,9 @@ from tests.unit.known_tagger import known_app, serving
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
+    """A browser for one file of tests: Playwright's event loop must have ended before others use asyncio."""
     if not CHROMIUM:
         pytest.skip("no Chromium found; install Debian's chromium or name one with CHROMIUM=/path")
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
