@@ -1,6 +1,8 @@
 """Shared by all tests: no network, and where the test models and the research corpora are."""
 
+import logging
 import os
+import warnings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -31,3 +33,17 @@ def corpora() -> Path:
     if not path.is_dir():
         pytest.skip(f"research corpora are not at {path}; set NER_CORPORA to their directory")
     return path
+
+
+@pytest.fixture
+def drawn(caplog):
+    """A function that makes a figure and draws it as a notebook does: no warning, no log line; returns the PNG."""
+
+    def draw(make) -> bytes:
+        with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
+            warnings.simplefilter("error")
+            image = make()._repr_png_()
+        assert caplog.records == []
+        return image
+
+    return draw

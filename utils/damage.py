@@ -22,9 +22,8 @@ from utils.entities import Sentence
 from utils.evaluation import Predictions, entity_scores, error_table
 from utils.raner import RanerModel
 from utils.recovery import rescale_heads
-from utils.tagger import torch_tagger
 from utils.teaching import table
-from utils.training import Batch, Epoch, learning_curve
+from utils.training import Batch, Epoch, dev_f1, learning_curve
 
 KINDS = ("missed", "wrong boundary", "wrong type", "spurious")
 """Kinds of error, as `evaluation.error_table` names them."""
@@ -129,12 +128,6 @@ def rescale(
     return Recovered(rescaled, curve, seconds)
 
 
-def dev_f1(model: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus) -> float:
-    """F1 on dev in points."""
-    texts = [sentence.text for sentence in corpus.dev]
-    return entity_scores(corpus.dev, torch_tagger(model, tokenizer).predict(texts)).f1
-
-
 def joined(curves: Sequence[Sequence[Epoch]]) -> list[Epoch]:
     """Learning curves one after another: epochs and seconds of each go on where the one before ended."""
     points, epoch, seconds = [], 0.0, 0.0
@@ -153,8 +146,8 @@ def study_table(path: Path = STUDY) -> Markdown:
         return Markdown(f"`data/reference/{path.name}` is not there: this study has not been made yet.")
     study = json.loads(path.read_text("utf-8"))
     original = study["original"]
-    start = ("original", "", "", "", f"{original['f1']:.1f}", "", "", "", "")
-    header = ("", "heads", "neurons", "F1 after the cut", "F1 recovered", "difference", "95 % interval", "bar", "s")
+    start = ("original", "", "", "", f"{original['f1']:.1f}", "", "", "")
+    header = ("", "heads", "neurons", "F1 after the cut", "F1 recovered", "difference", "95 % interval", "bar")
     return table(header, [start, *map(_study_row, study["rows"])])
 
 
@@ -163,4 +156,4 @@ def _study_row(row: dict) -> tuple:
     bar = f"-{row['allowed']} {'✓' if row['holds'] else '✗'}" if "holds" in row else ""
     interval = f"{d['low']:+.2f} to {d['high']:+.2f}"
     counts = (row["stage"], row.get("heads", ""), row.get("neurons", ""))
-    return (*counts, cut, f"{row['f1_recovered']:.1f}", f"{d['f1']:+.2f}", interval, bar, f"{row['seconds']:.0f}")
+    return (*counts, cut, f"{row['f1_recovered']:.1f}", f"{d['f1']:+.2f}", interval, bar)

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import NamedTuple
 from utils.benchmark import MB, measure_latency
 from utils.entities import Sentence, Span, annotate
 from utils.ledger import ORIGINAL
-from utils.onnx_runtime import WEIGHTS
+from utils.onnx_runtime import WEIGHTS, quiet
 from utils.tagger import Tagger
 
 
@@ -58,15 +57,9 @@ def fused_by_pattern(path: str | Path, heads: int, hidden_size: int) -> dict[str
     """
     from onnxruntime.transformers.optimizer import optimize_model
 
-    logging.disable(logging.CRITICAL)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            model = optimize_model(
-                str(Path(path) / WEIGHTS), "bert", num_heads=heads, hidden_size=hidden_size, opt_level=0
-            )
-            return model.get_fused_operator_statistics()
-    finally:
-        logging.disable(logging.NOTSET)
+    with quiet(), contextlib.redirect_stdout(io.StringIO()):
+        model = optimize_model(str(Path(path) / WEIGHTS), "bert", num_heads=heads, hidden_size=hidden_size, opt_level=0)
+        return model.get_fused_operator_statistics()
 
 
 def joined(sentences: Sequence[Sentence], length: int) -> list[Sentence]:

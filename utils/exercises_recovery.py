@@ -4,6 +4,8 @@ A checker takes an answer and returns None, or a hint that fits the misconceptio
 """
 
 import numpy as np
+from scipy.special import softmax
+from scipy.stats import entropy
 
 from utils.teaching import Checker, number
 
@@ -43,8 +45,8 @@ STUDENT = np.array([1.0, 3.0, 0.5])
 def soft_loss_by_hand() -> Checker:
     """T^2 KL(softmax(TEACHER / T) || softmax(STUDENT / T)) in nats, at `TEMPERATURE`."""
     t = TEMPERATURE
-    teacher, student = _softmax(TEACHER / t), _softmax(STUDENT / t)
-    divergence, cold = _kl(teacher, student), _kl(_softmax(TEACHER), _softmax(STUDENT))
+    teacher, student = softmax(TEACHER / t), softmax(STUDENT / t)
+    divergence, cold = entropy(teacher, student), entropy(softmax(TEACHER), softmax(STUDENT))
     return number(
         t**2 * divergence,
         {
@@ -53,22 +55,13 @@ def soft_loss_by_hand() -> Checker:
             cold: "that is at temperature 1: divide the emissions by T before softmax",
             t**2 * cold: "the factor is there, but the emissions have to be divided by T before softmax",
             t**2 * cold / t: "you divided the probabilities; they no longer sum to 1. Divide the emissions",
-            t**2 * _kl(student, teacher): "the other direction: the teacher's probabilities are the weights",
-            t**2 * _kl(teacher, _softmax(STUDENT)): "the student is divided by T as well",
+            t**2 * entropy(student, teacher): "the other direction: the teacher's probabilities are the weights",
+            t**2 * entropy(teacher, softmax(STUDENT)): "the student is divided by T as well",
             -(t**2)
             * (teacher * np.log(student)).sum(): "that is the cross-entropy; the teacher's own entropy goes off",
             t**2 * divergence / np.log(2): "in nats: the natural logarithm",
         },
     )
-
-
-def _softmax(emissions: np.ndarray) -> np.ndarray:
-    odds = np.exp(emissions)
-    return odds / odds.sum()
-
-
-def _kl(p: np.ndarray, q: np.ndarray) -> float:
-    return float((p * np.log(p / q)).sum())
 
 
 # --- Early stopping ----------------------------------------------------------------------------

@@ -57,8 +57,8 @@ the integer product, which adds it for nothing."""
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Exporter and quantiser report every optional package that is absent; none concerns this model."""
+def quiet() -> Iterator[None]:
+    """Exporter, optimiser and quantiser report every optional package that is absent; none concerns this model."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         level = logging.root.manager.disable
@@ -88,7 +88,7 @@ def export_onnx(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Pa
     AttentionInterface.register(OPERATOR, _one_operator)
     model.set_attn_implementation(attention)
     try:
-        with _quiet():
+        with quiet():
             _export_graph(model.eval(), path / WEIGHTS)
     finally:
         model.set_attn_implementation(before)
@@ -218,7 +218,7 @@ def _quantize_dynamically(
 ) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with _quiet():
+    with quiet():
         quantize_dynamic(
             graph,
             result,
@@ -258,7 +258,7 @@ def quantize_onnx_static(source: str | Path, path: str | Path, texts: Sequence[s
 def _quantize_matrices(graph: Path, result: Path, reader) -> None:
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
-    with _quiet():
+    with quiet():
         quantize_static(
             graph,
             result,

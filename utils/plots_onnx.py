@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogFormatter, NullFormatter, ScalarFormatter
 
 from utils.engines import Choice
-from utils.plots import BLUE, GREEN, GREY, ORANGE, SERIES, Picture
+from utils.plots import BLUE, GREEN, GREY, ORANGE, SERIES, Picture, picture
 
 ENGINE_COLOURS = {"torch": ORANGE, "onnx": BLUE, "openvino": GREEN}
 
@@ -18,7 +18,7 @@ def engine_curves(panels: Mapping[str, Mapping[str, Mapping[int, float]]], unit:
         panels: title -> engine -> number -> ms.
         unit: what the numbers count.
     """
-    figure = Picture(figsize=(1.8 + 4.8 * len(panels), 4.2), layout="constrained")
+    figure = picture(1.8 + 4.8 * len(panels), 4.2)
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, curves) in zip(grid, panels.items(), strict=True):
         for colour, (name, curve) in zip(SERIES, curves.items(), strict=False):
@@ -42,7 +42,7 @@ def _plain_numbers(axes: Axes) -> None:
 
 def decision_figure(choices: Sequence[Choice], chosen: Choice | None = None) -> Picture:
     """Time over size, one point an engine with its F1; lower left is better. The chosen one has a ring."""
-    figure = Picture(figsize=(11, 5.6), layout="constrained")
+    figure = picture(11, 5.6)
     axes = figure.subplots()
     top, right = 1.15 * max(c.milliseconds for c in choices), 1.45 * max(c.megabytes for c in choices)
     axes.set(xlabel="file size (MB)", ylabel="median time (ms)", xlim=(0, right), ylim=(0, top))

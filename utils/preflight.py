@@ -16,6 +16,7 @@ from onnx import TensorProto
 from utils.benchmark import MB, machine
 from utils.files import CheckpointError
 from utils.onnx_runtime import WEIGHTS, operator_counts
+from utils.readiness import INT8_FLAGS
 
 SHARE = 0.01
 """A float tensor is worth a word from this share of the file on."""
@@ -26,8 +27,6 @@ INTEGER_OPERATORS = {
 FUSED_ATTENTION = {"Attention", "MultiHeadAttention", "QAttention"}
 SLOW_OPERATORS = {"SkipLayerNormalization", "BiasGelu"}
 """What the fusions in `utils.onnx_runtime.SLOW_FUSIONS` leave in a graph."""
-INTEGER_FLAGS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}
-"""CPU features that multiply 8-bit integers and add them up in one instruction."""
 
 
 class Finding(NamedTuple):
@@ -141,9 +140,9 @@ def _unsigned_weights(model: Exported) -> Iterator[Finding]:
 
 
 def _no_integer_instructions(model: Exported) -> Iterator[Finding]:
-    if model.quantized and not INTEGER_FLAGS & set(model.flags):
+    if model.quantized and not set(INT8_FLAGS) & set(model.flags):
         yield Finding(
-            f"this CPU has none of {', '.join(sorted(INTEGER_FLAGS))}",
+            f"this CPU has none of {', '.join(sorted(INT8_FLAGS))}",
             "8-bit products take several instructions each; INT8 can be slower than float32, and sums can "
             "overflow 16 bits",
             "measure before shipping; keep INT8 for its size, or use another CPU",

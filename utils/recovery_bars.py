@@ -55,7 +55,7 @@ class Study:
 
 
 def recover_cut(study: Study, name: str, original: Evaluation) -> dict:
-    """Prune, distil from the unpruned model, judge: one row, F1 in points."""
+    """Prune, distil from the unpruned model, judge: one row, F1 in points; `seconds` by the wall, pauses included."""
     sample = make_batches(study.corpus.train[:SCORED_ON], study.tokenizer, study.model.labels)
     scores = SCORES["Fisher"](study.model, sample), neuron_importance(study.model, sample)
     target = left_after(study.model, CUTS[name])
@@ -134,6 +134,8 @@ def main() -> None:
         f"python -m utils.recovery_bars --corpus {given.corpus.name} --out {given.out.name} --epochs {given.epochs} "
         f"--learning-rate {given.learning_rate:g} --seed {given.seed}"
     )
+    if given.model != MINI_RANER:
+        command += f" --model {given.model.name}"
     for row in run_study(study, given.out, command)["rows"]:
         print(f"{row['stage']}: {row['difference']['f1']:+.2f} points", "" if row.get("holds", True) else "(too many)")
 

@@ -26,7 +26,6 @@ from transformers.utils import logging
 
 from utils.characters import CharacterTokenizer
 from utils.corpus import Corpus
-from utils.entities import Sentence
 from utils.evaluation import entity_scores
 from utils.files import write_atomically
 from utils.gates import head_sites, neuron_sites
@@ -71,9 +70,9 @@ class Clock(TrainerCallback):
 class TaggerTrainer(Trainer):
     """The Trainer on ready-made batches, with our loss, evaluated by strict entity F1 on dev (in points)."""
 
-    def __init__(self, *args, tokenizer: CharacterTokenizer, dev: list[Sentence], loss: Loss, clock: Clock, **kwargs):
+    def __init__(self, *args, tokenizer: CharacterTokenizer, corpus: Corpus, loss: Loss, clock: Clock, **kwargs):
         super().__init__(*args, data_collator=_only, **kwargs)
-        self.characters, self.dev, self.loss, self.clock = tokenizer, dev, loss, clock
+        self.characters, self.corpus, self.loss, self.clock = tokenizer, corpus, loss, clock
         self.add_callback(clock)
 
     def compute_loss(self, model: nn.Module, inputs: Batch, **_) -> Tensor:
@@ -92,15 +91,18 @@ class TaggerTrainer(Trainer):
         return self.lr_scheduler
 
     def evaluate(self, *_, **__) -> dict[str, float]:
-        f1 = _of_first_process(self._dev_f1() if self.is_world_process_zero() else 0.0, self.args.device)
+        first = self.is_world_process_zero()
+        f1 = _of_first_process(dev_f1(self.model, self.characters, self.corpus) if first else 0.0, self.args.device)
         metrics = {"eval_f1": f1, "eval_seconds": self.clock.elapsed}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def _dev_f1(self) -> float:
-        predictions = torch_tagger(self.model, self.characters).predict([s.text for s in self.dev])
-        return entity_scores(self.dev, predictions).f1
+
+def dev_f1(model: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus) -> float:
+    """Strict entity F1 on dev, in points."""
+    predictions = torch_tagger(model, tokenizer).predict([sentence.text for sentence in corpus.dev])
+    return entity_scores(corpus.dev, predictions).f1
 
 
 def _only(items: list[Batch]) -> Batch:
@@ -167,7 +169,7 @@ def train(
         train_dataset=batches,
         eval_dataset=batches[:1],
         tokenizer=tokenizer,
-        dev=corpus.dev,
+        corpus=corpus,
         loss=loss,
         clock=clock,
         callbacks=[] if settings.seconds else [EarlyStoppingCallback(early_stopping_patience=2)],

@@ -10,7 +10,7 @@ from tiny_models import random_raner, random_texts, tiny_tokenizer
 
 from utils.batches import make_batches
 from utils.corpus import Corpus, parse_bracketed
-from utils.damage import damage, dev_f1, found_names, joined, names_of, recover, rescale, study_table
+from utils.damage import damage, found_names, joined, names_of, recover, rescale, study_table
 from utils.entities import Span, annotate
 from utils.evaluation import evaluate
 from utils.pruning import prune_heads
@@ -19,7 +19,7 @@ from utils.recipes import CUTS
 from utils.recovery import distil, fine_tune, rescale_heads
 from utils.recovery_bars import AGAIN, Study, run_study
 from utils.tagger import torch_tagger
-from utils.training import Epoch
+from utils.training import Epoch, dev_f1
 
 GOLD = [
     parse_bracketed(line)

@@ -97,7 +97,7 @@ def test_make_course_passes_its_settings_on(settings, words):
 @pytest.mark.parametrize(("settings", "installs"), [([], False), (["PEERS=0"], False), (["PEERS=1"], True)])
 def test_peers_are_installed_on_demand_alone(settings, installs):
     """Dry, and as if for the first time."""
-    command = ["make", "--dry-run", "--always-make", "course", *settings]
+    command = ["make", "--dry-run", "--always-make", "--no-print-directory", "course", *settings]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert ("pip install --quiet -r requirements-peers.txt" in said) == installs
     assert said.strip().splitlines()[-1].endswith("python -m utils.course run")

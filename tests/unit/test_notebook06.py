@@ -1,8 +1,5 @@
 """What notebook 06 shows and asks: its pictures, its exercises."""
 
-import logging
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -34,11 +31,8 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_pictures_draw_without_a_warning(name, caplog):
-    with warnings.catch_warnings(), caplog.at_level(logging.WARNING):
-        warnings.simplefilter("error")
-        image = PICTURES[name]()._repr_png_()
-    assert image.startswith(b"\x89PNG") and caplog.records == []
+def test_pictures_draw_without_a_warning(name, drawn):
+    assert drawn(PICTURES[name]).startswith(b"\x89PNG")
 
 
 def test_steps_are_sorted_and_one_for_all_is_a_level_line():

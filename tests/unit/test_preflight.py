@@ -8,8 +8,9 @@ from tiny_models import random_raner, random_texts, tiny_tokenizer
 
 from utils.files import CheckpointError
 from utils.onnx_runtime import WEIGHTS, export_onnx, optimize_onnx, quantize_onnx, quantize_onnx_static
-from utils.preflight import INTEGER_FLAGS, Finding, preflight
+from utils.preflight import Finding, preflight
 from utils.pruning import prune_heads
+from utils.readiness import INT8_FLAGS
 
 VNNI = ["avx2", "avx512_vnni"]
 
@@ -71,7 +72,7 @@ def test_uneven_heads_are_no_fault_of_one_attention_operator(tmp_path):
     assert only(path).what.startswith("nothing is quantised")
 
 
-@pytest.mark.parametrize("flag", sorted(INTEGER_FLAGS))
+@pytest.mark.parametrize("flag", sorted(INT8_FLAGS))
 def test_cpu_without_integer_instructions(float_graph, tmp_path, flag):
     small = quantize_onnx(float_graph, tmp_path)
     assert "none of" in only(small, ["avx2", "avx512f"]).what
