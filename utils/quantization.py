@@ -170,7 +170,9 @@ def quantize_static(
     """A copy with INT8 linear layers whose ranges are fixed by what they see in `texts`.
 
     Matrices have a scale for each output where the engine can; ranges are chosen by torch's
-    `HistogramObserver`, which cuts off rare extremes where that lowers the mean squared error.
+    `HistogramObserver`, which cuts off rare extremes where that lowers the mean squared error. On a
+    CPU without VNNI only the calibrated range is exact: a wider input goes on into the eighth bit,
+    where sums of 16 bits can overflow.
 
     Args:
         texts: a hundred or so, like those to come; not the ones it is tested on.
