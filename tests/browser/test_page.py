@@ -105,7 +105,7 @@ def test_hostile_answers_stay_text_and_overlaps_are_left_out(box):
 
 
 def test_one_request_at_a_time_and_the_newest_wins(chromium):
-    with serving(known_app(0.5, threads=1)) as (_, address), opened(chromium) as box:
+    with serving(known_app(1, threads=1)) as (_, address), opened(chromium) as box:
         box.open(address)
         for _ in range(12):
             box.area.press_sequentially("京", delay=0)
