@@ -125,3 +125,13 @@ def pick(found: Sequence[Choice], margin: float) -> Choice:
     return min(
         (c for c in found if c.f1 is not None and c.f1 >= original.f1 - margin), key=lambda choice: choice.milliseconds
     )
+
+
+def front(found: Sequence[Choice]) -> list[Choice]:
+    """The Pareto front, fastest first: those that no other one beats in time or in F1 without losing in the other."""
+    scored = sorted((c for c in found if c.f1 is not None), key=lambda c: (c.milliseconds, -c.f1))
+    best, kept = float("-inf"), []
+    for choice in scored:
+        if choice.f1 > best:
+            best, kept = choice.f1, [*kept, choice]
+    return kept

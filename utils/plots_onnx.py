@@ -1,4 +1,4 @@
-"""Pictures of notebook 07: curves of several engines, and the plot for a decision memo."""
+"""Pictures of notebooks 07 and 08: curves of several engines, the plot for a decision memo, the Pareto front."""
 
 from collections.abc import Mapping, Sequence
 
@@ -61,6 +61,29 @@ def _engine(axes: Axes, choice: Choice, label: tuple[float, float]) -> None:
     axes.plot(*point, "o", color=ENGINE_COLOURS[choice.backend.split("-")[0]], markersize=8)
     line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "relpos": (0, 0.5)}
     axes.annotate(f"{choice.name}: {f1}", point, label, va="center", fontsize=9, arrowprops=line)
+
+
+def front_figure(choices: Sequence[Choice], best: Sequence[Choice]) -> Picture:
+    """F1 over time, the file's size as area; upper left is better. A line joins `best`, the Pareto front."""
+    figure = picture(11, 5.6)
+    axes = figure.subplots()
+    scored = [c for c in choices if c.f1 is not None]
+    right, spread = 1.3 * max(c.milliseconds for c in scored), max(c.f1 for c in scored) - min(c.f1 for c in scored)
+    axes.set(xlabel="median time (ms)", ylabel="F1 (points)", xlim=(0, right))
+    axes.plot([c.milliseconds for c in best], [c.f1 for c in best], color=GREY, linewidth=1, zorder=0)
+    heights = label_heights([(c.milliseconds, c.f1) for c in scored], right / 4, max(spread, 1) / 16)
+    for choice, height in zip(scored, heights, strict=True):
+        _sized(axes, choice, (choice.milliseconds + right / 40, height))
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _sized(axes: Axes, choice: Choice, label: tuple[float, float]) -> None:
+    point = (choice.milliseconds, choice.f1)
+    axes.scatter(*point, s=4 * choice.megabytes, color=ENGINE_COLOURS[choice.backend.split("-")[0]], alpha=0.6)
+    line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "relpos": (0, 0.5)}
+    text = f"{choice.name}: {choice.megabytes:.0f} MB"
+    axes.annotate(text, point, label, va="center", fontsize=9, arrowprops=line)
 
 
 def label_heights(points: Sequence[tuple[float, float]], near: float, gap: float) -> list[float]:

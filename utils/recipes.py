@@ -27,6 +27,9 @@ CUTS = {
     "heads-50-ffn-67": Cut(0.50, 0.67, 1.0),
 }
 
+COMPRESSED = {"compressed": CUTS["heads-50-ffn-67"], "compressed-more": Cut(0.67, 0.75, 1.5)}
+"""Notebook 08's own versions: as far as a point of F1 goes, and further."""
+
 
 def left_after(model: RanerModel, cut: Cut) -> Left:
     """How many of the model's heads and neurons a cut leaves."""

@@ -20,6 +20,7 @@ FLOORS = {
     4: ["importance", "ledger", "onnx_runtime", "pruning", "quantization", "recovery", "twin"],
     5: [
         "anatomy",
+        "claims",
         "damage",
         "engines",
         "exercises",

@@ -169,3 +169,26 @@ def test_padding():
     assert "[CLS]" in checker(100 * 72 / 176)
     assert "real positions" in checker(100 * 72 / work)
     assert "not padding" in checker(100 * work / everything)
+
+
+FRONT = [
+    Choice("slow and good", "torch-fp32", 100.0, 400.0, 800.0, 90.0),
+    Choice("beaten", "torch-int8", 60.0, 100.0, 600.0, 84.0),
+    Choice("between", "onnx-int8", 50.0, 100.0, 300.0, 85.0),
+    Choice("fast", "onnx-int8", 10.0, 40.0, 250.0, 80.0),
+    Choice("unknown", "onnx-fp32", 1.0, 400.0, 500.0, None),
+]
+
+
+def test_the_front_is_what_brute_force_finds():
+    scored = [c for c in FRONT if c.f1 is not None]
+    beaten = {a for a in scored for b in scored if b != a and b.milliseconds <= a.milliseconds and b.f1 >= a.f1}
+    assert set(engines.front(FRONT)) == set(scored) - beaten
+    assert [c.stage for c in engines.front(FRONT)] == ["fast", "between", "slow and good"]
+
+
+def test_front_figure_sizes_its_points_by_the_file(drawn):
+    figure = plots_onnx.front_figure(FRONT, engines.front(FRONT))
+    areas = [points.get_sizes()[0] for points in figure.axes[0].collections]
+    assert areas == [pytest.approx(4 * c.megabytes) for c in FRONT if c.f1 is not None]
+    assert drawn(lambda: figure).startswith(b"\x89PNG")
