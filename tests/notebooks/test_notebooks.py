@@ -42,6 +42,7 @@ def test_the_notebook_was_built_from_its_source(path):
 
 
 @pytest.mark.notebooks
+@pytest.mark.timeout(1800)
 @each_notebook
 def test_a_second_execution_prints_the_same(path):
     options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "-q"]
