@@ -5,8 +5,10 @@ from itertools import islice
 
 import pytest
 
-from tests.unit.known_tagger import known_app, serving
-from utils.serving.load import Load, edits, resident_mb, rest_clients, typists
+from tests.unit.known_tagger import KnownTagger, known_app, serving
+from utils.serving.app import create_app
+from utils.serving.load import Load, apart, edits, resident_mb, rest_clients, typists
+from utils.serving.service import Settings
 
 TEXT = "陈默昨日在北京说。国家图书馆明年开放。"
 
@@ -23,6 +25,21 @@ def test_percentiles_and_rate():
     assert "p95 95.0" in str(load) and "nan" in str(Load((), 1, 2, 3, 1))
 
 
+def test_what_was_not_answered_took_forever():
+    load = Load(tuple(range(1, 91)), 4, 0, 0, 10, superseded=6)
+    assert load.sent == 100 and load.within(50) == 51 and load.within(95) == float("inf")
+    assert Load((1.0, 2.0), 0, 0, 0, 1).within(95) == 2
+
+
+def test_seeds_tell_clients_apart():
+    tagger, seen = KnownTagger(), []
+    with serving(create_app(lambda: tagger, "known", Settings(rate=1e6))) as (_, address):
+        for seed in (0, 0, 10):
+            asyncio.run(rest_clients(f"http://{address}", 2, 3, TEXT, seed))
+            seen.append(len(set(tagger.seen)))
+    assert seen[0] == seen[1] < seen[2]
+
+
 def test_every_edit_of_every_typist_is_accounted_for():
     with serving(known_app()) as (_, address):
         load = asyncio.run(typists(f"http://{address}", 5, 1, TEXT, per_second=6))
@@ -35,6 +52,24 @@ def test_a_wait_counts_from_the_moment_the_edit_was_due():
     with serving(known_app(0.2, threads=1)) as (_, address):
         load = asyncio.run(typists(f"http://{address}", 4, 0.1, "陈默", per_second=10))
     assert len(load.milliseconds) == 4 and min(load.milliseconds) >= 200 and max(load.milliseconds) >= 350
+
+
+def test_an_edit_that_its_typist_has_typed_over_is_no_failure():
+    """One typist, 0.5 s a sentence, four edits due within 0.2 s: only the last one is still wanted."""
+    with serving(known_app(0.5, threads=1)) as (_, address):
+        load = asyncio.run(typists(f"http://{address}", 1, 0.2, "陈默", per_second=20))
+    assert (len(load.milliseconds), load.superseded, load.failed, load.lost) == (1, 3, 0, 0) and load.sent == 4
+
+
+def test_clients_run_where_a_loop_runs_already():
+    async def answer():
+        await asyncio.sleep(0)
+        return 3
+
+    async def notebook():
+        return apart(answer())
+
+    assert asyncio.run(notebook()) == apart(answer()) == 3
 
 
 def test_refusals_and_dead_servers_are_not_answers():

@@ -49,6 +49,10 @@ def test_a_message_of_the_browser_is_answered(monkeypatch):
     assert [(m["type"], m["seq"]) for m in sent] == [("entities", 9)] and box.text == "北京"
 
 
+def test_what_a_notebook_saves_of_it_is_the_same_every_time():
+    assert repr(TaggerBox(KnownTagger(), "known", "北京")) == "TaggerBox('known', '北京')"
+
+
 def test_it_runs_the_pages_module():
     box = TaggerBox(KnownTagger())
     assert str(box._esm) == (STATIC / "tagger.js").read_text("utf-8")

@@ -3,5 +3,6 @@
 From the inside out: `incremental` (only changed sentences are computed), `batching` (a bounded queue in
 front of the worker threads), `service` (the two together, with numbers for Prometheus), `app` (REST,
 WebSocket, page), `server` and `models` (`python -m utils.serving`), `load` (many typists at once),
-`widget` (the page's module inside JupyterLab), `ray_deployment` (more than one machine).
+`trials` (servers under load, for notebook 09), `widget` (the page's module inside JupyterLab),
+`ray_deployment` (more than one machine).
 """

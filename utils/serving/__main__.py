@@ -1,6 +1,7 @@
 """`python -m utils.serving`: serve a tagger on this machine. `make serve MODEL=... PORT=...` runs it."""
 
 import argparse
+import os
 import sys
 from dataclasses import replace
 
@@ -39,6 +40,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
 
 def main() -> int:
     arguments = command_line().parse_args()
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is loaded; `--threads` are the workers
     try:
         app = application(arguments.model, settings(arguments))
     except CheckpointError as error:

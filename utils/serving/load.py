@@ -10,9 +10,11 @@ import asyncio
 import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TypeVar
 from urllib.request import urlopen
 
 import httpx
@@ -21,6 +23,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from utils.benchmark import MB
+from utils.serving.refusals import Superseded
+
+T = TypeVar("T")
 
 PATIENCE = 10.0
 """Seconds without an answer after which it counts as lost."""
@@ -30,7 +35,8 @@ PATIENCE = 10.0
 class Load:
     """What all clients together saw: milliseconds of each answer, and how many got none.
 
-    `shed` were refused with a time to come back, `failed` in any other way, `lost` got no answer at all.
+    `shed` were refused with a time to come back, `superseded` because their typist had typed on, `failed`
+    in any other way; `lost` got no answer at all.
     """
 
     milliseconds: tuple[float, ...]
@@ -38,18 +44,31 @@ class Load:
     failed: int
     lost: int
     seconds: float
+    superseded: int = 0
+
+    @property
+    def sent(self) -> int:
+        return len(self.milliseconds) + self.shed + self.failed + self.lost + self.superseded
 
     @property
     def per_second(self) -> float:
         return len(self.milliseconds) / self.seconds
 
     def percentile(self, q: float) -> float:
-        """Milliseconds, interpolated; NaN where nothing was answered."""
+        """Milliseconds of what was answered, interpolated; NaN where nothing was."""
         return float(np.percentile(self.milliseconds, q)) if self.milliseconds else float("nan")
+
+    def within(self, q: float) -> float:
+        """Milliseconds within which q percent of all that was *sent* were answered; infinite where fewer were.
+
+        The percentiles of answers alone flatter a service that drops the slow ones.
+        """
+        waits = [*self.milliseconds, *[float("inf")] * (self.sent - len(self.milliseconds))]
+        return float(np.percentile(waits, q, method="higher")) if waits else float("nan")
 
     def __str__(self) -> str:
         p50, p95, p99 = map(self.percentile, (50, 95, 99))
-        refused = f"{self.shed} shed, {self.failed} failed, {self.lost} lost"
+        refused = f"{self.shed} shed, {self.superseded} superseded, {self.failed} failed, {self.lost} lost"
         return f"{len(self.milliseconds)} answers, p50 {p50:.1f} p95 {p95:.1f} p99 {p99:.1f} ms, {refused}"
 
 
@@ -61,16 +80,20 @@ def edits(text: str, seed: int) -> Iterator[str]:
         yield "".join(characters)
 
 
-async def typists(address: str, count: int, seconds: float, text: str, per_second: float = 1.0) -> Load:
+async def typists(address: str, count: int, seconds: float, text: str, per_second: float = 1.0, seed: int = 0) -> Load:
     """`count` WebSocket clients, each with `per_second` edits of one character, at moments of their own.
 
     Args:
         address: such as `http://127.0.0.1:8000`.
+        seed: of the first client's edits, one more for each other. Who reuses seeds sends sentences that are known.
     """
     started = perf_counter()
     url = f"{address.replace('http', 'ws', 1)}/ws"
     outcomes = await asyncio.gather(
-        *(_typist(url, edits(text, i), int(seconds * per_second), 1 / per_second, i / count) for i in range(count))
+        *(
+            _typist(url, edits(text, seed + i), int(seconds * per_second), 1 / per_second, i / count)
+            for i in range(count)
+        )
     )
     return _load([outcome for typist in outcomes for outcome in typist], started)
 
@@ -95,17 +118,22 @@ async def _listen(socket, due: Sequence[float], outcomes: dict[int, float | str]
     """Note each answer's wait, or what became of it, until all are in."""
     while "lost" in outcomes.values():
         answer = json.loads(await socket.recv())
-        answered = answer["type"] == "entities"
         wait = 1000 * (perf_counter() - due[answer["seq"]])
-        outcomes[answer["seq"]] = wait if answered else ("failed" if answer["retry_after"] is None else "shed")
+        outcomes[answer["seq"]] = wait if answer["type"] == "entities" else _reason(answer)
 
 
-async def rest_clients(address: str, count: int, requests: int, text: str) -> Load:
-    """`count` clients that send `requests` requests each, one after the other, every text edited."""
+def _reason(answer: dict) -> str:
+    if answer["code"] == Superseded.code:
+        return "superseded"
+    return "failed" if answer["retry_after"] is None else "shed"
+
+
+async def rest_clients(address: str, count: int, requests: int, text: str, seed: int = 0) -> Load:
+    """`count` clients that send `requests` requests each, one after the other, every text edited; `seed` as above."""
     started = perf_counter()
     limits = httpx.Limits(max_connections=count, max_keepalive_connections=count)
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=PATIENCE) as client:
-        clients = (_rest_client(client, edits(text, i), requests) for i in range(count))
+        clients = (_rest_client(client, edits(text, seed + i), requests) for i in range(count))
         outcomes = await asyncio.gather(*clients)
     return _load([outcome for one in outcomes for outcome in one], started)
 
@@ -130,8 +158,15 @@ def _refused(answer: httpx.Response) -> str:
 
 
 def _load(outcomes: Sequence[float | str], started: float) -> Load:
-    counts = (outcomes.count(word) for word in ("shed", "failed", "lost"))
-    return Load(tuple(o for o in outcomes if not isinstance(o, str)), *counts, perf_counter() - started)
+    shed, failed, lost, superseded = map(outcomes.count, ("shed", "failed", "lost", "superseded"))
+    milliseconds = tuple(o for o in outcomes if not isinstance(o, str))
+    return Load(milliseconds, shed, failed, lost, perf_counter() - started, superseded)
+
+
+def apart(clients: Coroutine[object, object, T]) -> T:
+    """Run clients in a thread with an event loop of its own: that of a notebook is taken."""
+    with ThreadPoolExecutor(1, "clients") as thread:
+        return thread.submit(asyncio.run, clients).result()
 
 
 def resident_mb(address: str) -> float:

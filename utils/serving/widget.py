@@ -36,6 +36,9 @@ class TaggerBox(anywidget.AnyWidget):
         self.tagger, self.model_name, self.cache = tagger, model, SentenceCache()
         self.on_msg(lambda _, content, buffers: self.send(self.answer(content)))
 
+    def __repr__(self) -> str:
+        return f"TaggerBox({self.model_name!r}, {self.text!r})"
+
     def answer(self, message: object) -> dict:
         """What `/ws` would answer to the same message."""
         try:
