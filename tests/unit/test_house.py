@@ -20,7 +20,6 @@ FLOORS = {
     4: ["importance", "ledger", "onnx_runtime", "pruning", "quantization", "recovery", "twin"],
     5: [
         "anatomy",
-        "bundle",
         "claims",
         "confidence",
         "damage",
@@ -31,7 +30,6 @@ FLOORS = {
         "exercises_quantization",
         "exercises_onnx",
         "exercises_serving",
-        "handouts",
         "latency_match",
         "leaderboard",
         "notebooks",
@@ -52,11 +50,10 @@ FLOORS = {
         "serving",
         "sweep",
         "teaching",
-        "timing",
         "variants",
         "widgets",
     ],
-    6: ["course", "recovery_bars", "train_mini", "workshop"],
+    6: ["course", "recovery_bars", "train_mini"],
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 ROOMS = sorted({path.relative_to(UTILS).parts[0].removesuffix(".py") for path in UTILS.glob("**/*.py")} - {"__init__"})
