@@ -4,6 +4,7 @@
 #   make course MODEL=path/or/id CORPUS=path/or/id NOTEBOOKS="03 04"
 #   make course PEERS=1                      with OpenVINO, which notebook 07 then compares with
 #   make serve MODEL=path PORT=8000          the page that highlights while one types
+#   make workshop WHEELS=1                   dist/workshop: handouts, slides, timing, a bundle with all libraries
 #   make test LOAD=1 RAY=1                   also the load test, also Ray Serve (installs it)
 
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
@@ -17,7 +18,7 @@ OPTIONS := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(QUICK)),--quic
 
 SERVED := $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port $(PORT))
 
-.PHONY: course test test-quick serve lab notebooks lint
+.PHONY: course test test-quick serve lab notebooks workshop newest lint
 
 course: $(ENVIRONMENT) $(PEERS_INSTALLED)
 	@$(BIN)/python -m utils.course run $(OPTIONS)
@@ -37,6 +38,17 @@ lab: $(ENVIRONMENT)
 
 notebooks: $(ENVIRONMENT)
 	$(BIN)/python -m utils.course build $(CHOSEN)
+
+workshop: $(ENVIRONMENT)
+	@$(BIN)/python -m utils.workshop build $(if $(filter 1,$(WHEELS)),--wheels)
+
+# The newest versions and the real hubs, for the scheduled job; the next make installs the pins again.
+newest: $(ENVIRONMENT)
+	sed 's/==.*//' requirements.txt > .venv/newest.txt
+	rm $(ENVIRONMENT)
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -r .venv/newest.txt
+	$(BIN)/python -m pytest -m "not notebooks and not load" --ignore tests/unit/test_environment.py
+	COURSE_HUB=1 $(BIN)/python -m pytest tests/hub
 
 lint: $(ENVIRONMENT)
 	$(BIN)/ruff check .

@@ -1,5 +1,7 @@
 """Is this computer ready for the course, and what should its owner know before believing a number?"""
 
+import hashlib
+import shutil
 import sys
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +16,10 @@ REQUIREMENTS = DATA.parent / "requirements.txt"
 OLDEST_PYTHON = (3, 11)
 ENOUGH_MEMORY_MB = 4000
 """The largest step holds the article-size model in float32 twice, and the libraries."""
+ENOUGH_DISK_GB = 5
+"""The libraries, and what the runs of a day leave behind."""
+MODEL_CHECKSUM = DATA / "reference" / "mini-raner.sha256"
+"""`digest  path from the repository's root`, as `sha256sum -c` reads it."""
 INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp")
 """Instructions that multiply and add 8-bit integers in one go, on x86 and (`asimddp`) on ARM."""
 
@@ -38,6 +44,12 @@ def check_environment() -> list[Finding]:
         int8_finding(here["cpu"], here["flags"]),
         memory_finding(here["memory_mb"]),
     ]
+
+
+def check_laptop() -> list[Finding]:
+    """`check_environment`, and what matters before a workshop: free disk, and the model's bytes."""
+    free = shutil.disk_usage(DATA).free / 1e9
+    return [*check_environment(), disk_finding(free), model_finding(DATA.parent, MODEL_CHECKSUM)]
 
 
 def python_finding(found: tuple[int, ...]) -> Finding:
@@ -99,3 +111,20 @@ def memory_finding(memory_mb: int) -> Finding:
     """The article-size steps want `ENOUGH_MEMORY_MB`."""
     advice = "" if memory_mb >= ENOUGH_MEMORY_MB else "close other programs; the article-size steps may swap"
     return Finding("memory", f"{memory_mb / 1000:.1f} GB", advice, False)
+
+
+def disk_finding(free_gb: float) -> Finding:
+    """The runs want `ENOUGH_DISK_GB`."""
+    advice = "" if free_gb >= ENOUGH_DISK_GB else f"free some: {ENOUGH_DISK_GB} GB are comfortable"
+    return Finding("free disk", f"{free_gb:.1f} GB", advice, False)
+
+
+def model_finding(root: Path, checksum: Path) -> Finding:
+    """The embedded model must have the bytes that the checksum file names."""
+    digest, name = checksum.read_text("utf-8").split()
+    path = root / name
+    if not path.is_file():
+        return Finding("model", "absent", f"get `{name}` from the repository; it is part of it", True)
+    whole = hashlib.sha256(path.read_bytes()).hexdigest() == digest
+    advice = "" if whole else f"`{name}` is damaged: copy the repository again"
+    return Finding("model", "its checksum is right" if whole else "its checksum is wrong", advice, True)

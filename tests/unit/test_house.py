@@ -20,6 +20,7 @@ FLOORS = {
     4: ["importance", "ledger", "onnx_runtime", "pruning", "quantization", "recovery", "twin"],
     5: [
         "anatomy",
+        "bundle",
         "claims",
         "confidence",
         "damage",
@@ -30,6 +31,7 @@ FLOORS = {
         "exercises_quantization",
         "exercises_onnx",
         "exercises_serving",
+        "handouts",
         "latency_match",
         "leaderboard",
         "notebooks",
@@ -50,10 +52,11 @@ FLOORS = {
         "serving",
         "sweep",
         "teaching",
+        "timing",
         "variants",
         "widgets",
     ],
-    6: ["course", "recovery_bars", "train_mini"],
+    6: ["course", "recovery_bars", "train_mini", "workshop"],
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 ROOMS = sorted({path.relative_to(UTILS).parts[0].removesuffix(".py") for path in UTILS.glob("**/*.py")} - {"__init__"})
