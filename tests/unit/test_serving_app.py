@@ -184,8 +184,10 @@ def test_a_model_that_cannot_be_loaded_is_named():
 def test_a_question_that_cannot_be_answered_is_refused_in_words(client, body, status):
     answer = client.post("/v1/entities", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == status and answer.text
-    if status == 422:
-        assert answer.json()["code"] == "invalid" and answer.json()["message"]
+    said = answer.json()
+    assert said.keys() == {"code", "message", "retry_after"} and said["message"] and said["retry_after"] is None
+    assert said["code"] == {400: "bad_request", 413: "too_large", 422: "invalid"}[status]
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_the_longest_text_is_answered_even_in_the_longest_spelling(client):
@@ -252,7 +254,8 @@ def test_pages_of_other_sites_may_not_ask(origin, welcome):
 
 @pytest.mark.parametrize("host", ["evil.example", "", "localhost.evil.example", "localhost;x"])
 def test_a_host_that_is_not_ours_is_refused(client, host):
-    assert client.get("/", headers={"host": host}).status_code == 400
+    refusal = client.get("/", headers={"host": host})
+    assert (refusal.status_code, refusal.json()["code"]) == (400, "bad_request")
     connection = client.websocket_connect(SOCKET, headers={"host": host})
     with pytest.raises((WebSocketDenialResponse, WebSocketDisconnect)), connection:
         pass
@@ -300,6 +303,21 @@ def test_so_many_sockets_and_no_more():
             assert say(first, "北京")["type"] == "entities"
         with client.websocket_connect(SOCKET) as later:
             assert say(later, "北京")["type"] == "entities"
+
+
+def test_one_client_may_not_take_all_sockets():
+    app = known_app(sockets=5, sockets_per_client=1)
+    with started(app) as client:
+        with client.websocket_connect(SOCKET) as first:
+            with client.websocket_connect(SOCKET) as second, pytest.raises(WebSocketDisconnect) as closed:
+                second.receive_json()
+            assert closed.value.code == 1013
+            other = TestClient(app, base_url=HERE, client=("another", 1))
+            other.portal = client.portal
+            with other.websocket_connect(SOCKET) as third:
+                assert say(third, "北京")["type"] == "entities"
+            assert say(first, "北京")["type"] == "entities"
+        assert not app.state.service.sockets
 
 
 @given(steps=st.lists(st.floats(0, 3), max_size=60), rate=st.floats(0.5, 5))

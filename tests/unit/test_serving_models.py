@@ -61,6 +61,16 @@ def test_what_is_not_there_is_named(tmp_path):
         load()
 
 
+def test_another_export_is_another_model(tmp_path):
+    code = tmp_path / "export.py"
+    code.write_text("a = 1")
+    first = models.exporter([code])
+    assert models.exporter([code]) == first and models.exporter() == models.exporter()
+    assert models.exporter([code], ["onnx"]) != first
+    code.write_text("a = 2")
+    assert models.exporter([code]) != first
+
+
 def test_the_default_is_built_once_in_int8(saved, tmp_path, monkeypatch):
     """Here in a thread; the server builds in a process of its own, so that torch stays out of it."""
     monkeypatch.setattr(models, "ProcessPoolExecutor", lambda count, context: ThreadPoolExecutor(count))

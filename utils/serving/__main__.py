@@ -18,6 +18,9 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8000, help="0 takes a free one")
     parser.add_argument("--threads", type=int, default=default.threads, help="sentences computed at once")
     parser.add_argument("--sockets", type=int, default=default.sockets, help="WebSockets open at once")
+    parser.add_argument(
+        "--sockets-per-client", type=int, default=default.sockets_per_client, help="of one network address"
+    )
     parser.add_argument("--queue", type=int, default=default.queue, help="requests that may wait at once")
     parser.add_argument("--rate", type=float, default=default.rate, help="REST requests a second of one client")
     parser.add_argument("--allow-host", action="append", default=[], help="another name that this server has")
@@ -31,6 +34,7 @@ def settings(arguments: argparse.Namespace) -> Settings:
         default,
         threads=arguments.threads,
         sockets=arguments.sockets,
+        sockets_per_client=arguments.sockets_per_client,
         queue=arguments.queue,
         rate=arguments.rate,
         hosts=(*default.hosts, arguments.host, *arguments.allow_host),

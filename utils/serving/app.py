@@ -2,7 +2,7 @@
 
 Refusals: 400 for a host that is not ours, 403 for a page of another site, 413 for a body that is too large,
 422 for a question that does not follow the schema, 429 for too many requests, 503 where the service cannot
-take it now; 429 and 503 say `Retry-After`.
+take it now; 429 and 503 say `Retry-After`. All have the body of `utils.serving.messages.Refused`.
 """
 
 import asyncio
@@ -17,21 +17,21 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response, WebSocke
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 
 from utils.serving.conversation import Conversation
-from utils.serving.limits import RateLimit, check_origin
+from utils.serving.limits import RateLimit, address_of, check_origin
 from utils.serving.messages import BODY, Answered, Question, Refused, refused, result, signature, wrong
 from utils.serving.refusals import Invalid, NotReady, Refusal
-from utils.serving.security import SecureHeaders
+from utils.serving.security import PLAIN, SameWords, SecureHeaders
 from utils.serving.service import Service, Settings
 from utils.tagger import Tagger
 
 STATIC = Path(__file__).resolve().parent / "static"
 REFUSALS = {
-    400: {"description": "the body is no JSON, or the host is not ours"},
-    413: {"description": "the body is too large"},
+    **{status: {"model": Refused, "description": message} for status, (_, message) in PLAIN.items()},
     **{status: {"model": Refused} for status in (403, 422, 429, 503)},
 }
 T = TypeVar("T")
@@ -56,13 +56,14 @@ def create_app(load: Callable[[], Tagger], model: str = "tagger", settings: Sett
     app = FastAPI(
         title="Entities in Chinese text",
         lifespan=lifespan,
-        max_body_size=BODY,
         docs_url=None,  # these pages load their scripts from another host
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.service, app.state.limit = service, RateLimit(service.settings.rate)
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY)  # FastAPI's own would be outside of the others
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=service.settings.hosts, www_redirect=False)
+    app.add_middleware(SameWords)
     app.add_middleware(SecureHeaders)
     app.add_exception_handler(Refusal, _refuse)
     app.add_exception_handler(RequestValidationError, _refuse_invalid)
@@ -93,11 +94,7 @@ def _same_site(connection: HTTPConnection, service: Served) -> None:
 
 
 def _not_too_fast(connection: HTTPConnection) -> None:
-    connection.app.state.limit.spend(_address(connection))
-
-
-def _address(connection: HTTPConnection) -> str:
-    return connection.client.host if connection.client else ""
+    connection.app.state.limit.spend(address_of(connection))
 
 
 # --- REST --------------------------------------------------------------------------------------

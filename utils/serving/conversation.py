@@ -4,18 +4,20 @@ A message `{"seq": 7, "text": "..."}` is answered by one message of the same num
 `{"type": "entities", "seq": 7, ...}`, or `{"type": "error", "seq": 7, "code": ..., ...}` with a code of
 `utils.serving.refusals`. A newer message supersedes the one that is still unanswered. A message that
 cannot be read is answered under the number null. Close codes: 1003 for binary frames, 1009 for a message
-that is too long, 1012 for a restart, 1013 where all sockets are taken; a page of another site gets no
-WebSocket at all (403).
+that is too long, 1012 for a restart, 1013 where all sockets, or all of one client, are taken; a page of
+another site gets no WebSocket at all (403).
 """
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import perf_counter
 
 from fastapi import WebSocket
 from pydantic import ValidationError
 
-from utils.serving.limits import RateLimit
+from utils.serving.limits import RateLimit, address_of
 from utils.serving.messages import MESSAGE, Ask, refused, result, signature, wrong
 from utils.serving.refusals import Invalid, Refusal, Superseded, TooFast
 from utils.serving.service import Service
@@ -34,8 +36,9 @@ class Conversation:
 
     async def run(self) -> None:
         """Read until the client leaves or is sent away; what nobody waits for any more is not computed."""
-        with _counted(self.service):
-            if self.service.sockets > self.service.settings.sockets:
+        client, settings = address_of(self.websocket), self.service.settings
+        with _counted(self.service, client) as sockets:
+            if sockets.total() > settings.sockets or sockets[client] > settings.sockets_per_client:
                 await self.websocket.close(1013, "all sockets are taken; try again later")
                 return
             try:
@@ -100,9 +103,11 @@ class Conversation:
 
 
 @contextmanager
-def _counted(service: Service):
-    service.sockets += 1
+def _counted(service: Service, client: str) -> Iterator[Counter[str]]:
+    """Sockets of each client, this one counted as long as the block lasts; who has none is forgotten."""
+    service.sockets[client] += 1
     try:
-        yield
+        yield service.sockets
     finally:
-        service.sockets -= 1
+        service.sockets[client] -= 1
+        service.sockets += Counter()  # drops zeros

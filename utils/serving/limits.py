@@ -11,6 +11,11 @@ KEYS = 10_000
 """Clients that a rate limit remembers; who was silent longest is forgotten first."""
 
 
+def address_of(connection: HTTPConnection) -> str:
+    """Who asks: the network address, which is all that a service without accounts knows of a client."""
+    return connection.client.host if connection.client else ""
+
+
 class RateLimit:
     """A token bucket for each client: twice `per_second` at once, `per_second` in the long run."""
 

@@ -1,9 +1,10 @@
 """Which tagger is served: any model directory of the course, an ONNX file, or the embedded model in INT8."""
 
 import hashlib
+import importlib.metadata
 import multiprocessing
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from utils.tagger import Tagger
 EMBEDDED = DATA / "models" / "mini-raner"
 BUILT = DATA.parent / "runs" / "serving"
 TORCH_INT8_WEIGHTS, TORCH_WEIGHTS = "model.int8.pt", "model.safetensors"
+EXPORTERS = tuple(Path(__file__).resolve().parents[1] / f"{room}.py" for room in ("onnx_runtime", "raner", "crf"))
+LIBRARIES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
 
 
 def open_model(source: str | Path = "") -> tuple[str, Callable[[], Tagger]]:
@@ -45,12 +48,19 @@ def _folder(file: Path) -> Path:
 
 
 def default_model(source: Path = EMBEDDED, folder: Path = BUILT) -> Path:
-    """The embedded model in ONNX INT8, built once for each version of its weights."""
-    path = folder / f"{source.name}-onnx-int8-{_digest(source / TORCH_WEIGHTS)}"
+    """The embedded model in ONNX INT8, built once for each version of its weights and of what exports them."""
+    path = folder / f"{source.name}-onnx-int8-{_digest(source / TORCH_WEIGHTS)}-{exporter()}"
     if not path.exists():
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as builder:  # torch stays out of this process
             builder.submit(build, source, path).result()
     return path
+
+
+def exporter(files: Sequence[Path] = EXPORTERS, libraries: Sequence[str] = LIBRARIES) -> str:
+    """First characters of a digest of the export's code and of its libraries' versions: either may change the graph."""
+    versions = " ".join(importlib.metadata.version(library) for library in libraries)
+    code = b"".join(file.read_bytes() for file in files)
+    return hashlib.sha256(versions.encode() + code).hexdigest()[:8]
 
 
 def build(source: Path, path: Path) -> None:

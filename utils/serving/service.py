@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -26,6 +27,7 @@ class Settings:
 
     `batch_size` sentences go through the model at once. It is 1 because dynamic INT8 takes one scale for
     a whole batch: with more, an answer would depend on the strangers that it shares a batch with.
+    `sockets_per_client` are those of one network address: a class behind one router is one client.
     """
 
     threads: int = os.cpu_count() or 1
@@ -33,6 +35,7 @@ class Settings:
     deadline: float = 5.0
     batch_size: int = 1
     sockets: int = 200
+    sockets_per_client: int = 100
     rate: float = 50.0
     hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
     origins: tuple[str, ...] = ()
@@ -53,8 +56,8 @@ class Service:
     def __init__(self, load: Callable[[], Tagger], model: str, settings: Settings | None = None):
         self.model, self.settings = model, settings or Settings()
         self.cache, self.problem = SentenceCache(), ""
-        self.metrics = Metrics(lambda: len(self._batcher.jobs) if self._batcher else 0, lambda: self.sockets)
-        self.sockets = 0
+        self.metrics = Metrics(lambda: len(self._batcher.jobs) if self._batcher else 0, lambda: self.sockets.total())
+        self.sockets: Counter[str] = Counter()
         self._load, self._batcher, self._draining = load, None, False
         self._open: set[asyncio.Task] = set()
 
