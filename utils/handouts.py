@@ -13,6 +13,7 @@ from traitlets.config import Config
 
 REVEAL = Path(__file__).with_name("reveal")
 """reveal.js and RequireJS, copied beside the slides: they are shown without a network."""
+WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTHING = "data:text/javascript,"
 NO_DIAGRAMS = "data:text/javascript,export default {initialize() {}}"
 STYLE = """
@@ -95,7 +96,7 @@ def slides(notebook: NotebookNode, title: str) -> str:
 
     The formulas alone need a network, for MathJax; without it their TeX source is seen.
     """
-    shown = with_slide_types(notebook)
+    shown = with_slide_types(without_widgets(notebook))
     shown.metadata["title"] = title
     exporter = SlidesExporter(config=_offline())
     exporter.mermaid_js_url = NO_DIAGRAMS
@@ -111,6 +112,16 @@ def _offline() -> Config:
     config.SlidesExporter.reveal_theme = "white"
     config.SlidesExporter.reveal_number = "c/t"
     return config
+
+
+def without_widgets(notebook: NotebookNode) -> NotebookNode:
+    """A copy without widgets, which need a kernel, and a network to be drawn: progress bars, boxes to type into."""
+    shown = copy.deepcopy(notebook)
+    shown.metadata.pop("widgets", None)
+    for cell in shown.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+    return shown
 
 
 def with_slide_types(notebook: NotebookNode) -> NotebookNode:
