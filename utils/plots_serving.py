@@ -48,9 +48,9 @@ def load_figure(curves: Mapping[str, Mapping[int, Load]], limit: float) -> Pictu
         limit: milliseconds, drawn as a dashed line.
     """
     figure = picture(12, 4)
-    wait, answered = figure.subplots(1, 2)
+    wait, answered = figure.subplots(1, 2, sharex=True)
     for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
-        style = {"color": colour, "marker": marker, "markersize": 5, "label": name}
+        style = {"color": colour, "marker": marker, "markersize": 6, "alpha": 0.85, "label": name}
         wait.plot(list(curve), [load.within(95) for load in curve.values()], **style)
         answered.plot(list(curve), [100 * len(load.milliseconds) / load.sent for load in curve.values()], **style)
     wait.axhline(limit, color="black", linestyle="--", linewidth=1)

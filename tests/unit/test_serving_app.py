@@ -117,6 +117,18 @@ def test_a_newer_text_supersedes(held):
         assert answer["seq"] == 2 and found(answer) == [(0, 2, "LOC")]
 
 
+def test_what_was_computed_for_a_superseded_text_is_remembered(held):
+    client, tagger = held
+    with client.websocket_connect(SOCKET) as socket:
+        socket.send_json({"seq": 1, "text": "等。陈默。"})
+        assert tagger.entered.wait(10)
+        assert say(socket, "北京", 2)["code"] == "superseded"
+        tagger.go.set()
+        assert socket.receive_json()["computed"] == 1
+        answer = say(socket, "陈默。等。", 3)
+        assert (answer["sentences"], answer["computed"]) == (2, 0) and found(answer) == [(0, 2, "PER")]
+
+
 def test_one_clients_wait_is_not_anothers(held):
     """While one socket's text is being computed, health, page and refusals go on."""
     client, tagger = held

@@ -48,10 +48,21 @@ class Batcher:
         deadline: seconds after which a job is given up.
         threads: rounds that are computed at once.
         round_size: sentences of a round.
+        keep: told of every answer at once. Who types on under load gives up one job after the other: what
+            was computed for them must not be lost, or a service that is late never gets anything done.
     """
 
-    def __init__(self, tag: Tag, queue: int = 64, deadline: float = 5.0, threads: int = 1, round_size: int = 16):
+    def __init__(
+        self,
+        tag: Tag,
+        queue: int = 64,
+        deadline: float = 5.0,
+        threads: int = 1,
+        round_size: int = 16,
+        keep: Callable[[Answers], None] = lambda answers: None,
+    ):
         self.tag, self.queue, self.deadline, self.round_size = tag, queue, deadline, round_size
+        self.keep = keep
         self.jobs: set[_Job] = set()
         self._turns: deque[_Job] = deque()
         self._wake = asyncio.Event()
@@ -101,6 +112,7 @@ class Batcher:
                 await self._wake.wait()
             loop = asyncio.get_running_loop()
             answers = await loop.run_in_executor(self._threads, self._answers, list(wanted))
+            self.keep({s: a for s, a in zip(wanted, answers, strict=True) if not isinstance(a, Exception)})
             for (sentence, jobs), answer in zip(wanted.items(), answers, strict=True):
                 for job in jobs:
                     job.receive(sentence, answer)

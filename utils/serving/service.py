@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
@@ -74,9 +75,9 @@ class Service:
             self.problem = f"the model cannot be loaded: {error}"
             LOG.error(self.problem)
             return
-        self._batcher = Batcher(
-            self._counted(tagger), self.settings.queue, self.settings.deadline, self.settings.threads
-        )
+        settings, keep = self.settings, partial(self.cache.remember, self.model)
+        tag = self._counted(tagger)
+        self._batcher = Batcher(tag, settings.queue, settings.deadline, settings.threads, keep=keep)
 
     def _counted(self, tagger: Tagger):
         def tag(sentences: list[str]) -> list[list[Entity]]:
