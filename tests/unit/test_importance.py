@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy
-from tiny_models import hooks_of, random_plain_tagger, random_raner, random_rows, random_texts, stack, tiny_tokenizer
+from tiny_models import (
+    hooks_of,
+    random_plain_tagger,
+    random_raner,
+    random_rows,
+    random_texts,
+    slope,
+    stack,
+    summed_loss,
+    tiny_tokenizer,
+)
 
 from utils.batches import make_batches
 from utils.entities import Sentence
@@ -45,26 +55,6 @@ def model(request):
 
 def characters(rows) -> int:
     return sum(int((labels >= 0).sum()) for _, labels in rows)
-
-
-def summed_loss(model, ids, labels) -> float:
-    """Loss of one unpadded sentence in double precision, its labelled characters added up."""
-    with torch.no_grad():
-        logits = model(ids[None], attention_mask=torch.ones_like(ids)[None]).logits[:, labels >= 0]
-        tags = labels[None, labels >= 0]
-        if hasattr(model, "crf"):
-            return -float(model.crf.log_likelihood(logits, tags, torch.tensor([tags.shape[1]])))
-        return -float(logits.log_softmax(-1).gather(2, tags[..., None]).sum())
-
-
-def slope(model, row, weight, columns, step=1e-4) -> float:
-    """dL/dxi of one sentence by central differences, xi a factor on columns of a mixing matrix."""
-    original, losses = weight.data.clone(), []
-    for factor in (1 + step, 1 - step):
-        weight.data[:, columns] = original[:, columns] * factor
-        losses.append(summed_loss(model, *row))
-        weight.data.copy_(original)
-    return (losses[0] - losses[1]) / (2 * step)
 
 
 @pytest.fixture

@@ -4,8 +4,17 @@ import copy
 
 import pytest
 import torch
-from tiny_models import emissions, hooks_of, random_raner, random_rows, random_texts, stack, tiny_tokenizer
-from torch.utils.flop_counter import FlopCounterMode
+from tiny_models import (
+    emissions,
+    hooks_of,
+    multiply_adds,
+    parameters,
+    random_raner,
+    random_rows,
+    random_texts,
+    stack,
+    tiny_tokenizer,
+)
 from transformers import BertConfig, BertTokenizer
 
 from utils.characters import CharacterTokenizer
@@ -52,21 +61,9 @@ def batch(model):
     return stack(random_rows(model), 5)[0]
 
 
-def parameters(model) -> int:
-    return sum(p.numel() for p in model.parameters())
-
-
 def same_weights(a, b) -> bool:
     first, second = a.state_dict(), b.state_dict()
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
-
-def multiply_adds(model, length: int, texts: int = 1) -> int:
-    """Counted by torch while the model runs; a multiply-add is two operations there."""
-    ids = torch.ones(texts, length, dtype=torch.long)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model(ids, torch.ones_like(ids))
-    return counter.get_total_flops() // 2
 
 
 # --- Removing ------------------------------------------------------------------------------------

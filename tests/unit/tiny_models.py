@@ -3,6 +3,7 @@
 import random
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertForTokenClassification, BertTokenizer
 
 from utils.characters import CharacterTokenizer
@@ -93,3 +94,35 @@ def emissions(model, batch) -> torch.Tensor:
 
 def hooks_of(model) -> int:
     return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) + len(m._backward_hooks) for m in model.modules())
+
+
+def parameters(model) -> int:
+    return sum(p.numel() for p in model.parameters())
+
+
+def multiply_adds(model, length: int, texts: int = 1) -> int:
+    """Counted by torch while the model runs; a multiply-add is two operations there."""
+    ids = torch.ones(texts, length, dtype=torch.long)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(ids, torch.ones_like(ids))
+    return counter.get_total_flops() // 2
+
+
+def summed_loss(model, ids, labels) -> float:
+    """Loss of one unpadded sentence in double precision, its labelled characters added up."""
+    with torch.no_grad():
+        logits = model(ids[None], attention_mask=torch.ones_like(ids)[None]).logits[:, labels >= 0]
+        tags = labels[None, labels >= 0]
+        if hasattr(model, "crf"):
+            return -float(model.crf.log_likelihood(logits, tags, torch.tensor([tags.shape[1]])))
+        return -float(logits.log_softmax(-1).gather(2, tags[..., None]).sum())
+
+
+def slope(model, row, weight, columns, step=1e-4) -> float:
+    """dL/dxi of one sentence by central differences, xi a factor on columns of a mixing matrix."""
+    original, losses = weight.data.clone(), []
+    for factor in (1 + step, 1 - step):
+        weight.data[:, columns] = original[:, columns] * factor
+        losses.append(summed_loss(model, *row))
+        weight.data.copy_(original)
+    return (losses[0] - losses[1]) / (2 * step)
