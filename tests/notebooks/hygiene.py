@@ -6,14 +6,27 @@ tagged `solution`, collapsed, that calls `exercise(` again and is told that it i
 
 import ast
 import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote
 
 import jupytext
+from matplotlib import font_manager, rcParams
 from nbformat import NotebookNode
+
+import utils.plots  # noqa: F401  it names the fonts of the course
+
+FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 
 PARAMETERS = {"run_dir": "", "model": "", "corpus": "", "seed": 1, "quick": False}
 LONGEST_CELL = 15
 PRIVATE = re.compile(r"/(?:home|Users|tmp|root|work|mnt|private)/\w+|[A-Z]:\\\\?Users|/site-packages/")
-SHELL = re.compile(r"^\s*(?:!|%%?(?:bash|sh|system|sx|pip|conda)\b)", re.M)
+SHELL = re.compile(
+    r"^\s*(?:[\w, ]+=\s*)?(?:!|%%?(?:bash|sh|system|sx|pip|conda)\b)|\b(?:get_ipython\(\)|os)\.(?:system|popen)\b", re.M
+)
+MISSING_GLYPH = re.compile(r"Glyph \d+ .*missing from")
+LINK = re.compile(r"\]\(\s*<?([^)>\s]+)|(?:href|src)=[\"']([^\"']+)")
+ELSEWHERE = re.compile(r"(?:https?|mailto|attachment|data):")
 
 _NUMBER = r"(?<![\w.,])(\d+(?:[.,]\d+)*)\s*"
 MEASURED = re.compile(
@@ -108,7 +121,7 @@ def measured_numbers(notebook: NotebookNode) -> list[str]:
 
 def exercises(notebook: NotebookNode) -> list[str]:
     """Every exercise is open, has a checker, and a collapsed solution that its checker accepts."""
-    cells, complaints = code_cells(notebook), []
+    cells, complaints = code_cells(notebook), _unchecked(notebook)
     for number, cell in enumerate(cells):
         follower = cells[number + 1] if number + 1 < len(cells) else None
         if _is_solution(cell):
@@ -118,6 +131,17 @@ def exercises(notebook: NotebookNode) -> list[str]:
         elif _asks(cell) and "not attempted yet" not in _printed(cell):
             complaints.append(f"the exercise {cell.source!r} is not open")
     return complaints
+
+
+def _unchecked(notebook: NotebookNode) -> list[str]:
+    """Headings of exercises that no call of `exercise(` follows before the next one."""
+    marks: list[str] = []  # headings, and an empty one for each check
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            marks += re.findall(r"^#+ (Exercise\b.*)$", cell.source, re.M)
+        elif _asks(cell):
+            marks.append("")
+    return [f"no checker for {mark!r}" for mark, then in zip(marks, [*marks[1:], "end"], strict=True) if mark and then]
 
 
 def _is_solution(cell: NotebookNode) -> bool:
@@ -142,6 +166,43 @@ def _solution_faults(cell: NotebookNode, before: NotebookNode) -> list[str]:
     return [f"the solution {cell.source!r} {fault}" for fault, present in faults.items() if present]
 
 
+def glyphs(notebook: NotebookNode) -> list[str]:
+    """Every plot's text renders: nothing said that a glyph is missing, and the fonts have what its cell writes."""
+    printed = [match[0] for cell in code_cells(notebook) for match in MISSING_GLYPH.finditer(_printed(cell))]
+    plots = [cell for cell in code_cells(notebook) if any("image/png" in o.get("data", {}) for o in cell.outputs)]
+    written = set().union(*(_literals(cell.source) for cell in plots))
+    return printed + [f"no font of the course has {character!r}" for character in sorted(written - drawable())]
+
+
+@cache
+def drawable() -> set[str]:
+    """Characters that the fonts of `utils.plots` have, or that are white."""
+    fonts = [font_manager.get_font(font_manager.findfont(family)) for family in rcParams["font.family"]]
+    return {chr(code) for font in fonts for code in font.get_charmap()} | set("\n\t")
+
+
+def _literals(source: str) -> set[str]:
+    """Characters of the strings in a cell, those of f-strings included."""
+    values = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
+    return set().union(*(value for value in values if isinstance(value, str)))
+
+
+def links(notebook: NotebookNode) -> list[str]:
+    """Links of Markdown cells lead to files of the repository, seen from `notebooks/`, or to headings here."""
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    targets = [unquote(match[1] or match[2]) for text in prose for match in LINK.finditer(text)]
+    headings = {h.replace(" ", "-") for text in prose for h in re.findall(r"^#+ (.*)$", text, re.M)}
+    return [f"a link into nothing: {t}" for t in targets if not ELSEWHERE.match(t) and not _resolves(t, headings)]
+
+
+def _resolves(target: str, headings: set[str]) -> bool:
+    name, _, heading = target.partition("#")
+    if not name:
+        return heading in headings
+    path = (FOLDER / name).resolve()
+    return path.is_relative_to(FOLDER.parent) and path.exists()
+
+
 def source_agrees(notebook: NotebookNode, source: str) -> list[str]:
     """The notebook was built from its source script as it stands: same cells, same tags."""
     built, written = (list(map(_essence, nb.cells)) for nb in (notebook, jupytext.reads(source, "py:percent")))
@@ -158,5 +219,5 @@ def _essence(cell: NotebookNode) -> tuple:
 
 RULES = (
     title, parameters, execution_counts, short_cells, outputs,
-    machine_paths, shell_commands, measured_numbers, exercises,
+    machine_paths, shell_commands, measured_numbers, exercises, glyphs, links,
 )  # fmt: skip

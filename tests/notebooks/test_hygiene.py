@@ -11,8 +11,13 @@ OPEN, RIGHT = "… not attempted yet\n", "✓ right\n"
 PROSE = (
     "RaNER reads 500 characters in 12 layers; 12 × 12 heads, 20 % of them go, 95 % intervals, at least 4 GB. "
     'The article says "320 ± 15" ms, "420MB → 110MB" and F1 94.3. '
-    "`sleep(3 s)` is code and $2.5 \\times 10^{-3}$ s a formula."
+    "`sleep(3 s)` is code and $2.5 \\times 10^{-3}$ s a formula. "
+    "[Next](01_raner_and_its_data.ipynb), [below](#Exercise-1:-three), [the corpus](../data/corpus/train.txt), "
+    '[elsewhere](https://example.org/a.html), <a href="00_start_here.ipynb">first</a>.'
 )
+PLOT = 'draw(title=f"陈默 → {x:.1f} ± 2")'
+OUTSIDE_THE_FONTS = "\U00020bb7"
+IMAGE = new_output("display_data", data={"image/png": "iVBORw0KGgo="})
 HIDDEN = {"tags": ["solution"], "jupyter": {"source_hidden": True}}
 
 
@@ -26,11 +31,12 @@ def clean():
     cells = [
         new_markdown_cell("# Title\n\n| you will | you need |\n|---|---|\n| learn | time |"),
         printing(defaults, metadata={"tags": ["parameters"]}),
-        new_markdown_cell(PROSE),
+        new_markdown_cell(f"### Exercise 1: three\n\n{PROSE}"),
         printing("\n".join(["x = 1"] * 15)),
         printing("answer = ..."),
         printing("exercise(answer, checker)", OPEN),
         printing("answer = 3\nexercise(answer, checker)", RIGHT, HIDDEN),
+        new_code_cell(PLOT, outputs=[IMAGE]),
     ]
     for count, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), 1):
         cell.execution_count = count
@@ -67,6 +73,9 @@ BREAKS = [
     ("machine_paths", set_source(3, 'open("/tmp/x")')),
     ("shell_commands", set_source(3, "x = 1\n!pip install torch")),
     ("shell_commands", set_source(3, "%%bash\nls")),
+    ("shell_commands", set_source(3, "files = !ls")),
+    ("shell_commands", set_source(3, "get_ipython().system('ls')")),
+    ("shell_commands", set_source(3, "os.system('ls')")),
     ("measured_numbers", add_prose("It took 12.5 ms.")),
     ("measured_numbers", add_prose("Faster by 3.2x, then.")),
     ("measured_numbers", add_prose("A speed-up of 3×.")),
@@ -76,13 +85,22 @@ BREAKS = [
     ("measured_numbers", add_prose("It lost 0.4 points.")),
     ("measured_numbers", add_prose("It keeps 98.7 % of the tags.")),
     ("measured_numbers", add_prose("F1 of 86.3")),
-    ("exercises", lambda nb: nb.cells.pop()),
+    ("exercises", lambda nb: nb.cells[6].update(source="", metadata={}, outputs=[])),
+    ("exercises", lambda nb: nb.cells.append(new_markdown_cell("### Exercise 2: nobody checks this"))),
+    ("exercises", lambda nb: nb.cells.insert(2, new_markdown_cell("### Exercise 0: nobody checks this"))),
     ("exercises", lambda nb: nb.cells[6].metadata.pop("jupyter")),
     ("exercises", lambda nb: nb.cells[6].outputs.clear()),
     ("exercises", lambda nb: nb.cells[6].outputs[0].update(text="✗ too small\n")),
     ("exercises", set_source(6, "answer = 3")),
     ("exercises", set_source(5, "print(answer)")),
     ("exercises", lambda nb: nb.cells[5].outputs[0].update(text=RIGHT)),
+    ("glyphs", set_source(7, f'draw(title="{OUTSIDE_THE_FONTS}")')),
+    ("glyphs", set_source(7, f'draw(title=f"{{x}}{OUTSIDE_THE_FONTS}")')),
+    ("glyphs", set_output(3, output_type="stream", name="stdout", text="Glyph 134071 missing from font(s) Some Sans.")),
+    ("links", add_prose("[gone](77_gone.ipynb)")),
+    ("links", add_prose("[outside](../../elsewhere.txt)")),
+    ("links", add_prose("[nowhere](#No-such-heading)")),
+    ("links", add_prose('<img src="pictures/gone.png">')),
 ]
 
 
