@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from utils.bands import FACTORS, score_band
 from utils.benchmark import Latency, Memory, directory_bytes
 from utils.evaluation import Evaluation
 from utils.files import write_atomically
@@ -29,20 +30,6 @@ ORIGINAL = ("original", "torch-fp32")
 
 EXACT = ("heads_per_layer", "ffn_per_layer", "vocabulary", "parameters")
 """Counts that a second run must reproduce to the last unit."""
-
-BANDS = {
-    "precision": 2.5,
-    "recall": 2.5,
-    "f1": 1.5,
-    "file_bytes": 1.02,
-    "latency_ratio": 1.5,
-    "memory_ratio": 1.25,
-}
-"""How far a second run may stray: scores by so many points up or down, the others by such a factor.
-
-Times and memory are compared as ratios to the same run's original on the same scale, because another
-machine has other milliseconds; of the times the median only, because p95 is noise in a short run.
-"""
 
 _POINTS = ("precision", "recall", "f1", "f1_low", "f1_high")
 _POSITIVE = ("vocabulary", "parameters", "file_bytes", "rss_mb")
@@ -105,7 +92,7 @@ def model_shape(model: RanerModel) -> dict:
     head_size = config.hidden_size // config.num_attention_heads
     return {
         "heads_per_layer": [getattr(x.attention.output.dense, "in_features", 0) // head_size for x in layers],
-        "ffn_per_layer": [layer.intermediate.dense.out_features for layer in layers],
+        "ffn_per_layer": [getattr(x.intermediate.dense, "out_features", 0) for x in layers],
         "vocabulary": model.bert.embeddings.word_embeddings.num_embeddings,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
@@ -240,11 +227,12 @@ def _format(rows: Iterable[dict]) -> str:
 
 
 def check_rows(new: Sequence[dict], reference: Sequence[dict]) -> list[Verdict]:
-    """Compare a run with a reference run, metric by metric, within `BANDS`.
+    """Compare a run with a reference run, metric by metric, within the bands of `utils.bands`.
 
-    Metrics: those of `EXACT`, precision, recall, F1, file bytes, and the ratios of median latency and
-    memory to the same run's `ORIGINAL` on the same scale. A row or a value that only one side has is
-    a breach; so is a time or a memory without an original to compare it with.
+    Metrics: those of `EXACT`, precision, recall, F1 and that of each type (`f1 LOC`), file bytes, and the
+    ratios of median latency and memory to the same run's `ORIGINAL` on the same scale: another machine
+    has other milliseconds, and p95 is noise in a short run. A row or a value that only one side has
+    is a breach; so is a time or a memory without an original to compare it with.
     """
     new_rows, old_rows = ({_key(row): row for row in rows} for rows in (new, reference))
     verdicts: list[Verdict] = []
@@ -260,10 +248,15 @@ def _metrics(row: dict, rows: dict[tuple, dict]) -> dict[str, object]:
     stage, backend = ORIGINAL
     original = rows.get((stage, row["scale"], backend), {})
     direct = {key: row[key] for key in (*EXACT, "precision", "recall", "f1", "file_bytes")}
-    return direct | {
-        "latency_ratio": _ratio(_median(row), _median(original)),
-        "memory_ratio": _ratio(row["rss_mb"], original.get("rss_mb")),
-    }
+    by_type = {f"f1 {kind}": f1 for kind, f1 in (row["f1_by_type"] or {}).items()}
+    return (
+        direct
+        | by_type
+        | {
+            "latency_ratio": _ratio(_median(row), _median(original)),
+            "memory_ratio": _ratio(row["rss_mb"], original.get("rss_mb")),
+        }
+    )
 
 
 def _median(row: dict) -> float | None:
@@ -278,16 +271,18 @@ def _ratio(value: float | None, original: float | None) -> float | None:
 
 
 def _compare(key: tuple, old: dict[str, object], new: dict[str, object]) -> list[Verdict]:
-    measured = [metric for metric in old if old[metric] is not None or new[metric] is not None]
-    return [Verdict(*key, m, old[m], new[m], *_judge(m, old[m], new[m])) for m in measured]
+    pairs = {metric: (old.get(metric), new.get(metric)) for metric in {**old, **new}}
+    return [Verdict(*key, m, *pair, *_judge(key, m, *pair)) for m, pair in pairs.items() if pair != (None, None)]
 
 
-def _judge(metric: str, old: object, new: object) -> tuple[str, bool]:
+def _judge(key: tuple, metric: str, old: object, new: object) -> tuple[str, bool]:
     """The band in words, and whether `new` lies in it."""
     if metric in EXACT:
         return "equal", old == new
-    band = BANDS[metric]
     both = old is not None and new is not None
-    if metric in _POINTS:
-        return f"±{band:g} points", both and abs(new - old) <= band
-    return f"×÷ {band:g}", both and old / band <= new <= old * band
+    if metric in FACTORS:
+        band = FACTORS[metric]
+        return f"×÷ {band:g}", both and old / band <= new <= old * band
+    (stage, _, backend), (score, _, kind) = key, metric.partition(" ")
+    band = score_band(stage, backend, score, kind)
+    return f"±{band:g} points", both and abs(new - old) <= band + 1e-9

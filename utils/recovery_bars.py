@@ -12,6 +12,7 @@ interrupted run goes on where it stopped when the same command is given again.
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -94,17 +95,26 @@ def run_study(study: Study, out: Path, command: str) -> dict:
         ValueError: `out` holds the rows of another command.
     """
     original = study.evaluate(study.model)
-    found = {
+    header = {
         "command": command,
         "machine": machine(),
         "sentences": {split: len(sentences) for split, sentences in study.corpus._asdict().items()},
         "original": {"f1": original.scores.f1, "f1_low": original.f1_low, "f1_high": original.f1_high},
-        "rows": _earlier_rows(out, command),
     }
-    jobs = {name: partial(recover_cut, study, name) for name in CUTS} | {AGAIN: partial(train_original, study)}
+    jobs = {name: partial(recover_cut, study, name, original) for name in CUTS}
+    return keep_rows(out, header, jobs | {AGAIN: partial(train_original, study, original)})
+
+
+def keep_rows(out: Path, header: dict, jobs: dict[str, Callable[[], dict]]) -> dict:
+    """`header` and one row a job, named by its `stage`; `out` is written after every row, rows in it are kept.
+
+    Raises:
+        ValueError: `out` holds the rows of another command than the header's.
+    """
+    found = header | {"rows": _earlier_rows(out, header["command"])}
     finished = {row["stage"] for row in found["rows"]}
     for job in (job for stage, job in jobs.items() if stage not in finished):
-        found["rows"].append(job(original))
+        found["rows"].append(job())
         write_atomically(out, json.dumps(found, indent=2))
     return found
 

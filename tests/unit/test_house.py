@@ -16,7 +16,7 @@ FLOORS = {
     0: ["entities", "files", "hub", "integers"],
     1: ["characters", "corpus", "crf", "decoding", "marginals"],
     2: ["augmentation", "raner", "tagger"],
-    3: ["batches", "benchmark", "evaluation", "gates", "packing", "training"],
+    3: ["bands", "batches", "benchmark", "evaluation", "gates", "packing", "training"],
     4: ["importance", "ledger", "onnx_runtime", "pruning", "quantization", "recovery", "twin"],
     5: [
         "anatomy",
@@ -56,7 +56,7 @@ FLOORS = {
         "variants",
         "widgets",
     ],
-    6: ["course", "recovery_bars", "train_mini", "workshop"],
+    6: ["course", "recovery_bars", "spread", "train_mini", "workshop"],
 }
 FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 ROOMS = sorted({path.relative_to(UTILS).parts[0].removesuffix(".py") for path in UTILS.glob("**/*.py")} - {"__init__"})

@@ -8,10 +8,11 @@ import pytest
 import torch
 from transformers import BertConfig
 
+from utils.bands import FACTORS, score_band
 from utils.benchmark import Latency, Memory
 from utils.entities import RANER_LABELS, Span, annotate
 from utils.evaluation import Evaluation, entity_scores
-from utils.ledger import BANDS, COLUMNS, Ledger, LedgerError, check_row, check_rows, make_row
+from utils.ledger import COLUMNS, Ledger, LedgerError, check_row, check_rows, make_row
 from utils.raner import RanerModel
 
 MACHINE = {
@@ -68,6 +69,8 @@ def test_make_row_counts_the_shapes_of_a_whole_and_of_a_pruned_model():
     pruned = make_row("pruned", "04", "mini", "torch-fp32", model=pruned_model)
     assert (whole["heads_per_layer"], whole["ffn_per_layer"], whole["vocabulary"]) == ([4, 4], [24, 24], 31)
     assert (pruned["heads_per_layer"], pruned["ffn_per_layer"]) == ([2, 0], [3, 24])
+    no_neurons = make_row("pruned", "04", "mini", "torch-fp32", model=tiny_model(kept_neurons=[[], [5]]))
+    assert (no_neurons["heads_per_layer"], no_neurons["ffn_per_layer"]) == ([4, 4], [0, 1])
     head = 3 * (16 * 4 + 4) + 4 * 16  # query, key, value and their biases; output columns
     assert whole["parameters"] - pruned["parameters"] == 6 * head + 21 * (16 + 1 + 16)
 
@@ -181,6 +184,11 @@ def test_a_broken_ledger_is_named_and_not_overwritten(tmp_path, text):
     assert path.read_bytes() == before
 
 
+def band(metric, kind="") -> float:
+    """Of the row `pruned`, a stage that is trained as far as `utils.bands` knows."""
+    return score_band("pruned", "torch-fp32", metric, kind)
+
+
 def run_of_four(slowness: float = 1.0) -> list[dict]:
     """Two stages on two scales, on a machine that is `slowness` times as slow."""
     return [
@@ -199,8 +207,8 @@ def test_a_run_agrees_with_itself_and_with_itself_on_a_slower_machine():
     assert breaches(run_of_four(slowness=7), run_of_four()) == []
     metrics = {verdict.metric for verdict in check_rows(run_of_four(), run_of_four())}
     assert metrics == {
-        "heads_per_layer", "ffn_per_layer", "vocabulary", "parameters", "precision", "recall", "f1", "file_bytes",
-        "latency_ratio", "memory_ratio",
+        "heads_per_layer", "ffn_per_layer", "vocabulary", "parameters", "precision", "recall", "f1", "f1 LOC",
+        "file_bytes", "latency_ratio", "memory_ratio",
     }  # fmt: skip
 
 
@@ -218,15 +226,18 @@ def changed(**change) -> list[dict]:
         ("ffn_per_layer", {"ffn_per_layer": [24, 25]}),
         ("vocabulary", {"vocabulary": 32}),
         ("parameters", {"parameters": 1001}),
-        ("precision", {"precision": 80.0 - BANDS["precision"] - 0.1}),
-        ("recall", {"recall": 70.0 + BANDS["recall"] + 0.1}),
-        ("f1", {"f1": 74.67 - BANDS["f1"] - 0.1}),
-        ("f1", {"f1": 74.67 + BANDS["f1"] + 0.1}),
+        ("precision", {"precision": 80.0 - band("precision") - 0.1}),
+        ("recall", {"recall": 70.0 + band("recall") + 0.1}),
+        ("f1", {"f1": 74.67 - band("f1") - 0.1}),
+        ("f1", {"f1": 74.67 + band("f1") + 0.1}),
+        ("f1 LOC", {"f1_by_type": {"LOC": 74.67 - band("f1", "LOC") - 0.1}}),
+        ("f1 LOC", {"f1_by_type": None}),
+        ("f1 PER", {"f1_by_type": {"LOC": 74.67, "PER": 80.0}}),
         ("file_bytes", {"file_bytes": 3200 * 1.021}),
         ("file_bytes", {"file_bytes": 3200 * 0.979}),
-        ("latency_ratio", {"latency_ms": {"p50": 0.8 * BANDS["latency_ratio"] * 1.01, "p95": 99.0}}),
-        ("latency_ratio", {"latency_ms": {"p50": 0.8 / BANDS["latency_ratio"] * 0.99, "p95": 99.0}}),
-        ("memory_ratio", {"rss_mb": 320 * BANDS["memory_ratio"] * 1.01}),
+        ("latency_ratio", {"latency_ms": {"p50": 0.8 * FACTORS["latency_ratio"] * 1.01, "p95": 99.0}}),
+        ("latency_ratio", {"latency_ms": {"p50": 0.8 / FACTORS["latency_ratio"] * 0.99, "p95": 99.0}}),
+        ("memory_ratio", {"rss_mb": 320 * FACTORS["memory_ratio"] * 1.01}),
         ("f1", {"f1": None}),
         ("parameters", {"parameters": None}),
         ("latency_ratio", {"latency_ms": None}),
@@ -239,13 +250,19 @@ def test_one_change_is_one_breach_from_either_side(metric, change):
 
 
 def test_changes_within_the_bands_pass():
-    small = {"f1": 74.67 - 1.4, "precision": 82.0, "recall": 68.0, "file_bytes": 3200 * 1.019, "rss_mb": 320 * 1.2}
+    small = {metric: full_row()[metric] - band(metric) + 0.01 for metric in ("precision", "recall", "f1")}
+    small |= {"f1_by_type": {"LOC": 74.67 + band("f1", "LOC") - 0.01}, "file_bytes": 3200 * 1.019, "rss_mb": 320 * 1.2}
     assert breaches(changed(**small, latency_ms={"p50": 0.8 * 1.4, "p95": 99.0}), run_of_four()) == []
 
 
 def test_a_verdict_carries_both_values_and_the_band():
-    (verdict,) = (v for v in check_rows(changed(f1=70.0), run_of_four()) if not v.ok)
-    assert verdict == ("pruned", "mini", "torch-fp32", "f1", 74.67, 70.0, "±1.5 points", False)
+    (verdict,) = (v for v in check_rows(changed(f1=60.0), run_of_four()) if not v.ok)
+    assert verdict == ("pruned", "mini", "torch-fp32", "f1", 74.67, 60.0, f"±{band('f1'):g} points", False)
+
+
+def test_an_untrained_row_has_a_narrower_band_than_a_trained_one():
+    moved = [row | {"f1": row["f1"] - 0.5} for row in run_of_four()]
+    assert breaches(moved, run_of_four()) == [("original", scale, "f1") for scale in ("mini", "article")]
 
 
 def test_a_row_on_one_side_only_is_a_breach():
