@@ -1,6 +1,7 @@
 """The committed notebooks: clean, equal to their sources, repeatable, runnable with other parameters."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,11 @@ import hygiene
 import nbformat
 import pytest
 
+from utils.corpus import Corpus, load_corpus
 from utils.course import main
 from utils.ledger import Ledger
+from utils.pruning import prune_neurons, prune_vocabulary
+from utils.raner import load_raner, save_raner
 from utils.report import ARTICLE
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
@@ -51,14 +55,62 @@ def test_a_second_execution_prints_the_same(path):
     assert done.returncode == 0, done.stdout[-8000:]
 
 
-@pytest.mark.notebooks
-@pytest.mark.timeout(1800)
-def test_the_whole_course_runs_with_another_seed(tmp_path):
-    assert main(["run", "--quick", "--seed", "2", "--out", str(tmp_path)]) == 0
-    rows = Ledger(tmp_path / "latest" / "ledger.json").rows()
-    found = {(row["stage"], row["backend"], row["scale"]) for row in rows}
-    assert {(v.stage, v.backend, scale) for v in ARTICLE for scale in ("mini", "article")} <= found
+def check_ledger(run: Path, stages: set[tuple[str, str, str]]) -> None:
+    """These `(stage, backend, scale)` are there, and every row is possible."""
+    rows = Ledger(run / "ledger.json").rows()
+    assert stages <= {(row["stage"], row["backend"], row["scale"]) for row in rows}
     for row in rows:
         assert row.keys() == ROW
         assert row["latency_ms"] is None or 0 < row["latency_ms"]["p50"] <= row["latency_ms"]["p95"]
         assert row["f1"] is None or 0 <= row["f1_low"] <= row["f1"] <= row["f1_high"] <= 100
+
+
+THE_ARTICLES = {(version.stage, version.backend, scale) for version in ARTICLE for scale in ("mini", "article")}
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(1800)
+def test_the_whole_course_runs_with_another_seed(tmp_path):
+    assert main(["run", "--quick", "--seed", "2", "--out", str(tmp_path)]) == 0
+    check_ledger(tmp_path / "latest", THE_ARTICLES)
+
+
+def write_conll(path: Path, sentences) -> None:
+    """Characters and BIO tags in columns, an empty line behind each sentence."""
+    with path.open("w", encoding="utf-8") as file:
+        for sentence in sentences:
+            tags = ["O"] * len(sentence.text)
+            for start, end, kind in sentence.spans:
+                tags[start:end] = [f"B-{kind}"] + [f"I-{kind}"] * (end - start - 1)
+            file.writelines(f"{character} {tag}\n" for character, tag in zip(sentence.text, tags, strict=True))
+            file.write("\n")
+
+
+@pytest.fixture
+def other_corpus(tmp_path) -> Path:
+    """A directory of CoNLL files: some of our own sentences, without their domains and traps."""
+    for name, sentences, count in zip(Corpus._fields, load_corpus(), (600, 30, 30), strict=True):
+        write_conll(tmp_path / f"{name}.txt", [s for s in sentences if not re.search(r"\s", s.text)][-count:])
+    return tmp_path
+
+
+@pytest.fixture
+def other_model(tmp_path) -> Path:
+    """A directory with the embedded model, less a layer's neurons, some others, and the characters nobody needs."""
+    model, tokenizer = load_raner()
+    fewer = prune_neurons(model, {2: list(range(100)), 7: list(range(768))})
+    texts = [sentence.text for split in load_corpus() for sentence in split]
+    return save_raner(*prune_vocabulary(fewer, tokenizer, texts), tmp_path / "model")
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(1800)
+def test_notebooks_run_with_another_corpus_and_another_model(tmp_path, other_corpus, other_model):
+    settings = ["--quick", "--corpus", str(other_corpus), "--model", str(other_model), "--out", str(tmp_path / "runs")]
+    assert main(["run", *settings, "--notebooks", "00", "01", "03", "08"]) == 0
+    rows = check_ledger(tmp_path / "runs" / "latest", THE_ARTICLES)
+    (original,) = (
+        row for row in rows if (row["stage"], row["backend"], row["scale"]) == ("original", "torch-fp32", "mini")
+    )
+    assert original["ffn_per_layer"] == [768, 768, 668, 768, 768, 768, 768, 0, 768, 768, 768, 768]
+    assert original["vocabulary"] < load_raner()[0].config.vocab_size
