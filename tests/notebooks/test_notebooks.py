@@ -108,9 +108,7 @@ def other_model(tmp_path) -> Path:
 def test_notebooks_run_with_another_corpus_and_another_model(tmp_path, other_corpus, other_model):
     settings = ["--quick", "--corpus", str(other_corpus), "--model", str(other_model), "--out", str(tmp_path / "runs")]
     assert main(["run", *settings, "--notebooks", "00", "01", "03", "08"]) == 0
-    rows = check_ledger(tmp_path / "runs" / "latest", THE_ARTICLES)
-    (original,) = (
-        row for row in rows if (row["stage"], row["backend"], row["scale"]) == ("original", "torch-fp32", "mini")
-    )
+    check_ledger(tmp_path / "runs" / "latest", THE_ARTICLES)
+    original = Ledger(tmp_path / "runs" / "latest" / "ledger.json").row("original", "mini", "torch-fp32")
     assert original["ffn_per_layer"] == [768, 768, 668, 768, 768, 768, 768, 0, 768, 768, 768, 768]
     assert original["vocabulary"] < load_raner()[0].config.vocab_size
