@@ -34,13 +34,13 @@ DEVIATIONS = 3
 ENTITIES = 2
 
 FACTORS = {"file_bytes": 1.02, "latency_ratio": 1.5, "memory_ratio": 1.25}
-"""The others may stray by a factor, up or down.
+"""The others may stray by a factor, up or down. These three are chosen, not measured.
 
 Bytes: the tensors of a shape take the same bytes everywhere; 2 % are left for what a library's version
-writes around them. Times and memory are shares of the same run's original. Time: a CPU without INT8
-instructions, which gains less than half of what others do, has to breach 1.5; a machine that is busy does
-not, because variants take turns. Memory: libraries, which every variant loads, weigh more or less by
-version; 1.25 lets them, and catches a float32 model (4 times the bytes) behind an INT8 name.
+writes around them. Times and memory are shares of the same run's original, measured in turns with it.
+Time: 1.5 is less than what INT8 gains at article scale on a CPU with instructions for it, so that a model
+that was not quantised is caught; so is a CPU without such instructions, where the gain is not there.
+Memory: libraries, which every variant loads, weigh more or less by version.
 """
 
 
