@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -185,6 +185,13 @@ def _read_split(directory: Path, split: str) -> list[Sentence]:
                 return sentences
             raise CorpusError(f"{path}: holds no sentence")
     raise CorpusError(f"{directory}: no {split}.txt or {split}.jsonl (each may end in .gz)")
+
+
+def spread(sentences: Sequence[Sentence], count: int) -> list[Sentence]:
+    """`count` sentences from start to end of a split, equally far apart; all of them where there are no more."""
+    if count >= len(sentences):
+        return list(sentences)
+    return [sentences[i * len(sentences) // count] for i in range(count)]
 
 
 def load_hub_corpus(name: str) -> Corpus:

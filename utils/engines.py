@@ -5,7 +5,7 @@ import io
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from utils.benchmark import MB, measure_latency
 from utils.entities import Sentence, Span, annotate
@@ -95,6 +95,14 @@ class Choice(NamedTuple):
         return f"{self.backend}, {self.stage}"
 
 
+class _HasTimeAndF1(Protocol):
+    milliseconds: float
+    f1: float | None
+
+
+Timed = TypeVar("Timed", bound=_HasTimeAndF1)
+
+
 def choices(rows: Sequence[dict], notebook: str, scale: str = "article") -> list[Choice]:
     """The rows that a notebook measured at `scale`, fastest first; F1 is the mini's, whose function the twin has."""
     f1 = {(row["stage"], row["backend"]): row["f1"] for row in rows if row["scale"] == "mini"}
@@ -127,8 +135,12 @@ def pick(found: Sequence[Choice], margin: float) -> Choice:
     )
 
 
-def front(found: Sequence[Choice]) -> list[Choice]:
-    """The Pareto front, fastest first: those that no other one beats in time or in F1 without losing in the other."""
+def front(found: Sequence[Timed]) -> list[Timed]:
+    """The Pareto front, fastest first: those that no other one beats in time or in F1 without losing in the other.
+
+    Args:
+        found: anything with `milliseconds` and `f1`; where F1 is None it was not measured, and cannot be compared.
+    """
     scored = sorted((c for c in found if c.f1 is not None), key=lambda c: (c.milliseconds, -c.f1))
     best, kept = float("-inf"), []
     for choice in scored:

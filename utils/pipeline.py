@@ -40,7 +40,6 @@ def recover(run: Run, original: RanerModel, tokenizer: CharacterTokenizer, path:
     sample = run.corpus.train[: 64 if run.quick else 256]
     scores = michel_per_example(original, make_batches(sample, tokenizer, original.labels))
     pruned = prune_heads(original, select_globally(scores, round(SHARE_PRUNED * scores.numel())))
-    part = run.corpus._replace(train=run.corpus.train[:128], dev=run.corpus.dev[:32]) if run.quick else run.corpus
     checkpoints = path.with_name(f"{path.name}-checkpoints")
-    tuned = fine_tune(pruned, tokenizer, part, checkpoints, epochs=1 if run.quick else 4, seed=run.seed)
+    tuned = fine_tune(pruned, tokenizer, run.training, checkpoints, epochs=1 if run.quick else 4, seed=run.seed)
     save_raner(tuned, tokenizer, path)

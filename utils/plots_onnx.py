@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogFormatter, NullFormatter, ScalarFormatter
 
-from utils.engines import Choice
+from utils.engines import Choice, front
 from utils.plots import BLUE, GREEN, GREY, ORANGE, SERIES, Picture, picture
+from utils.search import Candidate
 
 ENGINE_COLOURS = {"torch": ORANGE, "onnx": BLUE, "openvino": GREEN}
 
@@ -84,6 +85,22 @@ def _sized(axes: Axes, choice: Choice, label: tuple[float, float]) -> None:
     line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "relpos": (0, 0.5)}
     text = f"{choice.name}: {choice.megabytes:.0f} MB"
     axes.annotate(text, point, label, va="center", fontsize=9, arrowprops=line)
+
+
+def search_figure(found: Sequence[Candidate], budgets: Mapping[str, float]) -> Picture:
+    """The highest F1 that a search finds within any time, one line an engine; budgets in ms as dashed lines."""
+    figure = picture(11, 4.8)
+    axes = figure.subplots()
+    for colour, engine in zip(SERIES, dict.fromkeys(c.engine for c in found), strict=False):
+        best = front([c for c in found if c.engine == engine])
+        axes.step([c.milliseconds for c in best], [c.f1 for c in best], where="post", color=colour, label=engine)
+    for name, budget in budgets.items():
+        axes.axvline(budget, color=GREY, linestyle="--", linewidth=0.8)
+        axes.text(budget, 1.01, name, transform=axes.get_xaxis_transform(), ha="center", fontsize=9)
+    axes.set(xscale="log", xlabel="predicted time (ms)", ylabel="F1 before recovery (points)")
+    _plain_numbers(axes)
+    axes.legend(frameon=False, fontsize=9, loc="lower right")
+    return figure
 
 
 def label_heights(points: Sequence[tuple[float, float]], near: float, gap: float) -> list[float]:

@@ -10,11 +10,13 @@ from functools import cached_property
 from pathlib import Path
 
 from utils.characters import CharacterTokenizer
-from utils.corpus import DATA, DEFAULT_CORPUS, Corpus, load_corpus, read_bracketed
+from utils.corpus import DATA, DEFAULT_CORPUS, Corpus, load_corpus, read_bracketed, spread
 from utils.entities import Sentence
 from utils.ledger import Ledger
 from utils.raner import MINI_RANER, RanerModel, load_raner
 
+TRAINED_ON = (2000, 400)
+"""Sentences of train and of dev, at most."""
 RUNS = DATA.parent / "runs"
 
 
@@ -39,6 +41,13 @@ class Run:
     @cached_property
     def corpus(self) -> Corpus:
         return load_corpus(self.corpus_source)
+
+    @cached_property
+    def training(self) -> Corpus:
+        """As much of the corpus as a training of a minute or two can read; `test` is whole."""
+        for_train, for_dev = (128, 32) if self.quick else TRAINED_ON
+        train, dev = spread(self.corpus.train, for_train), spread(self.corpus.dev, for_dev)
+        return self.corpus._replace(train=train, dev=dev)
 
     @cached_property
     def article(self) -> Sentence:

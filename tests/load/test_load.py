@@ -8,8 +8,12 @@ import asyncio
 import pytest
 
 from utils.corpus import DATA, read_bracketed
+from utils.raner import load_raner, save_raner
 from utils.serving.load import resident_mb, rest_clients, typists
+from utils.serving.models import build
 from utils.serving.server import running_server
+from utils.serving.trials import served
+from utils.twin import article_twin
 
 pytestmark = pytest.mark.load
 
@@ -52,3 +56,19 @@ def test_memory_is_flat_over_ten_thousand_requests(address, article):
     after = resident_mb(address)
     print(f"{before:.0f} -> {after:.0f} MB")
     assert load.failed == load.lost == 0 and after < 1.05 * before + 5
+
+
+@pytest.fixture(scope="module")
+def article_scale(tmp_path_factory):
+    """The twin in ONNX INT8."""
+    folder = tmp_path_factory.mktemp("twin")
+    model, tokenizer = load_raner()
+    build(save_raner(article_twin(model), tokenizer, folder / "float"), folder / "int8")
+    return folder / "int8"
+
+
+def test_one_edited_sentence_at_article_scale(article_scale, article):
+    with served(article_scale, article, "--threads", "2") as address:
+        asyncio.run(typists(address, 1, 5, article, per_second=2, seed=1))
+        load = said("one typist at article scale", asyncio.run(typists(address, 1, 50, article, per_second=2, seed=2)))
+    assert load.failed == load.lost == load.shed == 0 and load.percentile(95) < 60

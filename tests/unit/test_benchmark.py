@@ -60,6 +60,12 @@ def test_summary_is_median_p95_and_interquartile_range(clock):
     assert latency.iqr == pytest.approx(5.5 - 2.5)
 
 
+def test_the_environment_may_ask_for_fewer_rounds_but_not_for_more(clock, monkeypatch):
+    monkeypatch.setenv("COURSE_REPEATS", "2")
+    assert measure_latency({"a": clock.variant("a", [9, 1, 2])}, repeats=15)["a"].samples == pytest.approx([1, 2])
+    assert len(measure_latency({"a": clock.variant("a", [9, 1])}, repeats=1)["a"].samples) == 1
+
+
 def test_a_ratio_taken_round_by_round_survives_a_slow_spell(clock):
     whole, half = [9, 10, 80, 80, 80], [9, 5, 5, 40, 40]  # the spell begins between the two calls of round 2
     variants = {"whole": clock.variant("whole", whole), "half": clock.variant("half", half)}

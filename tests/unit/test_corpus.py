@@ -20,6 +20,7 @@ from utils.corpus import (
     read_conll,
     read_file,
     read_jsonl,
+    spread,
 )
 from utils.entities import Span, annotate
 
@@ -247,3 +248,11 @@ def test_real_corpus_counts(corpora, name):
 
 def test_real_corpus_directory(corpora):
     assert [len(split) for split in load_corpus(corpora / "weibo")] == [1350, 270, 270]
+
+
+@given(st.integers(1, 50), st.integers(1, 60))
+def test_spread_takes_so_many_from_start_to_end(length, count):
+    taken = spread(range(length), count)
+    assert len(taken) == min(count, length) and taken[:1] == list(range(length))[:1]
+    gaps = [after - before for before, after in zip(taken, [*taken[1:], length], strict=True)]
+    assert min(gaps) >= 1 and max(gaps) - min(gaps) <= 1

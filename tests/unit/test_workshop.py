@@ -20,9 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
-KNOWN_FAULTS = {"02_measuring_fairly": {"unpaired"}}
-"""Cells that stop a learner who skipped the exercise before them; to be mended in the notebook."""
-
 
 def tagged(cells):
     return [cell for cell in cells if "solution" in cell.metadata.get("tags", [])]
@@ -79,7 +76,7 @@ def test_no_cell_needs_a_name_that_only_a_solution_sets(path):
         set().union(*names) for names in zip(*(handouts.global_names(c.source) for c in code), strict=True)
     )
     solved = set().union(*(handouts.global_names(cell.source)[1] for cell in tagged(notebook.cells)))
-    assert read & solved - written <= KNOWN_FAULTS.get(path.stem, set())
+    assert read & solved <= written
 
 
 def test_a_student_notebook_runs_to_its_end_and_says_what_is_not_attempted(tmp_path):

@@ -1,0 +1,95 @@
+"""How long would that model take? Looked up: one layer was measured with many and with few heads and neurons.
+
+Time is not work: a layer without heads still normalises, and an engine has overheads of its own. So a
+search must not count multiplications. It must not measure every model it thinks of either. Between the
+two stands a table: ms of one layer, by the shares of its heads and neurons that are left, in each engine.
+
+(Kurtic et al. 2023, "ZipLM", section 3.2: structures go under a table of measured times.)
+"""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.interpolate import RegularGridInterpolator
+from transformers import BertConfig
+
+from utils.benchmark import measure_latency, pinned_threads
+from utils.pruning import PruningMap
+from utils.raner import RanerModel
+from utils.tagger import Tagger
+
+SHARES = (0.0, 1 / 3, 1.0)
+"""Of the heads, and of the neurons, left in the measured layers; between them time is taken for linear."""
+
+
+class LatencyTable(NamedTuple):
+    """ms of one text in one engine: `layer` is `(shares of heads, shares of neurons)`, `rest` is all that is no layer.
+
+    `heads` and `neurons` are those of an unpruned layer.
+    """
+
+    shares: tuple[float, ...]
+    layer: np.ndarray
+    rest: float
+    heads: int
+    neurons: int
+
+    def milliseconds(self, kept: PruningMap) -> float:
+        """Time of a whole model, its layers as uneven as they are."""
+        left = [(len(h) / self.heads, len(n) / self.neurons) for h, n in zip(kept.heads, kept.neurons, strict=True)]
+        return self.rest + float(self._interpolated(left).sum())
+
+    def of_shares(self, heads: np.ndarray, neurons: np.ndarray, layers: int) -> np.ndarray:
+        """Times of models with these shares (0 to 1, arrays of one shape) left in each of their `layers`."""
+        return self.rest + layers * self._interpolated(np.stack([heads, neurons], axis=-1))
+
+    def _interpolated(self, left: np.ndarray | Sequence) -> np.ndarray:
+        return RegularGridInterpolator((self.shares, self.shares), self.layer)(left)
+
+
+def measure_tables(
+    config: BertConfig,
+    build: Callable[[RanerModel, str], Mapping[str, Tagger]],
+    text: str,
+    shares: Sequence[float] = SHARES,
+    threads: int = 2,
+    repeats: int = 7,
+) -> dict[str, LatencyTable]:
+    """Engine -> its table, every engine and every shape taking turns on `text`.
+
+    Two layers of a shape are timed in models without anything else but embeddings and classifier. What
+    is no layer comes from the emptiest shape: twice the time of one such layer, less the time of two.
+
+    Args:
+        config: of an unpruned model at the scale that counts.
+        build: a model, and a name for what it may have to write -> engine -> tagger.
+        shares: ascending, from 0 to 1.
+    """
+    shapes = {f"{h:.2f}-{n:.2f}": probe(config, 2, h, n) for h in shares for n in shares}
+    taggers = {name: build(model, name) for name, model in ({"one": probe(config, 1, 0, 0)} | shapes).items()}
+    engines = list(taggers["one"])
+    calls = {(name, e): _call(found[e], text) for name, found in taggers.items() for e in engines}
+    with pinned_threads(threads):
+        times = {key: latency.p50 for key, latency in measure_latency(calls, repeats).items()}
+    tables = {}
+    for engine in engines:
+        of_two = np.array([times[name, engine] for name in shapes]).reshape(len(shares), len(shares))
+        rest = 2 * times["one", engine] - of_two[0, 0]
+        size = config.num_attention_heads, config.intermediate_size
+        tables[engine] = LatencyTable(tuple(shares), (of_two - rest) / 2, rest, *size)
+    return tables
+
+
+def probe(config: BertConfig, layers: int, heads: float, neurons: float) -> RanerModel:
+    """A random model with equal layers that have these shares of their heads and neurons: its time is all it is for."""
+    config = copy.deepcopy(config)
+    config.num_hidden_layers = layers
+    config.kept_heads = [list(range(round(heads * config.num_attention_heads)))] * layers
+    config.kept_neurons = [list(range(round(neurons * config.intermediate_size)))] * layers
+    return RanerModel(config).eval()
+
+
+def _call(tagger: Tagger, text: str) -> Callable[[], object]:
+    return lambda: tagger.predict([text])
