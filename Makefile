@@ -18,7 +18,7 @@ OPTIONS := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(QUICK)),--quic
 
 SERVED := $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port $(PORT))
 
-.PHONY: course test test-quick serve lab notebooks workshop newest lint
+.PHONY: course test test-quick coverage serve lab notebooks workshop newest lint
 
 course: $(ENVIRONMENT) $(PEERS_INSTALLED)
 	@$(BIN)/python -m utils.course run $(OPTIONS)
@@ -29,6 +29,11 @@ test: $(ENVIRONMENT)
 
 test-quick: $(ENVIRONMENT)
 	$(BIN)/python -m pytest -m "not notebooks and not load"
+
+# Lines of utils/ that tests execute; processes that tests start are not seen.
+coverage: $(ENVIRONMENT)
+	$(BIN)/python -m coverage run --source=utils -m pytest -m "not notebooks and not load"
+	$(BIN)/python -m coverage report --skip-covered --fail-under=90
 
 serve: $(ENVIRONMENT)
 	@$(BIN)/python -m utils.serving $(SERVED)

@@ -136,7 +136,7 @@ def peak_memory(loader: str, path: str | Path, text: str, threads: int = 1) -> M
         BenchmarkError: the process failed; the message ends with the last line of its stderr.
     """
     request = json.dumps({"loader": loader, "path": str(path), "text": text})
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
     command = [sys.executable, "-X", "utf8", "-m", "utils.benchmark"]
     child = subprocess.run(command, input=request, capture_output=True, encoding="utf-8", env=environment)
     if child.returncode:

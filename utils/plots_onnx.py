@@ -98,7 +98,9 @@ def search_figure(found: Sequence[Candidate], budgets: Mapping[str, float]) -> P
         axes.axvline(budget, color=GREY, linestyle="--", linewidth=0.8)
         axes.text(budget, 1.01, name, transform=axes.get_xaxis_transform(), ha="center", fontsize=9)
     axes.set(xscale="log", xlabel="predicted time (ms)", ylabel="F1 before recovery (points)")
-    _plain_numbers(axes)
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(3, 1)))
+    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9, loc="lower right")
     return figure
 

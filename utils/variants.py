@@ -2,12 +2,13 @@
 
 import importlib.metadata
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from utils.benchmark import machine, measure_latency, peak_memory, pinned_threads
+from utils.benchmark import Memory, machine, measure_latency, peak_memory, pinned_threads
 from utils.evaluation import Evaluation
 from utils.ledger import make_row
 from utils.onnx_runtime import load_onnx_tagger, providers
@@ -69,13 +70,21 @@ def measure_variants(
         here = machine()
     del taggers, calls
     rows = []
-    for variant, latency in zip(tqdm(variants, "memory", leave=False), latencies.values(), strict=True):
-        loader = f"{variant.how.__module__}:{variant.how.__name__}"
-        memory = peak_memory(loader, variant.path, text, threads)
+    for variant, latency, memory in zip(variants, latencies.values(), memories(variants, text, threads), strict=True):
         versions = here["versions"] | engine(variant.backend, variant.path)
         rows.append(_row(variant, notebook, scale, latency, memory, here | {"versions": versions}))
         run.ledger.append(rows[-1])
     return rows
+
+
+def memories(variants: Sequence[Variant], text: str, threads: int) -> list[Memory]:
+    """Peak memory of each variant in a process of its own; two at a time, which costs time but no memory of either."""
+
+    def measured(variant: Variant) -> Memory:
+        return peak_memory(f"{variant.how.__module__}:{variant.how.__name__}", variant.path, text, threads)
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(tqdm(pool.map(measured, variants), "memory", len(variants), leave=False))
 
 
 def engine(backend: str, path: Path) -> dict[str, str]:
