@@ -12,11 +12,12 @@ import numpy as np
 import seaborn
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator, ScalarFormatter
 from numpy.typing import ArrayLike
 
 from utils.benchmark import MB, Latency, Memory
@@ -55,6 +56,12 @@ def plain_axes(axes: Axes, title: str, x: str = "", y: str = "") -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def plain_logarithm(axis: Axis) -> None:
+    """A logarithmic axis says 100 and not 10², and some numbers between the powers where there is room."""
+    axis.set_major_formatter(ScalarFormatter())
+    axis.set_minor_formatter(LogFormatter(minor_thresholds=(3, 1)))
 
 
 # --- Results of a run --------------------------------------------------------------------------

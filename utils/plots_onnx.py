@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogFormatter, NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from utils.engines import Choice, front
-from utils.plots import BLUE, GREEN, GREY, ORANGE, SERIES, Picture, picture
+from utils.plots import BLUE, GREEN, GREY, ORANGE, SERIES, Picture, picture, plain_logarithm
 from utils.search import Candidate
 
 ENGINE_COLOURS = {"torch": ORANGE, "onnx": BLUE, "openvino": GREEN}
@@ -33,11 +33,10 @@ def engine_curves(panels: Mapping[str, Mapping[str, Mapping[int, float]]], unit:
 
 
 def _plain_numbers(axes: Axes) -> None:
-    """100 instead of 10²; upwards also some numbers between the powers, where there is room."""
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(ScalarFormatter())
+    """Both axes are logarithmic; to the right only the numbers that were measured."""
+    plain_logarithm(axes.yaxis)
+    axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -98,8 +97,7 @@ def search_figure(found: Sequence[Candidate], budgets: Mapping[str, float]) -> P
         axes.axvline(budget, color=GREY, linestyle="--", linewidth=0.8)
         axes.text(budget, 1.01, name, transform=axes.get_xaxis_transform(), ha="center", fontsize=9)
     axes.set(xscale="log", xlabel="predicted time (ms)", ylabel="F1 before recovery (points)")
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(3, 1)))
+    plain_logarithm(axes.xaxis)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=9, loc="lower right")
     return figure

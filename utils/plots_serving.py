@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import ScalarFormatter
 
 from utils.confidence import Band
-from utils.plots import BLUE, GREY, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
+from utils.plots import BLUE, GREY, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes, plain_logarithm
 from utils.serving.load import Load
 from utils.serving.trials import Edit, Throughput
 
@@ -55,7 +54,7 @@ def load_figure(curves: Mapping[str, Mapping[int, Load]], limit: float) -> Pictu
         answered.plot(list(curve), [100 * len(load.milliseconds) / load.sent for load in curve.values()], **style)
     wait.axhline(limit, color="black", linestyle="--", linewidth=1)
     wait.set_yscale("log")
-    wait.yaxis.set_major_formatter(ScalarFormatter())
+    plain_logarithm(wait.yaxis)
     answered.set_ylim(0, 105)
     plain_axes(wait, f"Dashed: {limit:g} ms", "typists", "95 % of all edits answered within (ms)")
     plain_axes(answered, "The rest was shed, or typed over", "typists", "edits answered (%)")
