@@ -205,7 +205,7 @@ print(f"F1 {baseline.scores.f1:.1f} [{baseline.f1_low:.1f}, {baseline.f1_high:.1
 # `counts` has a row for each sentence: entities found rightly, entities found, entities annotated. F1 in points is `200 * right / (found + annotated)`, with each count summed over all sentences. Make `my_f1s`: a thousand F1s, each of a test set drawn from this one. `random.integers(n, size=(1000, n))` draws row numbers.
 
 
-# %%
+# %% tags=["sizes"]
 def counts_of(predictions):
     found = [{entity.span for entity in entities} for entities in predictions]
     return np.array([(len(s.spans & f), len(f), len(s.spans)) for s, f in zip(sample, found, strict=True)])

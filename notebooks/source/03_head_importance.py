@@ -26,12 +26,11 @@ quick = False
 import numpy as np
 import torch
 
-from utils import exercises, importance, leaderboard, plots
+from utils import exercises, importance, leaderboard, plots, recovery
 from utils.batches import make_batches
 from utils.evaluation import evaluate, paired_bootstrap
 from utils.ledger import make_row
 from utils.pruning import prune_heads, select_globally
-from utils.recovery import left
 from utils.run import open_run
 from utils.tagger import torch_tagger
 from utils.teaching import check, exercise, reveal, show_minutes, table
@@ -45,10 +44,10 @@ show_minutes("03")
 #
 # Three splits, three jobs: heads are scored on *train*, scores are compared on *dev*, and *test* is only used to report.
 
-# %%
+# %% tags=["sizes"]
 raner, tokenizer = run.model()
 layers, heads = raner.config.num_hidden_layers, raner.config.num_attention_heads
-total = left(raner).heads
+total = recovery.left(raner).heads
 sample = run.corpus.train[:: max(1, len(run.corpus.train) // (14 if quick else 92))]
 dev = run.corpus.dev[:: max(1, len(run.corpus.dev) // (13 if quick else 69))]
 batches = make_batches(sample, tokenizer, raner.labels, batch_size=min(8 if quick else 16, len(sample) // 2))

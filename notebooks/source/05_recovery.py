@@ -50,7 +50,7 @@ show_minutes("05")
 #
 # One rule for the whole notebook: *train* is trained on, *dev* chooses, *test* reports.
 
-# %%
+# %% tags=["sizes"]
 original, tokenizer = run.model()
 shuffled = [run.corpus.train[i] for i in np.random.default_rng(seed).permutation(len(run.corpus.train))]
 data = run.corpus._replace(
@@ -321,7 +321,7 @@ check("both end at the same size", recovery.left(in_steps) == recovery.left(tune
 # %%
 my_guess = ...
 
-# %%
+# %% tags=["sizes"]
 hundred = data.train[:100]
 amounts = {"100": hundred, "300": data.train[:300]}
 amounts["100 and copies"] = hundred + recovery.swapped_copies(hundred, name_pool(hundred), copies=8, seed=seed)

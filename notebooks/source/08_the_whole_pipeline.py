@@ -30,6 +30,8 @@ import tempfile
 import numpy as np
 
 from utils import claims, engines, exercises, importance, plots, plots_onnx, pruning, recipes, recovery, report, search
+
+# %%
 from utils.batches import make_batches
 from utils.corpus import spread
 from utils.evaluation import agreement, evaluate, paired_bootstrap
@@ -193,7 +195,7 @@ check("ONNX Runtime in float32 gives torch's emissions, to 1e-4", np.abs(parity[
 #
 # Heads, neurons, bits, engine: too many combinations to build them all. So build none. *Time* can be looked up: one layer is measured with all, a third and none of its heads and neurons, in every engine, at the article's size. *Damage* can be sampled: a few cuts, no training, F1 on dev. In between, interpolate.
 #
-# **Predict:** to be 8 times as fast as the original, which engine, and what share of heads and of neurons can stay?
+# **Predict:** for eight times the speed of the original, which engine, and what share of heads and of neurons can stay?
 
 # %% tags=["nbval-ignore-output"]
 scale = article_twin(original).config
@@ -339,6 +341,8 @@ big_versions = [
     Variant("quantized", "onnx-int8", onnx_dir, big),
     Variant("pruned-quantized", "onnx-int8", both_onnx_dir, big_recovered),
 ]
+
+# %% tags=["nbval-ignore-output"]
 for name, (smaller, characters) in compressed.items():
     wide = article_twin(smaller)
     path = deploy(large, name, wide, characters)

@@ -59,7 +59,7 @@ show_minutes("10")
 #
 # One question, one contest: a student of few layers against the model of all layers cut down, **equally fast, and trained for equally many seconds**. As before, *train* is trained on, *dev* chooses, *test* reports.
 
-# %%
+# %% tags=["sizes"]
 teacher, tokenizer = run.model()
 layers = teacher.config.num_hidden_layers
 order = np.random.default_rng(seed).permutation(len(run.corpus.train))[: 320 if quick else 1000]
@@ -367,7 +367,7 @@ check("starting from copies is worth more than 20 points", from_copies - from_no
 #
 # Nobody needs to annotate the text: the teacher says what it thinks of it. So any file will do. Here it is the other half of *train*, written to a file as plain text. Put a file of your own in its place.
 
-# %%
+# %% tags=["sizes"]
 file = run.artifacts / "unlabelled.txt"
 write_atomically(file, "\n".join(sentence.text for sentence in unlabelled))
 copies = recovery.swapped_copies(labelled, name_pool(labelled), copies=1, seed=seed)
