@@ -86,18 +86,19 @@ def measure_latency(
         variants: name -> call without arguments, such as `lambda: tagger.predict([article])`.
         warmup: untimed rounds first; the last one also foretells how long the measurement takes.
 
-    Where the environment sets `COURSE_REPEATS`, no measurement takes more rounds than that, after one warm-up:
-    for tests that look at what notebooks answer, not at how fast.
+    Where the environment sets `COURSE_REPEATS`, a measurement that would take longer than `PATIENCE` takes no more
+    rounds than that, after one warm-up: for tests that look at what notebooks answer, not at how fast.
 
     Raises:
         ValueError: no variant, no repeat or no warm-up.
     """
     if not variants or repeats < 1 or warmup < 1:
         raise ValueError(f"{len(variants)} variants, {repeats} repeats, {warmup} warm-ups: each must be at least 1")
-    if most := os.environ.get("COURSE_REPEATS"):
-        repeats, warmup = min(repeats, int(most)), 1
     for _ in range(warmup):
         expected = repeats * sum(_milliseconds(call) for call in variants.values()) / 1000
+        if expected > PATIENCE and (most := os.environ.get("COURSE_REPEATS")):
+            repeats = min(repeats, int(most))
+            break
     rounds = tqdm(range(repeats), "measuring", disable=expected <= PATIENCE, leave=False)
     samples = np.array([[_milliseconds(call) for call in variants.values()] for _ in rounds])
     return {name: summarise(column) for name, column in zip(variants, samples.T, strict=True)}
