@@ -9,6 +9,7 @@ two stands a table: ms of one layer, by the shares of its heads and neurons that
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -70,16 +71,19 @@ def measure_tables(
     shapes = {f"{h:.2f}-{n:.2f}": probe(config, 2, h, n) for h in shares for n in shares}
     taggers = {name: build(model, name) for name, model in ({"one": probe(config, 1, 0, 0)} | shapes).items()}
     engines = list(taggers["one"])
-    calls = {(name, e): _call(found[e], text) for name, found in taggers.items() for e in engines}
+    calls = {(name, e): partial(found[e].predict, [text]) for name, found in taggers.items() for e in engines}
     with pinned_threads(threads):
         times = {key: latency.p50 for key, latency in measure_latency(calls, repeats).items()}
-    tables = {}
-    for engine in engines:
-        of_two = np.array([times[name, engine] for name in shapes]).reshape(len(shares), len(shares))
-        rest = 2 * times["one", engine] - of_two[0, 0]
-        size = config.num_attention_heads, config.intermediate_size
-        tables[engine] = LatencyTable(tuple(shares), (of_two - rest) / 2, rest, *size)
-    return tables
+    return {e: _table(config, shares, times["one", e], [times[name, e] for name in shapes]) for e in engines}
+
+
+def _table(config: BertConfig, shares: Sequence[float], of_one: float, of_two: Sequence[float]) -> LatencyTable:
+    """One engine's table from ms of one empty layer and of two layers of each shape."""
+    pairs = np.reshape(of_two, (len(shares), len(shares)))
+    rest = 2 * of_one - pairs[0, 0]
+    return LatencyTable(
+        tuple(shares), (pairs - rest) / 2, float(rest), config.num_attention_heads, config.intermediate_size
+    )
 
 
 def probe(config: BertConfig, layers: int, heads: float, neurons: float) -> RanerModel:
@@ -89,7 +93,3 @@ def probe(config: BertConfig, layers: int, heads: float, neurons: float) -> Rane
     config.kept_heads = [list(range(round(heads * config.num_attention_heads)))] * layers
     config.kept_neurons = [list(range(round(neurons * config.intermediate_size)))] * layers
     return RanerModel(config).eval()
-
-
-def _call(tagger: Tagger, text: str) -> Callable[[], object]:
-    return lambda: tagger.predict([text])

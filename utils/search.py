@@ -23,7 +23,7 @@ from utils.recovery import Left, left
 from utils.tagger import torch_tagger
 
 STEPS = 24
-"""The search moves by a share of 1/24 of the heads and of the neurons."""
+"""Into so many equal steps the way from the deepest cut to none is divided, for heads and for neurons."""
 
 
 class Candidate(NamedTuple):

@@ -31,7 +31,7 @@ ANSWERS_ONLY = {"PYTHONWARNINGS": "", "COURSE_REPEATS": "1"}
 """For runs of which nobody reads the times."""
 
 FAST = "avx512f" in machine()["flags"]
-"""Elsewhere the course takes three times as long, and notebooks are compared in small sizes."""
+"""Elsewhere the course takes several times as long, and notebooks are compared in small sizes."""
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
