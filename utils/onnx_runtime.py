@@ -9,6 +9,7 @@ A directory holds the graph and what a tagger needs beside it. `export_onnx` wri
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -54,6 +55,12 @@ SLOW_FUSIONS = ("SkipLayerNormFusion", "BiasGeluFusion")
 """Fusions that are left out: ONNX Runtime's CPU kernels for a sum with layer normalisation, and for a bias
 with GELU, are slower than those of the two operators that each replaces. The bias would also be lost to
 the integer product, which adds it for nothing."""
+
+_PRODUCT = (
+    b'\x08\x08:>\n\x18\n\x01A\n\x01B\x12\x01Y"\rMatMulInteger\x12\x01gZ\t\n\x01A\x12\x04\n\x02\x08\x02'
+    b"Z\t\n\x01B\x12\x04\n\x02\x08\x03b\t\n\x01Y\x12\x04\n\x02\x08\x06B\x04\n\x00\x10\n"
+)
+"""A graph of one operator, int32 Y = uint8 A x int8 B, written down because onnx takes 10 MB to write it."""
 
 
 @contextmanager
@@ -310,16 +317,28 @@ def open_session(model: Path, threads: int | None = None) -> onnxruntime.Inferen
 def _options(threads: int) -> onnxruntime.SessionOptions:
     """Workers that rest between calls: by default they go on spinning for tens of ms, on others' cores.
 
-    CPUs without VNNI add integer products in 16 bits, where signed weights of eight bits can overflow;
-    there, and only there, the precision entry makes ONNX Runtime take another way. The file stays one
-    for all CPUs.
+    Where products of bytes may overflow, the precision entry makes ONNX Runtime take another way, which
+    is slower. The file stays one for all CPUs.
     """
     options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    if not adds_exactly():
+        options.add_session_config_entry("session.x64quantprecision", "1")
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3
     return options
+
+
+@functools.cache
+def adds_exactly() -> bool:
+    """Whether products of unsigned and signed bytes are summed without overflow here, found by trying.
+
+    CPUs with VNNI have an instruction for it. On older ones two products are added in 16 bits, which do
+    not hold the largest. (ONNX Runtime's configuration key `session.x64quantprecision`.)
+    """
+    session = onnxruntime.InferenceSession(_PRODUCT, providers=["CPUExecutionProvider"])
+    largest = {"A": np.full((2, 4), 255, np.uint8), "B": np.full((4, 16), 127, np.int8)}
+    return bool((session.run(["Y"], largest)[0] == 4 * 255 * 127).all())
 
 
 def _session(

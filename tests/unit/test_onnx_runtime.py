@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -13,6 +14,8 @@ import pytest
 from onnx import TensorProto, numpy_helper
 from tiny_models import random_raner, random_texts, tiny_tokenizer
 
+from utils import onnx_runtime
+from utils.benchmark import machine
 from utils.decoding import viterbi
 from utils.entities import spans_from_bioes
 from utils.files import CheckpointError
@@ -20,6 +23,7 @@ from utils.onnx_runtime import (
     CRF,
     TAGGER,
     WEIGHTS,
+    adds_exactly,
     calibration_inputs,
     default_threads,
     export_onnx,
@@ -33,6 +37,7 @@ from utils.onnx_runtime import (
     quantize_onnx_static,
 )
 from utils.pruning import prune_heads, prune_neurons, prune_vocabulary
+from utils.quantization import VNNI
 from utils.raner import load_raner
 from utils.tagger import torch_backend, torch_tagger
 
@@ -285,6 +290,23 @@ def test_threads_are_pinned(exported):
     session = open_session(exported[2] / WEIGHTS, threads=2)
     assert session.get_session_options().intra_op_num_threads == 2
     assert open_session(exported[2] / WEIGHTS).get_session_options().intra_op_num_threads == default_threads() > 0
+
+
+PRECISE = "session.x64quantprecision"
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="CPUs of other makes have other instructions")
+def test_bytes_are_summed_exactly_where_the_cpu_has_the_instruction():
+    assert adds_exactly() == bool({*VNNI} & {*machine()["flags"]})
+
+
+def test_where_sums_are_exact_sessions_keep_the_fast_way(exported, monkeypatch):
+    monkeypatch.setattr(onnx_runtime, "adds_exactly", lambda: True)
+    options = open_session(exported[2] / WEIGHTS).get_session_options()
+    with pytest.raises(RuntimeError, match=PRECISE):
+        options.get_session_config_entry(PRECISE)
+    monkeypatch.setattr(onnx_runtime, "adds_exactly", lambda: False)
+    assert open_session(exported[2] / WEIGHTS).get_session_options().get_session_config_entry(PRECISE) == "1"
 
 
 def test_an_idle_session_burns_no_cpu(exported):
