@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.bands import FACTORS, score_band
+from utils.bands import FACTORS, MATCHED, MATCHED_FACTOR, score_band
 from utils.benchmark import Latency, Memory, directory_bytes
 from utils.evaluation import Evaluation
 from utils.files import write_atomically
@@ -232,13 +232,15 @@ def check_rows(new: Sequence[dict], reference: Sequence[dict]) -> list[Verdict]:
     Metrics: those of `EXACT`, precision, recall, F1 and that of each type (`f1 LOC`), file bytes, and the
     ratios of median latency and memory to the same run's `ORIGINAL` on the same scale: another machine
     has other milliseconds, and p95 is noise in a short run. A row or a value that only one side has
-    is a breach; so is a time or a memory without an original to compare it with.
+    is a breach; so is a time or a memory without an original to compare it with. Two things are shown
+    and not judged: times of runs on different CPUs, and where the cuts of `MATCHED` stages fell.
     """
     new_rows, old_rows = ({_key(row): row for row in rows} for rows in (new, reference))
     verdicts: list[Verdict] = []
     for key in {**old_rows, **new_rows}:
         if key in new_rows and key in old_rows:
-            verdicts += _compare(key, _metrics(old_rows[key], old_rows), _metrics(new_rows[key], new_rows))
+            same_cpu = _kind_of_cpu(old_rows[key]) == _kind_of_cpu(new_rows[key])
+            verdicts += _compare(key, _metrics(old_rows[key], old_rows), _metrics(new_rows[key], new_rows), same_cpu)
         else:
             verdicts.append(Verdict(*key, "row", key in old_rows, key in new_rows, "in both runs", False))
     return verdicts
@@ -270,19 +272,38 @@ def _ratio(value: float | None, original: float | None) -> float | None:
     return value / original if original else math.nan
 
 
-def _compare(key: tuple, old: dict[str, object], new: dict[str, object]) -> list[Verdict]:
+def _kind_of_cpu(row: dict) -> tuple:
+    machine = row["machine"] or {}
+    return machine.get("cpu"), machine.get("flags")
+
+
+def _compare(key: tuple, old: dict[str, object], new: dict[str, object], same_cpu: bool) -> list[Verdict]:
     pairs = {metric: (old.get(metric), new.get(metric)) for metric in {**old, **new}}
-    return [Verdict(*key, m, *pair, *_judge(key, m, *pair)) for m, pair in pairs.items() if pair != (None, None)]
+    return [
+        Verdict(*key, metric, *pair, *_judge(key, metric, *pair, same_cpu))
+        for metric, pair in pairs.items()
+        if pair != (None, None)
+    ]
 
 
-def _judge(key: tuple, metric: str, old: object, new: object) -> tuple[str, bool]:
+def _judge(key: tuple, metric: str, old: object, new: object, same_cpu: bool) -> tuple[str, bool]:
     """The band in words, and whether `new` lies in it."""
+    both = old is not None and new is not None
+    if metric == "latency_ratio" and not same_cpu:
+        return "another CPU: not judged", both and not math.isnan(new)
+    if key[0] in MATCHED and metric in ("heads_per_layer", "ffn_per_layer"):
+        return "cut by the clock: not judged", both
+    if (band := _factor(key[0], metric)) is not None:
+        return f"×÷ {band:g}", both and old / band <= new <= old * band
     if metric in EXACT:
         return "equal", old == new
-    both = old is not None and new is not None
-    if metric in FACTORS:
-        band = FACTORS[metric]
-        return f"×÷ {band:g}", both and old / band <= new <= old * band
     (stage, _, backend), (score, _, kind) = key, metric.partition(" ")
     band = score_band(stage, backend, score, kind)
     return f"±{band:g} points", both and abs(new - old) <= band + 1e-9
+
+
+def _factor(stage: str, metric: str) -> float | None:
+    """By what factor a metric may stray; None where a factor is not its measure."""
+    if stage in MATCHED and metric in ("parameters", "file_bytes"):
+        return MATCHED_FACTOR
+    return FACTORS.get(metric)

@@ -283,6 +283,28 @@ def test_times_are_compared_with_the_original_on_their_own_scale():
     assert breaches(run_of_four()[:2] + slower, run_of_four()) == []
 
 
+@pytest.mark.parametrize("other", [{"cpu": "别的处理器"}, {"flags": ["avx2", "avx512_vnni"]}])
+def test_times_on_another_cpu_are_shown_and_not_judged(other):
+    slow = {"latency_ms": {"p50": 8.0, "p95": 9.0}, "machine": full_row()["machine"] | other}
+    assert breaches(changed(**slow), run_of_four()) == []
+    (shown,) = (v for v in check_rows(changed(**slow), run_of_four()) if v.band.startswith("another CPU"))
+    assert (shown.metric, shown.old, shown.new) == ("latency_ratio", 0.8, 8.0)
+    assert breaches(changed(**slow | {"latency_ms": None}), run_of_four()) == [("pruned", "mini", "latency_ratio")]
+    assert breaches(changed(**slow | {"rss_mb": 900.0}), run_of_four()) == [("pruned", "mini", "memory_ratio")]
+
+
+def test_what_a_clock_cut_may_be_cut_a_little_otherwise():
+    rows = [row | {"stage": "pruned-equal"} if row["stage"] == "pruned" else row for row in run_of_four()]
+
+    def other(**change):
+        return [rows[0], rows[1] | change, *rows[2:]]
+
+    counts = {"heads_per_layer": [4, 3], "ffn_per_layer": [24, 25], "parameters": 1050, "file_bytes": 3400}
+    assert breaches(other(**counts), rows) == []
+    assert breaches(other(parameters=1200), rows) == [("pruned-equal", "mini", "parameters")]
+    assert breaches(other(heads_per_layer=None), rows) == [("pruned-equal", "mini", "heads_per_layer")]
+
+
 def test_what_neither_run_measured_is_not_judged():
     rows = [make_row("original", "01", "mini", "torch-fp32", model=tiny_model())]
     assert {v.metric for v in check_rows(rows, rows)} == {
