@@ -42,6 +42,12 @@ ARTICLE = (
     Version("ONNX Runtime + 量化", "ONNX Runtime, quantised", "quantized", "onnx-int8", "85 ± 5", "290", "93.3"),
 )
 
+OWN = (
+    Version("本课程：压缩版", "this course: compressed", "compressed", "onnx-int8", *3 * [UNMEASURED]),
+    Version("本课程：再压缩版", "this course: compressed more", "compressed-more", "onnx-int8", *3 * [UNMEASURED]),
+)
+"""Versions that the article does not have, shown below its own where a run measured them."""
+
 COMPARISON_HEADER = {
     "en": ("version", "ms, article", "ms, here", "speed-up", "MB, article", "peak MB", "file MB", "F1, article",
            "F1, here [95 %]"),
@@ -69,11 +75,12 @@ def versions(rows: Iterable[dict]) -> list[dict]:
 
 
 def comparison(rows: Iterable[dict], language: str = "en") -> list[list[str]]:
-    """The article's four versions, claimed and measured, as cells below `COMPARISON_HEADER`."""
+    """The article's four versions, claimed and measured, then those of `OWN`, as cells below `COMPARISON_HEADER`."""
     found = {(row["stage"], row["backend"]): row for row in versions(rows)}
     original = found.get((ARTICLE[0].stage, ARTICLE[0].backend))
     table = []
-    for version in ARTICLE:
+    measured = [version for version in OWN if (version.stage, version.backend) in found]
+    for version in (*ARTICLE, *measured):
         row = found.get((version.stage, version.backend))
         name = version.english if language == "en" else version.chinese
         here = [_latency(row), _speed_up(row, original), _number(row, "rss_mb", 1), _number(row, "file_bytes", MB)]

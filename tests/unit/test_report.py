@@ -76,6 +76,14 @@ def test_the_comparison_says_what_was_measured_and_what_was_not():
     assert table[2][2:4] == [UNMEASURED, UNMEASURED] and table[2][-1] == UNMEASURED
 
 
+def test_own_versions_follow_where_they_were_measured():
+    own = row("compressed", "onnx-int8", "article", **costs(75.0, 36))
+    (line,) = comparison([*ROWS, own])[len(ARTICLE) :]
+    assert line[1:] == [
+        UNMEASURED, "75.0 (76.0)", "10.00×", UNMEASURED, "72.0", "36.0", UNMEASURED, UNMEASURED,
+    ]  # fmt: skip
+
+
 def test_speeds_of_two_scales_are_never_divided():
     assert comparison(ROWS)[3][2:4] == [UNMEASURED, UNMEASURED]
 
