@@ -62,25 +62,29 @@ def measure_tables(
 
     Two layers of a shape are timed in models without anything else but embeddings and classifier. What
     is no layer comes from the emptiest shape: twice the time of one such layer, less the time of two.
+    The two halves of a layer run one after the other: heads are measured without neurons, neurons
+    without heads, and their times are added.
 
     Args:
         config: of an unpruned model at the scale that counts.
         build: a model, and a name for what it may have to write -> engine -> tagger.
         shares: ascending, from 0 to 1.
     """
-    shapes = {f"{h:.2f}-{n:.2f}": probe(config, 2, h, n) for h in shares for n in shares}
-    taggers = {name: build(model, name) for name, model in ({"one": probe(config, 1, 0, 0)} | shapes).items()}
+    probes = {f"heads {share:.2f}": probe(config, 2, share, 0) for share in shares}
+    probes |= {f"neurons {share:.2f}": probe(config, 2, 0, share) for share in shares[1:]}
+    taggers = {name: build(model, name) for name, model in (probes | {"one": probe(config, 1, 0, 0)}).items()}
     engines = list(taggers["one"])
     calls = {(name, e): partial(found[e].predict, [text]) for name, found in taggers.items() for e in engines}
     with pinned_threads(threads):
         times = {key: latency.p50 for key, latency in measure_latency(calls, repeats).items()}
-    return {e: _table(config, shares, times["one", e], [times[name, e] for name in shapes]) for e in engines}
+    return {e: _table(config, shares, times["one", e], np.array([times[name, e] for name in probes])) for e in engines}
 
 
-def _table(config: BertConfig, shares: Sequence[float], of_one: float, of_two: Sequence[float]) -> LatencyTable:
-    """One engine's table from ms of one empty layer and of two layers of each shape."""
-    pairs = np.reshape(of_two, (len(shares), len(shares)))
-    rest = 2 * of_one - pairs[0, 0]
+def _table(config: BertConfig, shares: Sequence[float], of_one: float, of_two: np.ndarray) -> LatencyTable:
+    """One engine's table from ms of one empty layer, and of two layers with each share of heads, then of neurons."""
+    empty, heads, neurons = of_two[0], of_two[: len(shares)], of_two[len(shares) :]
+    rest = 2 * of_one - empty
+    pairs = heads[:, None] + np.concatenate([[0], neurons - empty])
     return LatencyTable(
         tuple(shares), (pairs - rest) / 2, float(rest), config.num_attention_heads, config.intermediate_size
     )

@@ -18,7 +18,7 @@ from utils.course import main
 from utils.ledger import Ledger
 from utils.pruning import prune_neurons, prune_vocabulary
 from utils.raner import load_raner, save_raner
-from utils.report import ARTICLE
+from utils.report import ARTICLE, OWN
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -95,7 +95,7 @@ def check_ledger(run: Path, stages: set[tuple[str, str, str]]) -> None:
         assert row["f1"] is None or 0 <= row["f1_low"] <= row["f1"] <= row["f1_high"] <= 100
 
 
-THE_ARTICLES = {(version.stage, version.backend, scale) for version in ARTICLE for scale in ("mini", "article")}
+VERSIONS = {(version.stage, version.backend, scale) for version in (*ARTICLE, *OWN) for scale in ("mini", "article")}
 
 
 def write_conll(path: Path, sentences) -> None:
@@ -134,7 +134,7 @@ def test_the_course_runs_with_other_parameters(tmp_path, other_corpus, other_mod
     settings = ["--quick", "--seed", "2", "--corpus", str(other_corpus), "--model", str(other_model)]
     chosen = [] if FAST else ["--notebooks", "00", "01", "03", "08"]  # the others were just run in small sizes
     assert main(["run", *settings, *chosen, "--out", str(tmp_path / "runs")]) == 0
-    check_ledger(tmp_path / "runs" / "latest", THE_ARTICLES)
+    check_ledger(tmp_path / "runs" / "latest", VERSIONS)
     original = Ledger(tmp_path / "runs" / "latest" / "ledger.json").row("original", "mini", "torch-fp32")
     assert original["ffn_per_layer"] == [768, 768, 668, 768, 768, 768, 768, 0, 768, 768, 768, 768]
     assert original["vocabulary"] < load_raner()[0].config.vocab_size
