@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from utils.claims import AUDIT_HEADER, CANNOT, CLAIMS, FAILS, HOLDS, UNKNOWN, audit, audit_cells
+from utils.claims import AUDIT_HEADER, CANNOT, CLAIMS, FAILS, HOLDS, ONNX8, UNKNOWN, audit, audit_cells
 from utils.course import REFERENCE, read_rows
 from utils.pruning import PruningMap, cost_by_part, predict_cost, pruning_map
 from utils.raner import MINI_RANER, load_raner
@@ -58,13 +58,15 @@ def test_what_is_called_impossible_is_impossible():
     assert 100 * fewer < 0.9 * 18 and smallest / 1e6 > 1.1 * 110
 
 
-def test_each_cost_claim_turns_with_the_row_that_it_reads(reference):
-    slow = copy.deepcopy(reference)
-    row(slow, "article", "quantized", "onnx-int8")["latency_ms"] = {"p50": 1e6, "p95": 1e6}
-    before, after = verdicts(reference), verdicts(slow)
-    turned = {says for says in before if before[says] != after[says]}
-    assert "INT8 with ONNX Runtime" in turned and after["INT8 with ONNX Runtime"] == FAILS
-    assert turned <= {"INT8 with ONNX Runtime", "ONNX Runtime against torch, both INT8"}
+def test_a_cost_claim_turns_with_the_row_that_it_reads_and_no_other_does(reference):
+    fast = copy.deepcopy(reference)
+    for version, ms in {("original", "torch-fp32"): 320, ("quantized", "torch-int8"): 140, ONNX8: 85}.items():
+        row(fast, "article", *version)["latency_ms"] = {"p50": ms, "p95": ms}
+    slow = copy.deepcopy(fast)
+    row(slow, "article", *ONNX8)["latency_ms"] = {"p50": 1e6, "p95": 1e6}
+    before, after = verdicts(fast), verdicts(slow)
+    turned = {says: (before[says], after[says]) for says in before if before[says] != after[says]}
+    assert turned == dict.fromkeys(["INT8 with ONNX Runtime", "ONNX Runtime against torch, both INT8"], (HOLDS, FAILS))
 
 
 def test_a_row_that_is_not_there_has_no_verdict(reference):
