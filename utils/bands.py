@@ -43,7 +43,7 @@ Bytes: the tensors of a shape take the same bytes everywhere; 2 % are left for w
 writes around them. Times and memory are shares of the same run's original, measured in turns with it.
 Time: 1.5 is less than what INT8 gains at article scale on a CPU with instructions for it, so that a model
 that was not quantised is caught. Only runs on the same kind of CPU are compared: two that both have the
-instructions have been seen to differ twofold in what ONNX Runtime gains over torch.
+instructions were seen further apart than that.
 Memory: libraries, which every variant loads, weigh more or less by version.
 """
 MATCHED_FACTOR = 1.1

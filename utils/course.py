@@ -203,7 +203,7 @@ def write_report(folder: Path) -> None:
 
 
 def print_table(folder: Path) -> None:
-    """Print the article's four versions, claimed and measured."""
+    """Print the article's versions, claimed and measured, and ours."""
     from utils.report import COMPARISON_HEADER, comparison, text_table
 
     print(text_table(COMPARISON_HEADER["en"], comparison(read_rows(folder))))

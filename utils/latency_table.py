@@ -2,7 +2,7 @@
 
 Time is not work: a layer without heads still normalises, and an engine has overheads of its own. So a
 search must not count multiplications. It must not measure every model it thinks of either. Between the
-two stands a table: ms of one layer, by the shares of its heads and neurons that are left, in each engine.
+two stands a table: ms of a layer's two halves, by the share of heads or neurons that is left, in each engine.
 
 (Kurtic et al. 2023, "ZipLM", section 3.2: structures go under a table of measured times.)
 """
@@ -13,7 +13,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import RegularGridInterpolator
 from transformers import BertConfig
 
 from utils.benchmark import measure_latency, pinned_threads
@@ -22,32 +21,36 @@ from utils.raner import RanerModel
 from utils.tagger import Tagger
 
 SHARES = (0.0, 1 / 3, 1.0)
-"""Of the heads, and of the neurons, left in the measured layers; between them time is taken for linear."""
+"""Of the heads, or of the neurons, left in the measured layers; between them time is taken for linear."""
 
 
 class LatencyTable(NamedTuple):
-    """ms of one text in one engine: `layer` is `(shares of heads, shares of neurons)`, `rest` is all that is no layer.
+    """ms of one text in one engine, by the `shares` of heads and of neurons that a layer has left.
 
-    `heads` and `neurons` are those of an unpruned layer.
+    `attention[i]` is a layer with `shares[i]` of its heads and no neurons, `feed_forward[i]` what
+    `shares[i]` of the neurons add to it, `rest` all that is no layer. `heads` and `neurons` are those of
+    an unpruned layer.
     """
 
     shares: tuple[float, ...]
-    layer: np.ndarray
+    attention: np.ndarray
+    feed_forward: np.ndarray
     rest: float
     heads: int
     neurons: int
 
     def milliseconds(self, kept: PruningMap) -> float:
         """Time of a whole model, its layers as uneven as they are."""
-        left = [(len(h) / self.heads, len(n) / self.neurons) for h, n in zip(kept.heads, kept.neurons, strict=True)]
-        return self.rest + float(self._interpolated(left).sum())
+        heads = np.array([len(layer) for layer in kept.heads]) / self.heads
+        neurons = np.array([len(layer) for layer in kept.neurons]) / self.neurons
+        return self.rest + float(self._of_layers(heads, neurons).sum())
 
     def of_shares(self, heads: np.ndarray, neurons: np.ndarray, layers: int) -> np.ndarray:
         """Times of models with these shares (0 to 1, arrays of one shape) left in each of their `layers`."""
-        return self.rest + layers * self._interpolated(np.stack([heads, neurons], axis=-1))
+        return self.rest + layers * self._of_layers(heads, neurons)
 
-    def _interpolated(self, left: np.ndarray | Sequence) -> np.ndarray:
-        return RegularGridInterpolator((self.shares, self.shares), self.layer)(left)
+    def _of_layers(self, heads: np.ndarray, neurons: np.ndarray) -> np.ndarray:
+        return np.interp(heads, self.shares, self.attention) + np.interp(neurons, self.shares, self.feed_forward)
 
 
 def measure_tables(
@@ -82,12 +85,10 @@ def measure_tables(
 
 def _table(config: BertConfig, shares: Sequence[float], of_one: float, of_two: np.ndarray) -> LatencyTable:
     """One engine's table from ms of one empty layer, and of two layers with each share of heads, then of neurons."""
-    empty, heads, neurons = of_two[0], of_two[: len(shares)], of_two[len(shares) :]
-    rest = 2 * of_one - empty
-    pairs = heads[:, None] + np.concatenate([[0], neurons - empty])
-    return LatencyTable(
-        tuple(shares), (pairs - rest) / 2, float(rest), config.num_attention_heads, config.intermediate_size
-    )
+    heads, neurons = of_two[: len(shares)], np.append(of_two[0], of_two[len(shares) :])
+    rest = 2 * of_one - of_two[0]
+    sizes = config.num_attention_heads, config.intermediate_size
+    return LatencyTable(tuple(shares), (heads - rest) / 2, (neurons - of_two[0]) / 2, float(rest), *sizes)
 
 
 def probe(config: BertConfig, layers: int, heads: float, neurons: float) -> RanerModel:

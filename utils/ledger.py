@@ -290,7 +290,7 @@ def _judge(key: tuple, metric: str, old: object, new: object, same_cpu: bool) ->
     """The band in words, and whether `new` lies in it."""
     both = old is not None and new is not None
     if metric == "latency_ratio" and not same_cpu:
-        return "another CPU: not judged", both and not math.isnan(new)
+        return "another CPU: not judged", both and not math.isnan(old * new)
     if key[0] in MATCHED and metric in ("heads_per_layer", "ffn_per_layer"):
         return "cut by the clock: not judged", both
     if (band := _factor(key[0], metric)) is not None:

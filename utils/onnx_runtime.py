@@ -60,7 +60,7 @@ _PRODUCT = (
     b'\x08\x08:>\n\x18\n\x01A\n\x01B\x12\x01Y"\rMatMulInteger\x12\x01gZ\t\n\x01A\x12\x04\n\x02\x08\x02'
     b"Z\t\n\x01B\x12\x04\n\x02\x08\x03b\t\n\x01Y\x12\x04\n\x02\x08\x06B\x04\n\x00\x10\n"
 )
-"""A graph of one operator, int32 Y = uint8 A x int8 B, written down because onnx takes 10 MB to write it."""
+"""A graph of one operator, int32 Y = uint8 A x int8 B, written down so that a tagger need not load onnx."""
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """What a run shows: the table as text, `report.html`, and the tables inside the two READMEs.
 
 The article compares four versions of RaNER. Each has its row here, the article's words and numbers
-beside what the ledger holds. A time, a size and a memory come from the article-scale row where one
-was measured; F1 comes from the mini-RaNER row, whose function the article-scale twin computes.
+beside what the ledger holds; versions of our own stand below. A time, a size and a memory come from the
+article-scale row where one was measured; F1 comes from the mini-RaNER row, whose function the
+article-scale twin computes.
 """
 
 import base64

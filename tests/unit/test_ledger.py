@@ -278,6 +278,13 @@ def test_times_without_an_original_cannot_pass():
     ]
 
 
+def test_nor_can_they_on_another_cpu():
+    here = [row for row in run_of_four() if row["stage"] != "original"]
+    there = [row | {"machine": row["machine"] | {"cpu": "别的处理器"}} for row in run_of_four()]
+    for new, old in ((here, there), (there, here)):
+        assert ("pruned", "mini", "latency_ratio") in breaches(new, old)
+
+
 def test_times_are_compared_with_the_original_on_their_own_scale():
     slower = [row | {"latency_ms": {"p50": 3 * row["latency_ms"]["p50"], "p95": 999.0}} for row in run_of_four()[2:]]
     assert breaches(run_of_four()[:2] + slower, run_of_four()) == []

@@ -16,7 +16,7 @@ from utils.search import Candidate, best_within, candidates, cut_f1
 from utils.tagger import torch_tagger
 
 SHARES = (0.0, 0.5, 1.0)
-TABLE = LatencyTable(SHARES, np.array([[1.0, 2, 3], [4, 5, 6], [7, 8, 9]]), rest=10, heads=4, neurons=20)
+TABLE = LatencyTable(SHARES, np.array([1.0, 4, 7]), np.array([0.0, 1, 2]), rest=10, heads=4, neurons=20)
 
 
 def pruned(heads: int, neurons: int):
@@ -70,7 +70,8 @@ def test_probes_run_in_torch():
         return {"torch": torch_tagger(model, tiny_tokenizer())}
 
     table = measure_tables(tiny_config(attn_implementation="eager"), build, "天地玄黄", repeats=1)["torch"]
-    assert table.layer.shape == (3, 3) and np.isfinite(table.layer).all()
+    assert table.attention.shape == table.feed_forward.shape == (3,)
+    assert np.isfinite([table.attention, table.feed_forward]).all() and table.feed_forward[0] == 0
 
 
 def test_f1_of_cuts_is_that_of_the_models_cut_by_hand():
