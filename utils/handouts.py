@@ -7,12 +7,15 @@ import symtable
 from pathlib import Path
 
 import nbformat
+from jinja2 import pass_context
+from latex2mathml.converter import convert
 from nbconvert import SlidesExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from traitlets.config import Config
 
 REVEAL = Path(__file__).with_name("reveal")
-"""reveal.js and RequireJS, copied beside the slides: they are shown without a network."""
+"""reveal.js and RequireJS, copied beside the slides."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTHING = "data:text/javascript,"
 NO_DIAGRAMS = "data:text/javascript,export default {initialize() {}}"
@@ -92,16 +95,34 @@ def is_solution(cell: NotebookNode) -> bool:
 
 
 def slides(notebook: NotebookNode, title: str) -> str:
-    """The notebook as a page of slides; it stands beside a copy of `REVEAL` named `reveal`.
-
-    The formulas alone need a network, for MathJax; without it their TeX source is seen.
-    """
+    """The notebook as a page of slides, shown without a network beside a copy of `REVEAL` named `reveal`."""
     shown = with_slide_types(without_widgets(notebook))
     shown.metadata["title"] = title
-    exporter = SlidesExporter(config=_offline())
+    exporter = _Slides(config=_offline())
     exporter.mermaid_js_url = NO_DIAGRAMS
     html, _ = exporter.from_notebook_node(shown)
     return html.replace("</head>", STYLE, 1)
+
+
+class _Formulas(IPythonRenderer):
+    """Markdown whose TeX becomes MathML, which browsers draw by themselves."""
+
+    def inline_math(self, body: str) -> str:
+        return _without_namespace(convert(body))
+
+    def block_math(self, body: str) -> str:
+        return _without_namespace(convert(body, display="block"))
+
+
+def _without_namespace(formula: str) -> str:
+    """As HTML wants it: nbconvert gives namespaces a prefix where it puts anchors into headings."""
+    return formula.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+
+
+class _Slides(SlidesExporter):
+    @pass_context
+    def markdown2html(self, context, source: str) -> str:
+        return MarkdownWithMath(renderer=_Formulas(escape=False, anchor_link_text=self.anchor_link_text)).render(source)
 
 
 def _offline() -> Config:
@@ -109,6 +130,7 @@ def _offline() -> Config:
     config.SlidesExporter.reveal_url_prefix = "reveal"
     config.SlidesExporter.require_js_url = "reveal/require.js"
     config.SlidesExporter.jquery_url = NOTHING  # used only by an option that we leave off
+    config.SlidesExporter.mathjax_url = NOTHING
     config.SlidesExporter.reveal_theme = "white"
     config.SlidesExporter.reveal_number = "c/t"
     return config

@@ -148,7 +148,7 @@ table(
 #
 # A layer's output has lost the sum of what the removed heads added. Kwon et al. (2022) do not train. They look for one factor for each part that is left, so that the layer's output comes close to what it was:
 #
-# $$ \min_s \Big\| y - \sum_h s_h \, out_h \Big\|^2 $$
+# $$ \min_s \left\| y - \sum_h s_h \, \mathrm{out}_h \right\|^2 $$
 #
 # That is least squares, solved layer by layer from below, in a moment.
 #
@@ -173,11 +173,11 @@ exercise(my_scale, exercises_recovery.head_scale())
 #
 # An annotation says "B-PER". The teacher says "B-PER, though B-ORG would not be absurd, and never E-LOC". The second is more to learn from. A **temperature** $T$ above 1 makes these side remarks louder:
 #
-# $$ L_{soft} = T^2 \, KL\big( softmax(z_{teacher} / T) \,\|\, softmax(z_{student} / T) \big) $$
+# $$ L_\mathrm{soft} = T^2 \, \mathrm{KL}\left( \mathrm{softmax}(z_\mathrm{teacher} / T) \,\|\, \mathrm{softmax}(z_\mathrm{student} / T) \right) $$
 #
 # ### Exercise 2: the soft loss by hand
 #
-# One character, three tags, the emissions of teacher and student, $T = 2$. How large is $L_{soft}$, in nats? $KL(p \| q) = \sum_i p_i \ln (p_i / q_i)$.
+# One character, three tags, the emissions of teacher and student, $T = 2$. How large is $L_\mathrm{soft}$, in nats? $\mathrm{KL}(p \,\|\, q) = \sum_i p_i \ln (p_i / q_i)$.
 
 # %%
 print(exercises_recovery.TEACHER, exercises_recovery.STUDENT, exercises_recovery.TEMPERATURE)

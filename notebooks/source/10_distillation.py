@@ -148,7 +148,7 @@ exercise(my_probability, exercises.softened())
 # %% [markdown]
 # ### Exercise 2: why is there a $T^2$ in front?
 #
-# The student is trained on $T^2 \, KL(p_{teacher} \,\|\, p_{student})$, both at temperature $T$. Leave the factor out and go from $T = 100$ to $T = 200$: how many times as **small** does the gradient with respect to the student's emissions become? Think of two causes, or let `torch.autograd.grad` tell you.
+# The student is trained on $T^2 \, \mathrm{KL}(p_\mathrm{teacher} \,\|\, p_\mathrm{student})$, both at temperature $T$. Leave the factor out and go from $T = 100$ to $T = 200$: how many times as **small** does the gradient with respect to the student's emissions become? Think of two causes, or let `torch.autograd.grad` tell you.
 
 # %%
 times_as_small = ...
