@@ -42,9 +42,10 @@ FACTORS = {"file_bytes": 1.02, "latency_ratio": 1.5, "memory_ratio": 1.25}
 Bytes: the tensors of a shape take the same bytes everywhere; 2 % are left for what a library's version
 writes around them. Times and memory are shares of the same run's original, measured in turns with it.
 Time: 1.5 is less than what INT8 gains at article scale on a CPU with instructions for it, so that a model
-that was not quantised is caught. Only runs on the same kind of CPU are compared: two that both have the
-instructions were seen further apart than that.
+that was not quantised is caught.
 Memory: libraries, which every variant loads, weigh more or less by version.
+Both are judged between runs on the same kind of CPU only: others were seen further apart than that, with
+eight-bit instructions and without, and even where both have them.
 """
 MATCHED_FACTOR = 1.1
 """The same for parameters and bytes of the stages of `MATCHED`: chosen too, several times what two runs differed by."""

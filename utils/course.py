@@ -249,7 +249,7 @@ def write_readmes() -> None:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Compare a run's ledger with the reference: 1 where a metric leaves its band."""
+    """Compare a run's ledger with the reference: 1 where a metric leaves its band. Of a part, the part is compared."""
     from utils.ledger import check_rows
     from utils.report import text_table
 
@@ -257,7 +257,7 @@ def check(arguments: argparse.Namespace) -> int:
     for folder, rows in ((arguments.run, new), (REFERENCE, old)):
         if not rows:
             raise CourseError(f"{folder}: no ledger.json with rows to compare")
-    verdicts = check_rows(new, old)
+    verdicts = check_rows(new, old, _executed(arguments.run))
     lines = [
         [v.stage, v.scale, v.backend, v.metric, _short(v.old), _short(v.new), v.band, "ok" if v.ok else "BREACH"]
         for v in verdicts
@@ -266,6 +266,22 @@ def check(arguments: argparse.Namespace) -> int:
     breaches = sum(not verdict.ok for verdict in verdicts)
     print(f"{len(verdicts)} comparisons, {breaches} breached")
     return 1 if breaches else 0
+
+
+def _executed(folder: Path) -> set[str] | None:
+    """Numbers of the notebooks in a run that can be compared; None for a ledger that belongs to no run.
+
+    Raises:
+        CourseError: the run's model, corpus or sizes are not the reference's.
+    """
+    if not (folder / "run.json").exists():
+        return None
+    state = read_run(folder)
+    other = {name: value for name, value in state["settings"].items() if name != "seed" and value != DEFAULTS[name]}
+    if other:
+        made = ", ".join(f"{name} = {value}" for name, value in other.items())
+        raise CourseError(f"{folder}: made with {made}; only full runs of the embedded model and corpus are compared")
+    return {entry["name"][:2] for entry in state["notebooks"] if entry["state"] == "done"}
 
 
 def _short(value: object) -> str:

@@ -7,7 +7,7 @@ memory in MB of 10^6 bytes. A row is named by stage, scale and backend; writing 
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -226,14 +226,18 @@ def _format(rows: Iterable[dict]) -> str:
     return "[\n" + ",\n".join(f"  {{\n{block}\n  }}" for block in blocks) + "\n]\n"
 
 
-def check_rows(new: Sequence[dict], reference: Sequence[dict]) -> list[Verdict]:
+def check_rows(
+    new: Sequence[dict], reference: Sequence[dict], executed: Collection[str] | None = None
+) -> list[Verdict]:
     """Compare a run with a reference run, metric by metric, within the bands of `utils.bands`.
 
     Metrics: those of `EXACT`, precision, recall, F1 and that of each type (`f1 LOC`), file bytes, and the
     ratios of median latency and memory to the same run's `ORIGINAL` on the same scale: another machine
     has other milliseconds, and p95 is noise in a short run. A row or a value that only one side has
-    is a breach; so is a time or a memory without an original to compare it with. Two things are shown
-    and not judged: times of runs on different CPUs, and where the cuts of `MATCHED` stages fell.
+    is a breach, but rows of notebooks that are not in `executed` (numbers such as "04"; None is all) may be
+    absent from the run; so is a time or a memory without an original to compare it with. Two things are shown
+    and not judged: times and memory of runs on different CPUs, for which engines choose other kernels and
+    pack weights in other ways, and where the cuts of `MATCHED` stages fell.
     """
     new_rows, old_rows = ({_key(row): row for row in rows} for rows in (new, reference))
     verdicts: list[Verdict] = []
@@ -241,7 +245,7 @@ def check_rows(new: Sequence[dict], reference: Sequence[dict]) -> list[Verdict]:
         if key in new_rows and key in old_rows:
             same_cpu = _kind_of_cpu(old_rows[key]) == _kind_of_cpu(new_rows[key])
             verdicts += _compare(key, _metrics(old_rows[key], old_rows), _metrics(new_rows[key], new_rows), same_cpu)
-        else:
+        elif executed is None or key in new_rows or old_rows[key]["notebook"] in executed:
             verdicts.append(Verdict(*key, "row", key in old_rows, key in new_rows, "in both runs", False))
     return verdicts
 
@@ -289,7 +293,7 @@ def _compare(key: tuple, old: dict[str, object], new: dict[str, object], same_cp
 def _judge(key: tuple, metric: str, old: object, new: object, same_cpu: bool) -> tuple[str, bool]:
     """The band in words, and whether `new` lies in it."""
     both = old is not None and new is not None
-    if metric == "latency_ratio" and not same_cpu:
+    if metric in ("latency_ratio", "memory_ratio") and not same_cpu:
         return "another CPU: not judged", both and not math.isnan(old * new)
     if key[0] in MATCHED and metric in ("heads_per_layer", "ffn_per_layer"):
         return "cut by the clock: not judged", both

@@ -232,6 +232,29 @@ def test_check_passes_an_equal_run_and_breaches_a_worse_one(reference, tmp_path,
     assert any(re.search(r"quantized .* f1 .*85.5 .*40 .*BREACH$", line) for line in lines)
 
 
+def test_check_of_a_part_compares_the_part(reference, tmp_path, capsys):
+    whole = Ledger(reference / "ledger.json")
+    whole.append(row("later", "torch-fp32") | {"notebook": "10"})
+    part = Ledger(tmp_path / "run" / "ledger.json")
+    for kept in whole.rows()[:2]:
+        part.append(kept)
+    entry = {"name": f"{part.rows()[0]['notebook']}_some", "state": "done"}
+    (tmp_path / "run" / "run.json").write_text(json.dumps({"settings": course.DEFAULTS, "notebooks": [entry]}))
+    assert course.main(["check", str(tmp_path / "run")]) == 0
+    (tmp_path / "run" / "run.json").unlink()
+    assert course.main(["check", str(tmp_path / "run")]) == 1
+
+
+@pytest.mark.parametrize("other", [{"model": "/some/model"}, {"corpus": "/some/corpus"}, {"quick": True}])
+def test_check_refuses_a_run_that_cannot_be_compared(reference, tmp_path, capsys, other):
+    shutil.copytree(reference, tmp_path / "run")
+    for settings, code in ((course.DEFAULTS | {"seed": 2}, 0), (course.DEFAULTS | other, 2)):
+        state = {"settings": settings, "notebooks": [{"name": "00_any", "state": "done"}]}
+        (tmp_path / "run" / "run.json").write_text(json.dumps(state))
+        assert course.main(["check", str(tmp_path / "run")]) == code
+    assert "".join(f"{name} = {value}" for name, value in other.items()) in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [None, "[", "[]", '[{"stage": "original"}]'])
 def test_check_of_no_ledger(reference, tmp_path, capsys, content):
     if content is not None:
