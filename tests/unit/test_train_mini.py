@@ -74,7 +74,10 @@ def test_growing_stacks_copies():
     assert new[0].output.dense.weight.data_ptr() != new[2].output.dense.weight.data_ptr()
 
 
-def test_an_interrupted_stage_ends_with_the_same_weights(batches, tmp_path):
+def test_an_interrupted_stage_ends_with_the_same_weights(tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_mini, "TOKENS_A_BATCH", BUCKETS[-1])
+    batches = TrainingBatches(load_corpus().train, ["今天天气很好，大家都出门了。"] * 300, tokenizer, STAGE, seed=5)
+
     def train(out, steps_before_interrupt=None):
         torch.manual_seed(1)
         model = new_model(len(batches.tokenizer), STAGE)
