@@ -234,18 +234,24 @@ def check_rows(
     Metrics: those of `EXACT`, precision, recall, F1 and that of each type (`f1 LOC`), file bytes, and the
     ratios of median latency and memory to the same run's `ORIGINAL` on the same scale: another machine
     has other milliseconds, and p95 is noise in a short run. A row or a value that only one side has
-    is a breach, but rows of notebooks that are not in `executed` (numbers such as "04"; None is all) may be
-    absent from the run; so is a time or a memory without an original to compare it with. Two things are shown
-    and not judged: times and memory of runs on different CPUs, for which engines choose other kernels and
-    pack weights in other ways, and where the cuts of `MATCHED` stages fell.
+    is a breach; so is a time or a memory without an original to compare it with. Shown and not judged are
+    times and memory of runs on different CPUs, for which engines choose other kernels and pack weights in
+    other ways, and where the cuts of `MATCHED` stages fell.
+
+    Args:
+        executed: numbers of the run's notebooks, such as "04"; what other notebooks last wrote in the
+            reference may be absent. None: it must all be there.
     """
     new_rows, old_rows = ({_key(row): row for row in rows} for rows in (new, reference))
     verdicts: list[Verdict] = []
     for key in {**old_rows, **new_rows}:
+        complete = executed is None or key not in old_rows or old_rows[key]["notebook"] in executed
         if key in new_rows and key in old_rows:
+            metrics = [_metrics(rows[key], rows) for rows in (old_rows, new_rows)]
             same_cpu = _kind_of_cpu(old_rows[key]) == _kind_of_cpu(new_rows[key])
-            verdicts += _compare(key, _metrics(old_rows[key], old_rows), _metrics(new_rows[key], new_rows), same_cpu)
-        elif executed is None or key in new_rows or old_rows[key]["notebook"] in executed:
+            found = _compare(key, *metrics, same_cpu)
+            verdicts += [verdict for verdict in found if complete or verdict.new is not None]
+        elif complete:
             verdicts.append(Verdict(*key, "row", key in old_rows, key in new_rows, "in both runs", False))
     return verdicts
 

@@ -308,6 +308,13 @@ def test_of_a_part_of_the_course_only_its_own_rows_are_missed():
     assert breaches(whole, whole[:-1], executed={"01"}) == [("later", "mini", "row")]
 
 
+def test_of_a_part_only_the_values_of_its_own_notebooks_are_missed():
+    whole = [row | {"notebook": "04"} for row in run_of_four()]
+    unmeasured = changed(latency_ms=None, file_bytes=None, f1=0.0)
+    assert breaches(unmeasured, whole, executed={"03"}) == [("pruned", "mini", "f1")]
+    assert {m for *_, m in breaches(unmeasured, whole, executed={"04"})} == {"f1", "latency_ratio", "file_bytes"}
+
+
 def test_what_a_clock_cut_may_be_cut_a_little_otherwise():
     rows = [row | {"stage": "pruned-equal"} if row["stage"] == "pruned" else row for row in run_of_four()]
 
