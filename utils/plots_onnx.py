@@ -70,6 +70,7 @@ def front_figure(choices: Sequence[Choice], best: Sequence[Choice]) -> Picture:
     scored = [c for c in choices if c.f1 is not None]
     right, spread = 1.3 * max(c.milliseconds for c in scored), max(c.f1 for c in scored) - min(c.f1 for c in scored)
     axes.set(xlabel="median time (ms)", ylabel="F1 (points)", xlim=(0, right))
+    axes.margins(y=0.1)  # room for the largest circle
     axes.plot([c.milliseconds for c in best], [c.f1 for c in best], color=GREY, linewidth=1, zorder=0)
     heights = label_heights([(c.milliseconds, c.f1) for c in scored], right / 4, max(spread, 1) / 16)
     for choice, height in zip(scored, heights, strict=True):
