@@ -24,8 +24,8 @@ Copy the whole folder to the laptop, with Python 3.11 on it. Then, in the folder
     .venv/bin/python -m jupyterlab student
 
 On Windows it is `.venv/Scripts/python`. The first line says whether the copy is whole, the last but one
-whether the laptop is ready. `make` would install again and wants a network: `python -m utils.course run` does
-what `make course` does, `python -m utils.serving` what `make serve` does. {wheels}
+whether the laptop is ready. `make` would install again and wants a network: `.venv/bin/python -m utils.course run`
+does what `make course` does, `.venv/bin/python -m utils.serving` what `make serve` does. {wheels}
 """
 WITH_WHEELS = "The wheels fit computers with the system and processor of the one that built them: {platform}."
 WITHOUT_WHEELS = (

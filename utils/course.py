@@ -229,7 +229,7 @@ def keep_as_reference(folder: Path) -> None:
     """
     state = read_run(folder)
     whole = [entry["name"] for entry in state["notebooks"]] == [p.stem for p in select(NOTEBOOKS, "ipynb", None)]
-    if state["state"] != "finished" or state["settings"] | {"seed": 1} != DEFAULTS or not whole:
+    if state["state"] != "finished" or _other_settings(state) or not whole:
         raise CourseError(f"{folder}: a reference is a finished run of all notebooks, embedded model and corpus, full")
     REFERENCE.mkdir(parents=True, exist_ok=True)
     for name in ("ledger.json", "run.json"):
@@ -269,7 +269,7 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def _executed(folder: Path) -> set[str] | None:
-    """Numbers of the notebooks in a run that can be compared; None for a ledger that belongs to no run.
+    """Numbers of the notebooks that a run is made of; None for a ledger that belongs to no run.
 
     Raises:
         CourseError: the run's model, corpus or sizes are not the reference's.
@@ -277,11 +277,15 @@ def _executed(folder: Path) -> set[str] | None:
     if not (folder / "run.json").exists():
         return None
     state = read_run(folder)
-    other = {name: value for name, value in state["settings"].items() if name != "seed" and value != DEFAULTS[name]}
-    if other:
+    if other := _other_settings(state):
         made = ", ".join(f"{name} = {value}" for name, value in other.items())
         raise CourseError(f"{folder}: made with {made}; only full runs of the embedded model and corpus are compared")
-    return {entry["name"][:2] for entry in state["notebooks"] if entry["state"] == "done"}
+    return {entry["name"][:2] for entry in state["notebooks"]}
+
+
+def _other_settings(state: dict) -> dict:
+    """A run's settings that no reference has; its seed is free."""
+    return {name: value for name, value in state["settings"].items() if name != "seed" and value != DEFAULTS.get(name)}
 
 
 def _short(value: object) -> str:

@@ -232,16 +232,21 @@ def test_check_passes_an_equal_run_and_breaches_a_worse_one(reference, tmp_path,
     assert any(re.search(r"quantized .* f1 .*85.5 .*40 .*BREACH$", line) for line in lines)
 
 
-def test_check_of_a_part_compares_the_part(reference, tmp_path, capsys):
+@pytest.mark.parametrize("state", ["done", "failed"])
+def test_check_of_a_part_compares_the_part(reference, tmp_path, state):
     whole = Ledger(reference / "ledger.json")
     whole.append(row("later", "torch-fp32") | {"notebook": "10"})
     part = Ledger(tmp_path / "run" / "ledger.json")
     for kept in whole.rows()[:2]:
         part.append(kept)
-    entry = {"name": f"{part.rows()[0]['notebook']}_some", "state": "done"}
-    (tmp_path / "run" / "run.json").write_text(json.dumps({"settings": course.DEFAULTS, "notebooks": [entry]}))
-    assert course.main(["check", str(tmp_path / "run")]) == 0
-    (tmp_path / "run" / "run.json").unlink()
+    for number, code in ((part.rows()[0]["notebook"], 0), ("10", 1)):
+        notebooks = [{"name": f"{number}_some", "state": state}]
+        (tmp_path / "run" / "run.json").write_text(json.dumps({"settings": course.DEFAULTS, "notebooks": notebooks}))
+        assert course.main(["check", str(tmp_path / "run")]) == code
+
+
+def test_check_of_a_ledger_without_a_run_misses_every_row(reference, tmp_path):
+    Ledger(tmp_path / "run" / "ledger.json").append(Ledger(reference / "ledger.json").rows()[0])
     assert course.main(["check", str(tmp_path / "run")]) == 1
 
 

@@ -22,13 +22,17 @@ def tokenizer():
     return CharacterTokenizer(BertTokenizer(vocab=vocabulary, do_lower_case=True))
 
 
-@pytest.fixture(scope="module")
-def batches(tokenizer):
+def some_batches(tokenizer):
     return TrainingBatches(load_corpus().train, ["今天天气很好，大家都出门了。"] * 300, tokenizer, STAGE, seed=5)
 
 
+@pytest.fixture(scope="module")
+def batches(tokenizer):
+    return some_batches(tokenizer)
+
+
 def test_a_batch_depends_on_seed_and_step_alone(batches, tokenizer):
-    again = TrainingBatches(load_corpus().train, ["今天天气很好，大家都出门了。"] * 300, tokenizer, STAGE, seed=5)
+    again = some_batches(tokenizer)
     for step in (3, 0):
         assert all(torch.equal(batches[step][key], again[step][key]) for key in batches[step])
 
@@ -76,7 +80,7 @@ def test_growing_stacks_copies():
 
 def test_an_interrupted_stage_ends_with_the_same_weights(tokenizer, tmp_path, monkeypatch):
     monkeypatch.setattr(train_mini, "TOKENS_A_BATCH", BUCKETS[-1])
-    batches = TrainingBatches(load_corpus().train, ["今天天气很好，大家都出门了。"] * 300, tokenizer, STAGE, seed=5)
+    batches = some_batches(tokenizer)
 
     def train(out, steps_before_interrupt=None):
         torch.manual_seed(1)
