@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import warnings
 
 if os.environ.get("COURSE_HUB") != "1":
@@ -48,3 +49,18 @@ def drawn(caplog):
         return image
 
     return draw
+
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser for one file of tests: Playwright's event loop must have ended before others use asyncio."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium found; install Debian's chromium or name one with CHROMIUM=/path")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -23,16 +23,18 @@ seed = 1
 quick = False
 
 # %% tags=["nbval-ignore-output"]
-from utils import anatomy, exercises, plots, pruning
-from utils.corpus import DATA
-from utils.readiness import check_environment
-from utils.run import open_run
-from utils.tagger import torch_tagger
-from utils.teaching import check, exercise, reveal, show_minutes, table
-from utils.widgets import show, tagging_box
+from utils import files
+from utils.compress.pruning import cost
+from utils.course import tables, teaching, widgets
+from utils.course.exercises import nb00 as exercises
+from utils.course.figures import base
+from utils.course.figures import nb00 as figures
+from utils.course.workshop import readiness
+from utils.measure import run
+from utils.model import anatomy, pruned_shape, torch_tagger
 
-run = open_run(run_dir, model, corpus, seed, quick)
-show_minutes("00")
+run = run.open_run(run_dir, model, corpus, seed, quick)
+teaching.show_minutes("00")
 
 # %% [markdown]
 # ## What was promised
@@ -74,13 +76,13 @@ my_guess = ...
 
 # %%
 config = anatomy.published_config()
-parts = pruning.cost_by_part(config, pruning.pruning_map(config), length=502)
+parts = cost.cost_by_part(config, pruned_shape.pruning_map(config), length=502)
 millions = {name: part.parameters / 1e6 for name, part in parts.items()}
 attention_share = 100 * millions["attention"] / sum(millions.values())
-reveal(my_guess, round(attention_share, 1), "%")
+teaching.reveal(my_guess, round(attention_share, 1), "%")
 
 # %%
-plots.shares_figure({"RaNER as published": millions}, "M")
+base.shares_figure({"RaNER as published": millions}, "M")
 
 # %% [markdown]
 # Two thirds of what is left after the embeddings is *feed-forward*: two large matrices in every layer, without any head in them. Keep the picture in mind for the first exercise.
@@ -94,15 +96,15 @@ plots.shares_figure({"RaNER as published": millions}, "M")
 percent_gone = ...
 
 # %%
-exercise(percent_gone, exercises.pruned_share())
+teaching.exercise(percent_gone, exercises.pruned_share())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 percent_gone = 0.20 * attention_share
-exercise(percent_gone, exercises.pruned_share())
+teaching.exercise(percent_gone, exercises.pruned_share())
 
 # %%
-check("removing 20 % of the heads cannot remove 18 % of the parameters", 0.20 * attention_share < 18)
-check("not even removing half of the heads could", 0.50 * attention_share < 18)
+teaching.check("removing 20 % of the heads cannot remove 18 % of the parameters", 0.20 * attention_share < 18)
+teaching.check("not even removing half of the heads could", 0.50 * attention_share < 18)
 
 # %% [markdown]
 # ### Exercise 2: one byte instead of four
@@ -114,16 +116,16 @@ print({name: f"{size:.2f} M" for name, size in millions.items()})
 megabytes = ...
 
 # %%
-exercise(megabytes, exercises.int8_megabytes())
+teaching.exercise(megabytes, exercises.int8_megabytes())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 linear = sum(millions.values()) - millions["embeddings"]
 megabytes = 4 * millions["embeddings"] + 1 * linear
-exercise(megabytes, exercises.int8_megabytes())
+teaching.exercise(megabytes, exercises.int8_megabytes())
 
 # %%
-check("420 MB is about right for the original in float32", 400 < 4 * sum(millions.values()) < 420)
-check("INT8 for linear layers alone cannot reach 110 MB", megabytes > 110)
+teaching.check("420 MB is about right for the original in float32", 400 < 4 * sum(millions.values()) < 420)
+teaching.check("INT8 for linear layers alone cannot reach 110 MB", megabytes > 110)
 
 # %% [markdown]
 # ### And the time?
@@ -136,8 +138,10 @@ my_guess = ...
 # %%
 work = {name: part.multiply_adds / 1e9 for name, part in parts.items()}
 attention_work = 100 * work["attention"] / sum(work.values())
-reveal(my_guess, round(attention_work, 1), "%")
-check("20 % of the heads do less than 10 % of the work, so they cannot save 35 % of it", 0.2 * attention_work < 10)
+teaching.reveal(my_guess, round(attention_work, 1), "%")
+teaching.check(
+    "20 % of the heads do less than 10 % of the work, so they cannot save 35 % of it", 0.2 * attention_work < 10
+)
 
 # %% [markdown]
 # ### One more, without any arithmetic on the model
@@ -146,7 +150,9 @@ check("20 % of the heads do less than 10 % of the work, so they cannot save 35 %
 
 # %%
 quantised_mb, pruned_and_quantised_mb = 310, 330
-check("the article's smaller model needs more memory than its larger one", pruned_and_quantised_mb > quantised_mb)
+teaching.check(
+    "the article's smaller model needs more memory than its larger one", pruned_and_quantised_mb > quantised_mb
+)
 
 # %% [markdown]
 # None of this says that the article is useless. Quantising *does* speed up, heads *can* go, ONNX Runtime *is* worth a try. It says that numbers have to be measured, and that a minute of arithmetic tells which ones to measure first.
@@ -157,8 +163,8 @@ check("the article's smaller model needs more memory than its larger one", prune
 # Each station starts from what the one before left behind, and writes one line a version into a ledger. Hollow stations are not built yet.
 
 # %%
-present = {path.name[:2] for path in (DATA.parent / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
-plots.course_map(present, here="00")
+present = {path.name[:2] for path in (files.DATA.parent / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
+figures.course_map(present, here="00")
 
 # %% [markdown]
 # ## Is your computer ready?
@@ -166,11 +172,13 @@ plots.course_map(present, here="00")
 # **Predict:** will INT8 be faster than float32 on *your* processor? It depends on one line of the next table.
 
 # %% tags=["nbval-ignore-output"]
-findings = check_environment()
-table(("", "found", "advice"), [(f.what, f.found, f.advice or "fine") for f in findings])
+findings = readiness.check_environment()
+tables.table(("", "found", "advice"), [(f.what, f.found, f.advice or "fine") for f in findings])
 
 # %%
-check("everything that the course cannot run without is there", not any(f.advice for f in findings if f.required))
+teaching.check(
+    "everything that the course cannot run without is there", not any(f.advice for f in findings if f.required)
+)
 
 # %% [markdown]
 # ## A first sentence
@@ -180,25 +188,25 @@ check("everything that the course cannot run without is there", not any(f.advice
 # %%
 sentence = "青河大学校长陈默昨日在北京说，新校区明年启用。"
 raner, tokenizer = run.model()
-tagger = torch_tagger(raner, tokenizer)
+tagger = torch_tagger.torch_tagger(raner, tokenizer)
 print(f"{raner.config.num_hidden_layers} layers of {raner.config.num_attention_heads} heads")
 
 # %% tags=["nbval-ignore-output"]
 entities = tagger.predict([sentence])[0]
-show(sentence, entities)
+widgets.show(sentence, entities)
 
 # %% [markdown]
 # An entity is a **range of characters and a type**. The label is written beside each colour; the confidence shows when the pointer rests on it.
 
 # %%
-check("every entity is a slice of the text", all(sentence[e.start : e.end] == e.text for e in entities))
-check("no two entities overlap", all(a.end <= b.start for a, b in zip(entities, entities[1:], strict=False)))
+teaching.check("every entity is a slice of the text", all(sentence[e.start : e.end] == e.text for e in entities))
+teaching.check("no two entities overlap", all(a.end <= b.start for a, b in zip(entities, entities[1:], strict=False)))
 
 # %% [markdown]
 # Now a sentence of your own. Type into the box and leave it; try a name that is also an ordinary word, such as 高峰.
 
 # %% tags=["nbval-ignore-output"]
-tagging_box(tagger, "高峰说，早高峰的时候不要去中关村。")
+widgets.tagging_box(tagger, "高峰说，早高峰的时候不要去中关村。")
 
 # %% [markdown]
 # ### Exercise 3: how small is mini?
@@ -209,11 +217,11 @@ tagging_box(tagger, "高峰说，早高峰的时候不要去中关村。")
 percent_of_published = ...
 
 # %%
-exercise(percent_of_published, exercises.relative_size(raner))
+teaching.exercise(percent_of_published, exercises.relative_size(raner))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 percent_of_published = 100 * sum(anatomy.parameters_by_part(raner).values()) / 1e6 / sum(millions.values())
-exercise(percent_of_published, exercises.relative_size(raner))
+teaching.exercise(percent_of_published, exercises.relative_size(raner))
 
 # %% [markdown]
 # ## What you know now

@@ -28,14 +28,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from utils import anatomy, benchmark, decoding, entities, evaluation, exercises, ledger, plots, pruning
-from utils.run import open_run
-from utils.tagger import torch_tagger
-from utils.teaching import check, exercise, reveal, show_minutes, table
-from utils.widgets import error_browser, show
+from utils.compress.pruning import cost
+from utils.course import tables, teaching, widgets
+from utils.course.exercises import nb01 as exercises
+from utils.course.figures import base
+from utils.course.figures import nb01 as figures
+from utils.measure import bootstrap, error_analysis, evaluation, ledger, machine, run, scores
+from utils.model import anatomy, pruned_shape, torch_tagger
+from utils.tagger import viterbi
+from utils.text import tags
 
-run = open_run(run_dir, model, corpus, seed, quick)
-show_minutes("01")
+run = run.open_run(run_dir, model, corpus, seed, quick)
+teaching.show_minutes("01")
 
 # %% [markdown]
 # ## What is asked of the model?
@@ -44,10 +48,10 @@ show_minutes("01")
 
 # %%
 raner, tokenizer = run.model()
-tagger = torch_tagger(raner, tokenizer)
+tagger = torch_tagger.torch_tagger(raner, tokenizer)
 data = run.corpus
 example = next((s for s in data.test if s.trap == "org-contains-loc"), data.test[0])
-show(example.text, example.entities)
+widgets.show(example.text, example.entities)
 
 # %% [markdown]
 # A network does not output ranges. It gives **one tag to each character**: **B**egin, **I**nside, **E**nd of a name, **S**ingle-character name, **O**utside.
@@ -58,11 +62,11 @@ show(example.text, example.entities)
 my_guess = ...
 
 # %%
-reveal(my_guess, len(raner.labels), "tags")
+teaching.reveal(my_guess, len(raner.labels), "tags")
 print("  ".join(raner.labels))
 
 # %%
-table(("character", *example.text[:16]), [("tag", *entities.bioes_tags(example)[:16])])
+tables.table(("character", *example.text[:16]), [("tag", *tags.bioes_tags(example)[:16])])
 
 # %% [markdown]
 # ### Exercise 1: tag by hand
@@ -74,12 +78,12 @@ print(exercises.TO_TAG.text)
 my_tags = [...]
 
 # %%
-exercise(my_tags, exercises.hand_tags)
+teaching.exercise(my_tags, exercises.hand_tags)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 foreign_name = ["B-PER", "I-PER", "I-PER", "I-PER", "I-PER", "I-PER", "I-PER", "E-PER"]
 my_tags = ["S-PER", "O", "O", "O", "B-ORG", "E-ORG", "O", *foreign_name, "O"]
-exercise(my_tags, exercises.hand_tags)
+teaching.exercise(my_tags, exercises.hand_tags)
 
 # %% [markdown]
 # ## What is in the corpus?
@@ -88,7 +92,7 @@ exercise(my_tags, exercises.hand_tags)
 
 # %%
 rows = [(name, len(split), sum(len(s.entities) for s in split)) for name, split in data._asdict().items()]
-table(("split", "sentences", "entities"), rows)
+tables.table(("split", "sentences", "entities"), rows)
 
 # %% [markdown]
 # The corpus was written for this course, one sentence at a time, and it is kept difficult on purpose. **Predict: of the entities in the test split, what percent have a text that the train split never shows?**
@@ -103,7 +107,7 @@ unseen = {
     kind: 100 * np.mean([e.text not in known for e in test_entities if e.type == kind])
     for kind in sorted({e.type for e in test_entities})
 }
-reveal(my_guess, round(100 * float(np.mean([e.text not in known for e in test_entities])), 1), "%")
+teaching.reveal(my_guess, round(100 * float(np.mean([e.text not in known for e in test_entities])), 1), "%")
 
 # %%
 sentences = [sentence for split in data for sentence in split]
@@ -111,7 +115,7 @@ domains = {s.domain: Counter() for s in sentences}
 for sentence in sentences:
     domains[sentence.domain].update(entity.type for entity in sentence.entities)
 traps = Counter(s.trap for s in sentences if s.trap not in ("", "none"))
-plots.corpus_figure(domains, [len(s.text) for s in sentences], traps, unseen)
+figures.corpus_figure(domains, [len(s.text) for s in sentences], traps, unseen)
 
 # %% [markdown]
 # - All three types occur in every **domain**: a model cannot win by reading only one kind of news.
@@ -121,8 +125,10 @@ plots.corpus_figure(domains, [len(s.text) for s in sentences], traps, unseen)
 
 # %%
 texts = [sentence.text for sentence in data.train]
-check("no test sentence is a training sentence", not {s.text for s in data.test} & set(texts))
-check("most test entities were never seen in training", np.mean([e.text not in known for e in test_entities]) > 0.5)
+teaching.check("no test sentence is a training sentence", not {s.text for s in data.test} & set(texts))
+teaching.check(
+    "most test entities were never seen in training", np.mean([e.text not in known for e in test_entities]) > 0.5
+)
 
 # %% [markdown]
 # ## What is inside RaNER?
@@ -137,19 +143,21 @@ print(f"{config.hidden_size} features, {config.intermediate_size} neurons a laye
 
 # %%
 counted = anatomy.parameters_by_part(raner)
-table(("part", "parameters"), [(part, f"{count:,}") for part, count in counted.items()])
+tables.table(("part", "parameters"), [(part, f"{count:,}") for part, count in counted.items()])
 
 # %% [markdown]
 # Two ways to know a number are better than one. The table above *counts* what is in memory. `cost_by_part` in `utils/pruning.py` *computes* it from five sizes in the config. Notebook 04 will predict with it what pruning saves.
 
 # %%
-computed = pruning.cost_by_part(config, pruning.pruning_map(config), length=502)
-check("counted = computed, part by part", counted == {name: part.parameters for name, part in computed.items()})
+computed = cost.cost_by_part(config, pruned_shape.pruning_map(config), length=502)
+teaching.check(
+    "counted = computed, part by part", counted == {name: part.parameters for name, part in computed.items()}
+)
 
 # %%
 published = anatomy.published_config()
-of_published = pruning.cost_by_part(published, pruning.pruning_map(published), length=502)
-plots.shares_figure(
+of_published = cost.cost_by_part(published, pruned_shape.pruning_map(published), length=502)
+base.shares_figure(
     {
         "RaNER as published": {name: part.parameters / 1e6 for name, part in of_published.items()},
         "the model of this run": {name: count / 1e6 for name, count in counted.items()},
@@ -169,14 +177,14 @@ plots.shares_figure(
 parameters_of_one_head = ...
 
 # %%
-exercise(parameters_of_one_head, exercises.head_parameters())
+teaching.exercise(parameters_of_one_head, exercises.head_parameters())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 features, head_size = 768, 768 // 12
 into_the_head = 3 * (features * head_size + head_size)  # query, key and value, each with a bias
 out_of_the_head = head_size * features  # its columns in the output matrix; the bias stays
 parameters_of_one_head = into_the_head + out_of_the_head
-exercise(parameters_of_one_head, exercises.head_parameters())
+teaching.exercise(parameters_of_one_head, exercises.head_parameters())
 
 # %% [markdown]
 # ## What does the CRF do?
@@ -188,29 +196,31 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 sample = data.test[::5] if run.quick else data.test
-emissions = [anatomy.emissions_of(tagger, sentence.text) for sentence in sample]
+emissions = [torch_tagger.emissions_of(tagger, sentence.text) for sentence in sample]
 alone = [rows.argmax(1) for rows in emissions]
-together = [decoding.viterbi(rows[None], [len(rows)], *tagger.crf)[0] for rows in emissions]
-broken_alone = sum(anatomy.illegal_moves(raner.labels, tags) > 0 for tags in alone)
-broken_together = sum(anatomy.illegal_moves(raner.labels, tags) > 0 for tags in together)
-reveal(my_guess, broken_alone, f"of {len(sample)} sentences; with the CRF {broken_together}")
+together = [viterbi.viterbi(rows[None], [len(rows)], *tagger.crf)[0] for rows in emissions]
+broken_alone = sum(tags.illegal_moves(raner.labels, tags) > 0 for tags in alone)
+broken_together = sum(tags.illegal_moves(raner.labels, tags) > 0 for tags in together)
+teaching.reveal(my_guess, broken_alone, f"of {len(sample)} sentences; with the CRF {broken_together}")
 
 # %% [markdown]
 # The CRF adds a score for every **move** from one tag to the next, learnt together with the network, and takes the *path* with the highest sum (Viterbi). Nobody told it the rules of BIOES. **Predict: which cells of the next picture will be dark purple?**
 
 # %% tags=["nbval-ignore-output"]
 _, transitions, _ = tagger.crf
-legal = anatomy.legal_moves(raner.labels)
-plots.transition_heatmap(raner.labels, transitions, legal)
+legal = tags.legal_moves(raner.labels)
+figures.transition_heatmap(raner.labels, transitions, legal)
 
 # %% tags=["nbval-ignore-output"]
 print(f"mean score of an allowed move: {transitions[legal].mean():+.2f}")
 print(f"mean score of a forbidden one: {transitions[~legal].mean():+.2f}")
 
 # %%
-check("BIOES forbids most moves between the tags", (~legal).sum() > legal.sum())
-check("the CRF scores forbidden moves lower than allowed ones", transitions[~legal].mean() < transitions[legal].mean())
-check("with the CRF fewer sentences have a forbidden move than without", broken_together < broken_alone)
+teaching.check("BIOES forbids most moves between the tags", (~legal).sum() > legal.sum())
+teaching.check(
+    "the CRF scores forbidden moves lower than allowed ones", transitions[~legal].mean() < transitions[legal].mean()
+)
+teaching.check("with the CRF fewer sentences have a forbidden move than without", broken_together < broken_alone)
 
 # %% [markdown]
 # ### Exercise 3: be Viterbi
@@ -218,22 +228,24 @@ check("with the CRF fewer sentences have a forbidden move than without", broken_
 # Three characters, three tags. The first table holds the emissions, the second the moves: *from* the row *to* the column. Which path has the highest sum? Answer with three letters, such as `"OOO"`.
 
 # %%
-table(("", *exercises.TAGS), [(f"character {i + 1}", *row) for i, row in enumerate(exercises.EMISSIONS)])
+tables.table(("", *exercises.TAGS), [(f"character {i + 1}", *row) for i, row in enumerate(exercises.EMISSIONS)])
 
 # %%
-table(("from \\ to", *exercises.TAGS), [(tag, *row) for tag, row in zip(exercises.TAGS, exercises.MOVES, strict=True)])
+tables.table(
+    ("from \\ to", *exercises.TAGS), [(tag, *row) for tag, row in zip(exercises.TAGS, exercises.MOVES, strict=True)]
+)
 
 # %%
 my_path = ...
 
 # %%
-exercise(my_path, exercises.best_path)
+teaching.exercise(my_path, exercises.best_path)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_path = (
     "BEO"  # 0.8 + 2.0 + 2.0; "OEO" has better emissions but pays 9 for O -> E; "OBE" is what a greedy reader takes
 )
-exercise(my_path, exercises.best_path)
+teaching.exercise(my_path, exercises.best_path)
 
 # %% [markdown]
 # ## How good is it?
@@ -248,7 +260,7 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 baseline = evaluation.evaluate(tagger, sample, seed)
 scores = baseline.scores
-reveal(my_guess, round(scores.f1, 1), "points")
+teaching.reveal(my_guess, round(scores.f1, 1), "points")
 print(f"precision {scores.precision:.1f}, recall {scores.recall:.1f}, {scores.support} entities")
 print(f"95 % interval of F1: {baseline.f1_low:.1f} to {baseline.f1_high:.1f}")
 
@@ -258,7 +270,7 @@ print(f"95 % interval of F1: {baseline.f1_low:.1f} to {baseline.f1_high:.1f}")
 
 # %%
 def f1_and_interval(sentences, predictions):
-    return evaluation.entity_scores(sentences, predictions).f1, *evaluation.f1_interval(sentences, predictions, seed)
+    return scores.entity_scores(sentences, predictions).f1, *bootstrap.f1_interval(sentences, predictions, seed)
 
 
 def f1_of_type(kind):
@@ -274,7 +286,7 @@ def f1_of_trap(trap):
 # %% tags=["nbval-ignore-output"]
 kinds = sorted({e.type for s in sample for e in s.entities})
 with_entities = dict.fromkeys(s.trap or "none" for s in sample if s.entities)
-plots.f1_figure({
+base.f1_figure({
     "by type": {kind: f1_of_type(kind) for kind in kinds},
     "by trap": {trap: f1_of_trap(trap) for trap in with_entities},
 })  # fmt: skip
@@ -295,14 +307,14 @@ print(f"{sum(map(len, empty))} entities invented in {len(empty)} sentences that 
 
 # %% tags=["nbval-ignore-output"]
 row = ledger.make_row(
-    "original", "01", "mini", "torch-fp32", model=raner, evaluation=baseline, machine=benchmark.machine()
+    "original", "01", "mini", "torch-fp32", model=raner, evaluation=baseline, machine=machine.machine()
 )
 run.ledger.append(row)
-table(("column", "value"), [(key, row[key]) for key in list(row)[:-1]])
+tables.table(("column", "value"), [(key, row[key]) for key in list(row)[:-1]])
 
 # %%
-check("the row counts the same parameters as we did", row["parameters"] == sum(counted.values()))
-check("what nobody measured is empty, not zero", row["latency_ms"] is None and row["rss_mb"] is None)
+teaching.check("the row counts the same parameters as we did", row["parameters"] == sum(counted.values()))
+teaching.check("what nobody measured is empty, not zero", row["latency_ms"] is None and row["rss_mb"] is None)
 
 # %% [markdown]
 # ## What is wrong, when it is wrong?
@@ -313,13 +325,13 @@ check("what nobody measured is empty, not zero", row["latency_ms"] is None and r
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-errors = evaluation.error_table(sample, baseline.predictions)
+errors = error_analysis.error_table(sample, baseline.predictions)
 kinds_of_error = Counter(error.kind for error in errors)
-reveal(my_guess, kinds_of_error.most_common(1)[0][0])
-table(("kind", "errors"), kinds_of_error.most_common())
+teaching.reveal(my_guess, kinds_of_error.most_common(1)[0][0])
+tables.table(("kind", "errors"), kinds_of_error.most_common())
 
 # %% tags=["nbval-ignore-output"]
-table(
+tables.table(
     ("kind", "trap", "annotated", "tagged", "in"),
     [
         (e.kind, e.trap, f"{e.gold_text} {e.gold_type}", f"{e.predicted_text[:20]} {e.predicted_type}",
@@ -332,7 +344,7 @@ table(
 # Ten errors, spread over the test set. For a *wrong boundary* compare the two texts: does the model take too much or too little? Now browse all of them. Choose a kind or a trap and step through the sentences.
 
 # %% tags=["nbval-ignore-output"]
-error_browser(sample, baseline.predictions)
+widgets.error_browser(sample, baseline.predictions)
 
 # %% [markdown]
 # ## What you know now

@@ -26,18 +26,19 @@ quick = False
 import numpy as np
 import torch
 
-from utils import exercises, importance, leaderboard, plots, recovery
-from utils.batches import make_batches
-from utils.evaluation import evaluate, paired_bootstrap
-from utils.ledger import make_row
-from utils.pruning import prune_heads, select_globally
-from utils.run import open_run
-from utils.tagger import torch_tagger
-from utils.teaching import check, exercise, reveal, show_minutes, table
-from utils.widgets import head_explorer
+from utils.compress import batches
+from utils.compress.importance import oracle, registry, weights
+from utils.compress.pruning import remove, select
+from utils.course import tables, teaching, widgets
+from utils.course.exercises import nb03 as exercises
+from utils.course.figures import base, nb04
+from utils.course.figures import nb03 as figures
+from utils.measure import bootstrap, evaluation, ledger, run
+from utils.model import pruned_shape, torch_tagger
+from utils.studies import score_contest
 
-run = open_run(run_dir, model, corpus, seed, quick)
-show_minutes("03")
+run = run.open_run(run_dir, model, corpus, seed, quick)
+teaching.show_minutes("03")
 
 # %% [markdown]
 # Some of the 144 heads are to go. Which ones? The article ranks them by a score of its own, and adds a rule of thumb: keep the heads of layers 9 to 12. We first find out what heads are *really* worth, then hold every score against that.
@@ -47,10 +48,10 @@ show_minutes("03")
 # %% tags=["sizes"]
 raner, tokenizer = run.model()
 layers, heads = raner.config.num_hidden_layers, raner.config.num_attention_heads
-total = recovery.left(raner).heads
+total = pruned_shape.size_of(raner).heads
 sample = run.corpus.train[:: max(1, len(run.corpus.train) // (14 if quick else 92))]
 dev = run.corpus.dev[:: max(1, len(run.corpus.dev) // (13 if quick else 69))]
-batches = make_batches(sample, tokenizer, raner.labels, batch_size=min(8 if quick else 16, len(sample) // 2))
+batches = batches.make_batches(sample, tokenizer, raner.labels, batch_size=min(8 if quick else 16, len(sample) // 2))
 print(f"{total} heads; scored on {len(sample)} sentences, compared on {len(dev)} others")
 
 # %% [markdown]
@@ -68,20 +69,20 @@ print(f"{total} heads; scored on {len(sample)} sentences, compared on {len(dev)}
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-halves = [importance.leave_one_out(raner, half) for half in (batches[::2], batches[1::2])]
+halves = [oracle.leave_one_out(raner, half) for half in (batches[::2], batches[1::2])]
 oracle = sum(halves) / 2
-reveal(my_guess, int((oracle < 0).sum()), f"of {total} heads")
+teaching.reveal(my_guess, int((oracle < 0).sum()), f"of {total} heads")
 
 # %% tags=["nbval-ignore-output"]
 fifth = round(0.2 * total)
-lowest = select_globally(oracle, fifth)
-plots.head_grid(oracle, lowest, f"rise of the loss without each head; crossed: the lowest {fifth}")
+lowest = select.select_globally(oracle, fifth)
+figures.head_grid(oracle, lowest, f"rise of the loss without each head; crossed: the lowest {fifth}")
 
 # %% tags=["nbval-ignore-output"]
 worth = oracle[~oracle.isnan()].sort(descending=True).values.clamp(min=0)
 tenth = 100 * worth[: total // 10].sum() / worth.sum()
 print(f"a tenth of the heads holds {tenth:.0f} % of all the damage that single removals do")
-print(f"the two halves of the sample agree with a rank correlation of {leaderboard.spearman(*halves):.2f}")
+print(f"the two halves of the sample agree with a rank correlation of {score_contest.spearman(*halves):.2f}")
 
 # %% [markdown]
 # The last line is worth remembering. It says how well the oracle agrees **with itself** on other sentences. Where that is low, no score can agree well with it, and the reason is not the score.
@@ -120,10 +121,12 @@ def repaired(batches_of_slopes):
 
 
 # %%
-reveal(my_guess, f"{repaired(slopes_of_batches)}, and with the bug {with_the_bug(slopes_of_batches)}")
+teaching.reveal(my_guess, f"{repaired(slopes_of_batches)}, and with the bug {with_the_bug(slopes_of_batches)}")
 other_order = slopes_of_batches.flip(0)
-check("repaired, the order of the batches does not matter", repaired(other_order) == repaired(slopes_of_batches))
-check("with the bug it does", with_the_bug(other_order) != with_the_bug(slopes_of_batches))
+teaching.check(
+    "repaired, the order of the batches does not matter", repaired(other_order) == repaired(slopes_of_batches)
+)
+teaching.check("with the bug it does", with_the_bug(other_order) != with_the_bug(slopes_of_batches))
 
 # %% [markdown]
 # No error, no warning, plausible numbers: that is how a bug lives for years. A function that returns gradients (`torch.autograd.grad`) cannot have it.
@@ -137,11 +140,11 @@ print(exercises.SLOPES)
 score_of_head = ...
 
 # %%
-exercise(score_of_head, exercises.michel_by_hand())
+teaching.exercise(score_of_head, exercises.michel_by_hand())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 score_of_head = np.abs(exercises.SLOPES.sum(axis=1)).sum() / exercises.SLOPES.size
-exercise(score_of_head, exercises.michel_by_hand())
+teaching.exercise(score_of_head, exercises.michel_by_hand())
 
 # %% [markdown]
 # Per character, per sentence or per batch: three different scores, and papers do not always say which one they used. The last depends on how many sentences happen to share a batch.
@@ -165,17 +168,17 @@ exercise(score_of_head, exercises.michel_by_hand())
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-scores = {name: score(raner, batches) for name, score in importance.SCORES.items() if name != "random"}
-scores["Michel, by layer"] = importance.normalize_layers(scores["Michel, per example"])
-plots.score_grids({"the oracle": oracle, **scores})
+scores = {name: score(raner, batches) for name, score in registry.SCORES.items() if name != "random"}
+scores["Michel, by layer"] = weights.normalize_layers(scores["Michel, per example"])
+figures.score_grids({"the oracle": oracle, **scores})
 
 # %% [markdown]
 # Compare each grid with the first one. *Rows* of one colour mean that a score sees layers rather than heads. "Michel, by layer" divides each layer by its own norm, as the paper does, so that its rows cannot differ much.
 
 # %%
 per_token, per_example, per_batch = (scores[f"Michel, per {unit}"] for unit in ("token", "example", "batch"))
-check("per sentence, more cancels than per character", bool((per_example <= per_token + 1e-6).all()))
-check("per batch, more cancels than per sentence", bool((per_batch <= per_example + 1e-6).all()))
+teaching.check("per sentence, more cancels than per character", bool((per_example <= per_token + 1e-6).all()))
+teaching.check("per batch, more cancels than per sentence", bool((per_batch <= per_example + 1e-6).all()))
 
 # %% [markdown]
 # ## Does it rank the heads as the oracle does?
@@ -191,7 +194,7 @@ code, formula = (scores[name][~oracle.isnan()].numpy() for name in ("article's c
 my_correlation = ...
 
 # %%
-exercise(my_correlation, exercises.rank_correlation(code, formula))
+teaching.exercise(my_correlation, exercises.rank_correlation(code, formula))
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -200,7 +203,7 @@ def ranks(values):
 
 
 my_correlation = np.corrcoef(ranks(code), ranks(formula))[0, 1]
-exercise(my_correlation, exercises.rank_correlation(code, formula))
+teaching.exercise(my_correlation, exercises.rank_correlation(code, formula))
 
 # %% tags=["nbval-ignore-output"]
 print(f"the article's code and its formula rank the heads with a correlation of {my_correlation:.2f}")
@@ -215,11 +218,11 @@ print(f"{fifth} of {total} heads each")
 shared = ...
 
 # %%
-exercise(shared, exercises.shared_by_chance(fifth, total))
+teaching.exercise(shared, exercises.shared_by_chance(fifth, total))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 shared = fifth * fifth / total  # each of the first choice's heads is in the second with a chance of fifth / total
-exercise(shared, exercises.shared_by_chance(fifth, total))
+teaching.exercise(shared, exercises.shared_by_chance(fifth, total))
 
 # %% [markdown]
 # So a number alone says little. Every comparison needs to be told **what chance would have got**: the grey band, from scores that are noise. The dashed line is the other end, the oracle's two halves against each other.
@@ -227,23 +230,23 @@ exercise(shared, exercises.shared_by_chance(fifth, total))
 
 # %% tags=["nbval-ignore-output"]
 def agreement(score):
-    return {"Spearman with the oracle": leaderboard.spearman(score, oracle),
-            "lowest fifth in common (%)": leaderboard.overlap(score, oracle, fifth)}  # fmt: skip
+    return {"Spearman with the oracle": score_contest.spearman(score, oracle),
+            "lowest fifth in common (%)": score_contest.overlap(score, oracle, fifth)}  # fmt: skip
 
 
 measured = {name: agreement(score) for name, score in scores.items()}
-noise = [importance.random_score(raner, seed=100 * seed + i) for i in range(20)]
+noise = [weights.random_score(raner, seed=100 * seed + i) for i in range(20)]
 by_chance = [agreement(score) for score in noise]
 measures = list(by_chance[0])
 bands = {m: (min(a[m] for a in by_chance), max(a[m] for a in by_chance)) for m in measures}
-itself = dict(zip(measures, (leaderboard.spearman(*halves), leaderboard.overlap(*halves, fifth)), strict=True))
-plots.agreement_figure({m: {name: a[m] for name, a in measured.items()} for m in measures}, bands, itself)
+itself = dict(zip(measures, (score_contest.spearman(*halves), score_contest.overlap(*halves, fifth)), strict=True))
+figures.agreement_figure({m: {name: a[m] for name, a in measured.items()} for m in measures}, bands, itself)
 
 # %% tags=["nbval-ignore-output"]
 low, high = bands["Spearman with the oracle"]
 closest = max(measured, key=lambda name: measured[name]["Spearman with the oracle"])
 lost = [name for name, a in measured.items() if low <= a["Spearman with the oracle"] <= high]
-reveal(my_guess, f"closest: {closest}; no better than chance: {', '.join(lost) or 'none'}")
+teaching.reveal(my_guess, f"closest: {closest}; no better than chance: {', '.join(lost) or 'none'}")
 
 # %% [markdown]
 # ## What is left of F1 when many heads go?
@@ -259,26 +262,26 @@ my_guess = ...
 ratios = (0.5, 0.8) if quick else (0.2, 0.5, 0.7, 0.8, 0.9)
 counts = [round(ratio * total) for ratio in ratios]
 contenders = scores | {"the oracle": oracle} | {f"random {i + 1}": score for i, score in enumerate(noise[:5])}
-curves = leaderboard.pruning_curves(raner, tokenizer, contenders, counts, dev)
-f1 = {name: leaderboard.curve_f1(dev, curve) for name, curve in curves.items()}
+curves = score_contest.pruning_curves(raner, tokenizer, contenders, counts, dev)
+f1 = {name: score_contest.curve_f1(dev, curve) for name, curve in curves.items()}
 
 # %% tags=["nbval-ignore-output"]
 random_f1 = [f1[name] for name in f1 if name.startswith("random")]
-plots.contest_figure(ratios, {name: f1[name] for name in scores}, random_f1, f1["the oracle"])
+figures.contest_figure(ratios, {name: f1[name] for name in scores}, random_f1, f1["the oracle"])
 
 # %% [markdown]
 # A score whose line runs inside the grey band has told us nothing that dice would not. A line *below* the band is worse than dice: it takes out what matters.
 
 # %% tags=["nbval-ignore-output"]
 half = ratios.index(0.5)
-whole = leaderboard.curve_f1(dev, [leaderboard.predictions_without(raner, tokenizer, {}, dev)])[0]
+whole = score_contest.curve_f1(dev, [score_contest.predictions_without(raner, tokenizer, {}, dev)])[0]
 by_oracle = f1["the oracle"]
 best_at_half = max(scores, key=lambda name: f1[name][half])
-reveal(
+teaching.reveal(
     my_guess,
     f"of {whole:.1f} points {f1[best_at_half][half]:.1f} by {best_at_half}, {by_oracle[half]:.1f} by the oracle",
 )
-check("the oracle's order has the best curve", np.mean(by_oracle) >= max(np.mean(f1[name]) for name in scores))
+teaching.check("the oracle's order has the best curve", np.mean(by_oracle) >= max(np.mean(f1[name]) for name in scores))
 
 # %% [markdown]
 # ### Who wins, and how sure is that?
@@ -286,37 +289,37 @@ check("the oracle's order has the best curve", np.mean(by_oracle) >= max(np.mean
 # One number for each: the mean F1 along its curve. As in notebook 02 the sentences are drawn again a thousand times, the same draw for every score. *First* says in how many of the draws a score comes out on top.
 
 # %% tags=["nbval-ignore-output"]
-ranking = leaderboard.standings(dev, {name: curves[name] for name in scores}, seed)
-table(("score", "mean F1", "95 % interval", "first (% of the draws)", "Spearman with the oracle"),
+ranking = score_contest.standings(dev, {name: curves[name] for name in scores}, seed)
+tables.table(("score", "mean F1", "95 % interval", "first (% of the draws)", "Spearman with the oracle"),
       [(s.name, f"{s.f1:.1f}", f"{s.low:.1f} to {s.high:.1f}", f"{s.first:.0f}", f"{measured[s.name][measures[0]]:.2f}")
        for s in ranking])  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 winner, second = ranking[0].name, ranking[1].name
-ahead = leaderboard.lead(dev, curves[winner], curves[second], seed)
+ahead = score_contest.lead(dev, curves[winner], curves[second], seed)
 print(f"{winner} leads {second} by {ahead.f1:.2f} points, 95 % interval {ahead.low:+.2f} to {ahead.high:+.2f}")
 print("the lead is real on sentences like these" if ahead.low > 0 else "these sentences cannot tell the two apart")
 beaten = sum(ranking[0].f1 > np.mean(f1_of_noise) for f1_of_noise in random_f1)
 print(f"{winner} has the better curve than {beaten} of {len(random_f1)} random choices")
-check(f"the score closest to the oracle, {closest}, has the best curve", closest == winner)
+teaching.check(f"the score closest to the oracle, {closest}, has the best curve", closest == winner)
 
 # %% tags=["nbval-ignore-output"]
 above_noise = max(map(np.mean, random_f1))
 dice = [s.name for s in ranking if s.f1 <= above_noise]
 print("no better than the luckiest dice:", ", ".join(dice) or "none")
-check("the article's code beats every random choice", "article's code" not in dice)
-check("the article's formula, as meant, beats every random choice", "Frobenius norm" not in dice)
+teaching.check("the article's code beats every random choice", "article's code" not in dice)
+teaching.check("the article's formula, as meant, beats every random choice", "Frobenius norm" not in dice)
 
 # %% [markdown]
 # A ✗ is a verdict, not an accident. The winner of *this* model, corpus and sample goes on to notebook 04, under its name.
 
 # %% tags=["nbval-ignore-output"]
-saved = run.artifact("scores", lambda path: leaderboard.save_scores(path, winner, scores[winner]))
-name_on_disk, scores_on_disk = leaderboard.load_scores(saved)
+saved = run.artifact("scores", lambda path: registry.save_scores(path, winner, scores[winner]))
+name_on_disk, scores_on_disk = registry.load_scores(saved)
 print("saved for the next notebook:", name_on_disk)
 
 # %%
-check("what is on disk has a value for every head", scores_on_disk.shape == (layers, heads))
+teaching.check("what is on disk has a value for every head", scores_on_disk.shape == (layers, heads))
 
 # %% [markdown]
 # ## Keep the upper layers?
@@ -334,8 +337,8 @@ thirds = {f"layers {third[0] + 1}-{third[-1] + 1}": third for third in np.array_
 
 def without(third, count):
     protected = set(range(layers)) - set(third)
-    gone = select_globally(scores[winner], count, protected)
-    return leaderboard.predictions_without(raner, tokenizer, gone, dev)
+    gone = select.select_globally(scores[winner], count, protected)
+    return score_contest.predictions_without(raner, tokenizer, gone, dev)
 
 
 ways = thirds | {"anywhere": range(layers)}
@@ -346,12 +349,12 @@ taken = {count: {name: without(third, count) for name, third in ways.items()} fo
 
 # %% tags=["nbval-ignore-output"]
 costs = {
-    count: {name: whole - leaderboard.curve_f1(dev, [found])[0] for name, found in by.items()}
+    count: {name: whole - score_contest.curve_f1(dev, [found])[0] for name, found in by.items()}
     for count, by in taken.items()
 }
 dearest = max(thirds, key=lambda name: costs[few][name])
-reveal(my_guess, f"{dearest}, when {few} heads go")
-table(("heads taken from", *(f"{count} heads: F1 lost" for count in taken)),
+teaching.reveal(my_guess, f"{dearest}, when {few} heads go")
+tables.table(("heads taken from", *(f"{count} heads: F1 lost" for count in taken)),
       [(name, *(f"{costs[count][name]:.1f}" for count in taken)) for name in ways])  # fmt: skip
 
 # %% [markdown]
@@ -359,13 +362,13 @@ table(("heads taken from", *(f"{count} heads: F1 lost" for count in taken)),
 
 # %% tags=["nbval-ignore-output"]
 lower, _, upper = (taken[many][name] for name in thirds)
-d = paired_bootstrap(dev, lower, upper, seed)
+d = bootstrap.paired_bootstrap(dev, lower, upper, seed)
 print(f"upper third out instead of lower third: {d.f1:+.1f} points of F1, 95 % interval {d.low:+.1f} to {d.high:+.1f}")
-check("the upper third is worth more than the lower third (article)", d.high < 0)
-check("the lower third is worth more than the upper third", d.low > 0)
-free = paired_bootstrap(dev, taken[few][next(iter(thirds))], taken[few]["anywhere"], seed)
+teaching.check("the upper third is worth more than the lower third (article)", d.high < 0)
+teaching.check("the lower third is worth more than the upper third", d.low > 0)
+free = bootstrap.paired_bootstrap(dev, taken[few][next(iter(thirds))], taken[few]["anywhere"], seed)
 print(f"choosing anywhere instead of low: {free.f1:+.1f} points, 95 % interval {free.low:+.1f} to {free.high:+.1f}")
-check("the score's free choice is better than the weakest of the low layers (article)", free.low > 0)
+teaching.check("the score's free choice is better than the weakest of the low layers (article)", free.low > 0)
 
 # %% [markdown]
 # Two ✗ in the first pair mean that this sample cannot say. Whatever it says, it says it of *this* model. A rule of thumb costs nothing to test: that is the lesson, not the verdict.
@@ -384,7 +387,7 @@ ids, mask = torch.from_numpy(encoding.input_ids), torch.from_numpy(encoding.atte
 with torch.no_grad():
     attention = torch.cat(looking(ids, mask, output_attentions=True).attentions)
 print("layers, heads, from, to:", *attention.shape)
-check("every character spreads an attention of 1", bool((attention.sum(-1) - 1).abs().max() < 1e-5))
+teaching.check("every character spreads an attention of 1", bool((attention.sum(-1) - 1).abs().max() < 1e-5))
 
 # %% tags=["nbval-ignore-output"]
 named = {1 + place for entity in shown.entities for place in range(entity.start, entity.end)}
@@ -394,7 +397,7 @@ extremes = {
     for kind, (layer, head) in (("most", most), ("least", least))
 }
 positions = tokenizer.tokenizer.convert_ids_to_tokens(encoding.input_ids[0])
-plots.attention_figure({title: attention[place] for title, place in extremes.items()}, positions, named)
+figures.attention_figure({title: attention[place] for title, place in extremes.items()}, positions, named)
 
 # %% [markdown]
 # Names are orange. A dark diagonal is a head that looks at its own character, a diagonal beside it one that looks a fixed distance to the left or to the right, a dark column one that everybody looks at: often [CLS] or [SEP], the usual place to look at nothing. One sentence is an anecdote, so here is the same for several, in numbers.
@@ -418,7 +421,7 @@ def attention_of(text):
 # %% tags=["nbval-ignore-output"]
 several = [attention_of(sentence.text) for sentence in dev[:20]]
 means = {title: sum(looked_at(maps[place]) for maps in several) / len(several) for title, place in extremes.items()}
-table(("percent of attention on", "[CLS], [SEP]", "itself", "1 to 3 away", "farther"),
+tables.table(("percent of attention on", "[CLS], [SEP]", "itself", "1 to 3 away", "farther"),
       [(title, *(f"{share:.0f}" for share in shares)) for title, shares in means.items()])  # fmt: skip
 
 # %% [markdown]
@@ -430,15 +433,15 @@ table(("percent of attention on", "[CLS], [SEP]", "itself", "1 to 3 away", "fart
 # Pick a score and a share of heads. Blue heads are left; the F1 was measured above, on *dev*.
 
 # %% tags=["nbval-ignore-output"]
-head_explorer({name: contenders[name] for name in (winner, *contenders)}, counts, f1)
+widgets.head_explorer({name: contenders[name] for name in (winner, *contenders)}, counts, f1)
 
 # %% tags=["nbval-ignore-output"]
 gone = {
-    f"{name}, {ratio:.0%}: F1 {f1[name][place]:.1f}": select_globally(contenders[name], counts[place])
+    f"{name}, {ratio:.0%}: F1 {f1[name][place]:.1f}": select.select_globally(contenders[name], counts[place])
     for name in (winner, "article's code")
     for place, ratio in list(enumerate(ratios))[-4:]
 }
-plots.survivors_figure(gone, layers, heads)
+nb04.survivors_figure(gone, layers, heads)
 
 # %% [markdown]
 # The still picture is for readers without a running notebook: the last points of the winner's curve first, then those of the article's code. Where a whole row is white, a layer has no head left, and its feed-forward network works alone.
@@ -450,25 +453,27 @@ plots.survivors_figure(gone, layers, heads)
 
 # %% tags=["nbval-ignore-output"]
 test = run.corpus.test[::10] if quick else run.corpus.test
-baseline = evaluate(torch_tagger(raner, tokenizer), test, seed)
+baseline = evaluation.evaluate(torch_tagger.torch_tagger(raner, tokenizer), test, seed)
 choices = {"heads-20": winner, "heads-20-article": "article's code", "heads-20-random": "random 1"}
 reported = {"nothing taken": baseline}
 for stage, name in choices.items():
-    pruned = prune_heads(raner, select_globally(contenders[name], fifth))
-    reported[name] = evaluate(torch_tagger(pruned, tokenizer), test, seed)
-    run.ledger.append(make_row(stage, "03", "mini", "torch-fp32", model=pruned, evaluation=reported[name]))
+    pruned = remove.prune_heads(raner, select.select_globally(contenders[name], fifth))
+    reported[name] = evaluation.evaluate(torch_tagger.torch_tagger(pruned, tokenizer), test, seed)
+    run.ledger.append(ledger.make_row(stage, "03", "mini", "torch-fp32", model=pruned, evaluation=reported[name]))
 intervals = {name: (e.scores.f1, e.f1_low, e.f1_high) for name, e in reported.items()}
-plots.f1_figure({"a fifth of the heads gone, no retraining (test)": intervals})
+base.f1_figure({"a fifth of the heads gone, no retraining (test)": intervals})
 
 # %% tags=["nbval-ignore-output"]
 for name, evaluation in list(reported.items())[1:]:
-    d = paired_bootstrap(test, baseline.predictions, evaluation.predictions, seed)
+    d = bootstrap.paired_bootstrap(test, baseline.predictions, evaluation.predictions, seed)
     print(f"{name}: {d.f1:+.2f} points against the original, 95 % interval {d.low:+.2f} to {d.high:+.2f}")
 
 # %%
 written = [run.ledger.row(stage, "mini", "torch-fp32") for stage in choices]
-check("all choices leave the same number of heads", {sum(r["heads_per_layer"]) for r in written} == {total - fifth})
-check("and the same number of parameters", len({r["parameters"] for r in written}) == 1)
+teaching.check(
+    "all choices leave the same number of heads", {sum(r["heads_per_layer"]) for r in written} == {total - fifth}
+)
+teaching.check("and the same number of parameters", len({r["parameters"] for r in written}) == 1)
 
 # %% [markdown]
 # ## What you know now

@@ -29,21 +29,23 @@ from functools import partial
 import numpy as np
 from IPython.display import clear_output
 
-from utils import damage, exercises_recovery, importance, leaderboard, plots, plots_recovery, recipes, recovery
-from utils.augmentation import name_pool
-from utils.batches import make_batches
-from utils.evaluation import error_table, evaluate, paired_bootstrap
-from utils.ledger import make_row
-from utils.raner import load_raner, save_raner
-from utils.run import open_run
-from utils.tagger import torch_tagger
+from utils.compress import batches, recipes, training
+from utils.compress.importance import gradients, registry
+from utils.compress.recovery import distillation, fine_tuning, schedule
+from utils.course import report, tables, teaching
+from utils.course.exercises import nb05 as exercises
+from utils.course.figures import base
+from utils.course.figures import nb05 as figures
+from utils.measure import bootstrap, error_analysis, evaluation, ledger, run
+from utils.model import checkpoint, pruned_shape, torch_tagger
+from utils.studies import recovery_race
+from utils.text import augmentation
 
 # %% tags=["nbval-ignore-output"]
-from utils.teaching import check, exercise, reveal, show_minutes, table
-from utils.training import DivergedError
 
-run = open_run(run_dir, model, corpus, seed, quick)
-show_minutes("05")
+
+run = run.open_run(run_dir, model, corpus, seed, quick)
+teaching.show_minutes("05")
 
 # %% [markdown]
 # Notebook 04 took heads and neurons out and left every other weight as it was. The article goes on: "对剪枝后的模型进行微调", fine-tune what is left. That is one way of several. Here they compete, **each with the same number of seconds**, because time is what you pay with.
@@ -71,7 +73,7 @@ print(f"{budget} seconds for each training of the race, {long_budget} for what i
 # %%
 cuts = recipes.CUTS | {"brutal": recipes.Cut(heads=0.90, neurons=0.95, allowed=100)}
 targets = {name: recipes.left_after(original, cut) for name, cut in cuts.items()}
-table(
+tables.table(
     ("cut", "heads gone", "neurons gone", "heads left", "neurons left", "may lose (points)"),
     [(name, f"{cut.heads:.0%}", f"{cut.neurons:.0%}", *targets[name], cut.allowed) for name, cut in cuts.items()],
 )
@@ -80,21 +82,22 @@ table(
 # Which heads go? Those with the lowest score, as in notebook 04, and neurons likewise.
 
 # %% tags=["nbval-ignore-output"]
-batches = make_batches(data.train[: 64 if quick else 256], tokenizer, original.labels)
+batches = batches.make_batches(data.train[: 64 if quick else 256], tokenizer, original.labels)
 
 
 def score_heads(path):
-    leaderboard.save_scores(path, "Michel, per example", importance.michel_per_example(original, batches))
+    registry.save_scores(path, "Michel, per example", gradients.michel_per_example(original, batches))
 
 
-winner, head_scores = leaderboard.load_scores(run.artifact("scores", score_heads))
-neuron_scores = importance.neuron_importance(original, batches)
+winner, head_scores = registry.load_scores(run.artifact("scores", score_heads))
+neuron_scores = gradients.neuron_importance(original, batches)
 pruned = {name: recipes.prune_to(original, head_scores, neuron_scores, target) for name, target in targets.items()}
 print("heads are chosen by:", winner)
 
 # %%
-check(
-    "every cut leaves what it promises", all(recovery.left(pruned[name]) == target for name, target in targets.items())
+teaching.check(
+    "every cut leaves what it promises",
+    all(pruned_shape.size_of(pruned[name]) == target for name, target in targets.items()),
 )
 
 # %% [markdown]
@@ -108,13 +111,13 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 def tested(tagger_model):
-    return evaluate(torch_tagger(tagger_model, tokenizer), data.test, seed)
+    return evaluation.evaluate(torch_tagger.torch_tagger(tagger_model, tokenizer), data.test, seed)
 
 
-known = damage.names_of(data.train)
+known = error_analysis.names_of(data.train)
 evaluations = {"original": tested(original)} | {name: tested(m) for name, m in pruned.items()}
-broken = {name: damage.damage(data.test, e.predictions, known) for name, e in evaluations.items()}
-plots_recovery.damage_figure(broken)
+broken = {name: error_analysis.error_profile(data.test, e.predictions, known) for name, e in evaluations.items()}
+figures.error_profile_figure(broken)
 
 # %% tags=["nbval-ignore-output"]
 types, errors, names = (
@@ -122,12 +125,16 @@ types, errors, names = (
     for whole, cut in zip(broken["original"].values(), broken["brutal"].values(), strict=True)
 )
 worst, hit = max(errors, key=errors.get), min(names, key=names.get)
-reveal(my_guess, f"{worst}, {errors[worst]:+.1f} for every 100 names; harder hit: {hit}, {names[hit]:+.1f} % found")
-check("new names suffer more than names seen in train", hit == "new")
+teaching.reveal(
+    my_guess, f"{worst}, {errors[worst]:+.1f} for every 100 names; harder hit: {hit}, {names[hit]:+.1f} % found"
+)
+teaching.check("new names suffer more than names seen in train", hit == "new")
 
 # %% tags=["nbval-ignore-output"]
-examples = [row for row in error_table(data.test, evaluations["brutal"].predictions) if row.kind == worst]
-table(
+examples = [
+    row for row in error_analysis.error_table(data.test, evaluations["brutal"].predictions) if row.kind == worst
+]
+tables.table(
     ("annotated", "type", "predicted", "type", "in"),
     [(row.gold_text, row.gold_type, row.predicted_text, row.predicted_type, data.test[row.sentence].text)
      for row in examples[:5]],
@@ -157,16 +164,16 @@ table(
 # Say that one head is left. It adds `OUT` to four characters (rows) of two features. All heads together had added `WANTED`. With which factor $s$ does $s \cdot$ `OUT` come closest to `WANTED`, in squared error?
 
 # %%
-print(exercises_recovery.OUT, exercises_recovery.WANTED, sep="\n\n")
+print(exercises.OUT, exercises.WANTED, sep="\n\n")
 my_scale = ...
 
 # %%
-exercise(my_scale, exercises_recovery.head_scale())
+teaching.exercise(my_scale, exercises.head_scale())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-out, wanted = exercises_recovery.OUT, exercises_recovery.WANTED
+out, wanted = exercises.OUT, exercises.WANTED
 my_scale = (out * wanted).sum() / (out * out).sum()  # where the derivative of the squared error is zero
-exercise(my_scale, exercises_recovery.head_scale())
+teaching.exercise(my_scale, exercises.head_scale())
 
 # %% [markdown]
 # ### Distillation: ask the model that still knows
@@ -180,22 +187,22 @@ exercise(my_scale, exercises_recovery.head_scale())
 # One character, three tags, the emissions of teacher and student, $T = 2$. How large is $L_\mathrm{soft}$, in nats? $\mathrm{KL}(p \,\|\, q) = \sum_i p_i \ln (p_i / q_i)$.
 
 # %%
-print(exercises_recovery.TEACHER, exercises_recovery.STUDENT, exercises_recovery.TEMPERATURE)
+print(exercises.TEACHER, exercises.STUDENT, exercises.TEMPERATURE)
 my_loss = ...
 
 # %%
-exercise(my_loss, exercises_recovery.soft_loss_by_hand())
+teaching.exercise(my_loss, exercises.soft_loss_by_hand())
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 def soft(emissions):
-    odds = np.exp(emissions / exercises_recovery.TEMPERATURE)
+    odds = np.exp(emissions / exercises.TEMPERATURE)
     return odds / odds.sum()
 
 
-p, q = soft(exercises_recovery.TEACHER), soft(exercises_recovery.STUDENT)
-my_loss = exercises_recovery.TEMPERATURE**2 * (p * np.log(p / q)).sum()
-exercise(my_loss, exercises_recovery.soft_loss_by_hand())
+p, q = soft(exercises.TEACHER), soft(exercises.STUDENT)
+my_loss = exercises.TEMPERATURE**2 * (p * np.log(p / q)).sum()
+teaching.exercise(my_loss, exercises.soft_loss_by_hand())
 
 # %% [markdown]
 # ### The race
@@ -206,22 +213,29 @@ exercise(my_loss, exercises_recovery.soft_loss_by_hand())
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-rescaled = damage.rescale(pruned["brutal"], original, tokenizer, data, batches)
-tuned = damage.recover(recovery.fine_tune, pruned["brutal"], **training)
-taught = damage.recover(partial(recovery.distil, teacher=original, hidden=0), pruned["brutal"], **training)
+rescaled = recovery_race.run_rescaling(pruned["brutal"], original, tokenizer, data, batches)
+tuned = recovery_race.run_recovery(fine_tuning.fine_tune, pruned["brutal"], **training)
+taught = recovery_race.run_recovery(
+    partial(distillation.distil, teacher=original, hidden=0), pruned["brutal"], **training
+)
 race = {"rescaling": rescaled, "fine-tuning": tuned, "distillation": taught}
 clear_output(wait=True)
-whole = {"original": damage.dev_f1(original, tokenizer, data)}
-plots_recovery.recovery_figure({name: r.curve for name, r in race.items()}, whole)
+whole = {"original": training.dev_f1(original, tokenizer, data)}
+figures.recovery_figure({name: r.curve for name, r in race.items()}, whole)
 
 # %% tags=["nbval-ignore-output"]
 best = {name: max(point.f1 for point in r.curve) for name, r in race.items()}
 ahead = max(best, key=best.get)
-reveal(my_guess, f"{ahead} with {best[ahead]:.1f} on dev; rescaling alone {race['rescaling'].curve[-1].f1:.1f}")
+teaching.reveal(
+    my_guess, f"{ahead} with {best[ahead]:.1f} on dev; rescaling alone {race['rescaling'].curve[-1].f1:.1f}"
+)
 
 # %%
-check("rescaling leaves every shape as it was", recovery.left(rescaled.model) == targets["brutal"])
-check("so do fine-tuning and distillation", {recovery.left(r.model) for r in (tuned, taught)} == {targets["brutal"]})
+teaching.check("rescaling leaves every shape as it was", pruned_shape.size_of(rescaled.model) == targets["brutal"])
+teaching.check(
+    "so do fine-tuning and distillation",
+    {pruned_shape.size_of(r.model) for r in (tuned, taught)} == {targets["brutal"]},
+)
 
 
 # %% [markdown]
@@ -235,12 +249,14 @@ def spelled(d):
 
 def compared(name, evaluation, *others):
     """One row: F1 on test, and what it is against other models, paired."""
-    pairs = [paired_bootstrap(data.test, evaluations[o].predictions, evaluation.predictions, seed) for o in others]
+    pairs = [
+        bootstrap.paired_bootstrap(data.test, evaluations[o].predictions, evaluation.predictions, seed) for o in others
+    ]
     return name, f"{evaluation.scores.f1:.1f}", *map(spelled, pairs)
 
 
 raced = {name: tested(r.model) for name, r in race.items()}
-table(("recovery of the brutal cut", "F1 on test", "against the cut", "against the original"),
+tables.table(("recovery of the brutal cut", "F1 on test", "against the cut", "against the original"),
       [compared(name, e, "brutal", "original") for name, e in raced.items()])  # fmt: skip
 
 # %% [markdown]
@@ -254,12 +270,14 @@ table(("recovery of the brutal cut", "F1 on test", "against the cut", "against t
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-again = damage.recover(recovery.fine_tune, original, **training | {"seconds": long_budget})
+again = recovery_race.run_recovery(fine_tuning.fine_tune, original, **training | {"seconds": long_budget})
 clear_output(wait=True)
 evaluations["original, trained again"] = tested(again.model)
 before, after = (evaluations[name].scores.f1 for name in ("original", "original, trained again"))
-reveal(my_guess, f"{after:.1f} after {before:.1f}")
-gain = paired_bootstrap(data.test, *(evaluations[n].predictions for n in ("original", "original, trained again")), seed)
+teaching.reveal(my_guess, f"{after:.1f} after {before:.1f}")
+gain = bootstrap.paired_bootstrap(
+    data.test, *(evaluations[n].predictions for n in ("original", "original, trained again")), seed
+)
 print(f"what training alone gives: {spelled(gain)} points")
 
 # %% [markdown]
@@ -274,40 +292,40 @@ my_guess = ...
 
 # %%
 steps = 3
-schedule = recovery.gradual(recovery.left(original), targets["brutal"], steps)
-table(("step", "heads left", "neurons left"), [(i, *target) for i, target in enumerate(schedule, 1)])
+schedule = schedule.gradual(pruned_shape.size_of(original), targets["brutal"], steps)
+tables.table(("step", "heads left", "neurons left"), [(i, *target) for i, target in enumerate(schedule, 1)])
 
 # %%
 stages = []
-scored_by = importance.SCORES.get(winner, importance.michel_per_example)
+scored_by = registry.SCORES.get(winner, gradients.michel_per_example)
 
 
 def prune(m, *numbers):
-    scores = scored_by(m, batches), importance.neuron_importance(m, batches)
-    return recipes.prune_to(m, *scores, recipes.Left(*numbers))
+    scores = scored_by(m, batches), gradients.neuron_importance(m, batches)
+    return recipes.prune_to(m, *scores, pruned_shape.Left(*numbers))
 
 
 def recover_step(m, step):
-    stages.append(damage.recover(recovery.fine_tune, m, **training | {"seconds": budget / steps}))
+    stages.append(recovery_race.run_recovery(fine_tuning.fine_tune, m, **training | {"seconds": budget / steps}))
     return stages[-1].model
 
 
 # %% tags=["nbval-ignore-output"]
-in_steps = recovery.gradual_recovery(original, schedule, prune, recover_step)
+in_steps = schedule.gradual_recovery(original, schedule, prune, recover_step)
 clear_output(wait=True)
-in_steps_curve = damage.joined([stage.curve for stage in stages])
-plots_recovery.recovery_figure({"one shot": tuned.curve, f"{steps} steps": in_steps_curve}, whole)
+in_steps_curve = recovery_race.concatenate_curves([stage.curve for stage in stages])
+figures.recovery_figure({"one shot": tuned.curve, f"{steps} steps": in_steps_curve}, whole)
 
 # %% tags=["nbval-ignore-output"]
 evaluations["one shot"] = raced["fine-tuning"]
 stepwise = tested(in_steps)
-d = paired_bootstrap(data.test, evaluations["one shot"].predictions, stepwise.predictions, seed)
-reveal(my_guess, f"gradual against one shot: {spelled(d)} points on test")
-check("gradual pruning is surely better at equal training time", d.low > 0)
-check("one shot is surely better at equal training time", d.high < 0)
+d = bootstrap.paired_bootstrap(data.test, evaluations["one shot"].predictions, stepwise.predictions, seed)
+teaching.reveal(my_guess, f"gradual against one shot: {spelled(d)} points on test")
+teaching.check("gradual pruning is surely better at equal training time", d.low > 0)
+teaching.check("one shot is surely better at equal training time", d.high < 0)
 
 # %%
-check("both end at the same size", recovery.left(in_steps) == recovery.left(tuned.model))
+teaching.check("both end at the same size", pruned_shape.size_of(in_steps) == pruned_shape.size_of(tuned.model))
 
 # %% [markdown]
 # Each drop of the curve is a cut. Scoring again took time too, which the picture does not count. Two ✗ say that this test set cannot tell them apart; then take the simpler one.
@@ -324,31 +342,35 @@ my_guess = ...
 # %% tags=["sizes"]
 hundred = data.train[:100]
 amounts = {"100": hundred, "300": data.train[:300]}
-amounts["100 and copies"] = hundred + recovery.swapped_copies(hundred, name_pool(hundred), copies=8, seed=seed)
+amounts["100 and copies"] = hundred + augmentation.swapped_copies(
+    hundred, augmentation.name_pool(hundred), copies=8, seed=seed
+)
 print(", ".join(f"{name}: {len(sentences)} sentences" for name, sentences in amounts.items()))
 print(hundred[0].text, amounts["100 and copies"][100].text, sep="\n")
 
 # %% tags=["nbval-ignore-output"]
 fed = {
-    name: damage.recover(recovery.fine_tune, pruned["brutal"], **training | {"corpus": data._replace(train=sentences)})
+    name: recovery_race.run_recovery(
+        fine_tuning.fine_tune, pruned["brutal"], **training | {"corpus": data._replace(train=sentences)}
+    )
     for name, sentences in amounts.items()
 }
 fed["all"] = tuned
 clear_output(wait=True)
-plots_recovery.recovery_figure({name: r.curve for name, r in fed.items()}, whole)
+figures.recovery_figure({name: r.curve for name, r in fed.items()}, whole)
 
 # %% tags=["nbval-ignore-output"]
 fed_f1 = {name: tested(r.model) for name, r in fed.items()}
 evaluations["100"] = fed_f1["100"]
 lost, back, least = (e.scores.f1 for e in (evaluations["brutal"], fed_f1["all"], fed_f1["100"]))
-reveal(my_guess, f"{100 * (least - lost) / (back - lost):.0f} % of the way")
-table(("sentences", "F1 on test", "against the cut", "against 100 sentences"),
+teaching.reveal(my_guess, f"{100 * (least - lost) / (back - lost):.0f} % of the way")
+tables.table(("sentences", "F1 on test", "against the cut", "against 100 sentences"),
       [compared(name, e, "brutal", "100") for name, e in fed_f1.items()])  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
-copies = paired_bootstrap(data.test, fed_f1["100"].predictions, fed_f1["100 and copies"].predictions, seed)
-check("copies with other names are surely better than none", copies.low > 0)
-check("all sentences are better than a hundred", fed_f1["all"].scores.f1 > fed_f1["100"].scores.f1)
+copies = bootstrap.paired_bootstrap(data.test, fed_f1["100"].predictions, fed_f1["100 and copies"].predictions, seed)
+teaching.check("copies with other names are surely better than none", copies.low > 0)
+teaching.check("all sentences are better than a hundred", fed_f1["all"].scores.f1 > fed_f1["100"].scores.f1)
 
 # %% [markdown]
 # New names in old sentences teach that names change. They do not teach a new sentence, and some of the old ones stop making sense.
@@ -361,23 +383,23 @@ check("all sentences are better than a hundred", fed_f1["all"].scores.f1 > fed_f
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-longer = damage.recover(
-    recovery.fine_tune, pruned["brutal"], **training | {"corpus": data._replace(train=hundred), "seconds": budget}
+longer = recovery_race.run_recovery(
+    fine_tuning.fine_tune, pruned["brutal"], **training | {"corpus": data._replace(train=hundred), "seconds": budget}
 )
 clear_output(wait=True)
 epochs = [point for point in longer.curve if point.epoch % 1 == 0]  # the clock may cut the last one short
 kept = max(epochs, key=lambda point: point.f1)
-reveal(
+teaching.reveal(
     my_guess,
     f"{kept.f1:.1f} at its best, epoch {kept.epoch:.0f} of {epochs[-1].epoch:.0f}; {epochs[-1].f1:.1f} at the end",
 )
-plots_recovery.overfitting_figure(epochs, kept)
+figures.overfitting_figure(epochs, kept)
 
 # %% tags=["nbval-ignore-output"]
 half = epochs[len(epochs) // 2 :]
 print(f"second half: loss {half[0].loss:.4f} to {half[-1].loss:.4f}, F1 on dev {half[0].f1:.1f} to {half[-1].f1:.1f}")
-check("the loss goes on falling in the second half", half[-1].loss < half[0].loss)
-check("F1 on dev gains less than a point in the second half", half[-1].f1 - half[0].f1 < 1)
+teaching.check("the loss goes on falling in the second half", half[-1].loss < half[0].loss)
+teaching.check("F1 on dev gains less than a point in the second half", half[-1].f1 - half[0].f1 < 1)
 
 # %% [markdown]
 # The loss says how well the model knows *these* hundred. Dev says what that is worth elsewhere. `fine_tune` keeps the epoch with the best F1 on dev, whatever came after.
@@ -387,18 +409,18 @@ check("F1 on dev gains less than a point in the second half", half[-1].f1 - half
 # A training that nobody made. Which epoch do you keep, and which F1 do you report? A list of two numbers.
 
 # %%
-table(exercises_recovery.COLUMNS, exercises_recovery.CURVE)
+tables.table(exercises.COLUMNS, exercises.CURVE)
 
 # %%
 my_choice = [..., ...]
 
 # %%
-exercise(my_choice, exercises_recovery.kept_epoch)
+teaching.exercise(my_choice, exercises.kept_epoch)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-epoch, _, _, on_test = max(exercises_recovery.CURVE, key=lambda row: row[2])  # dev chooses
+epoch, _, _, on_test = max(exercises.CURVE, key=lambda row: row[2])  # dev chooses
 my_choice = [epoch, on_test]  # test reports
-exercise(my_choice, exercises_recovery.kept_epoch)
+teaching.exercise(my_choice, exercises.kept_epoch)
 
 # %% [markdown]
 # ### And when it breaks altogether?
@@ -412,8 +434,8 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 def attempt(start, **changes):
     try:
-        found = damage.recover(recovery.fine_tune, start, **training | {"seconds": budget / 4} | changes)
-    except DivergedError as error:
+        found = recovery_race.run_recovery(fine_tuning.fine_tune, start, **training | {"seconds": budget / 4} | changes)
+    except training.DivergedError as error:
         return str(error)
     return f"no error; F1 on dev {found.curve[-1].f1:.1f}"
 
@@ -423,10 +445,10 @@ poisoned.classifier.weight.data[0, 0] = np.nan
 accidents = {"rate of 100": attempt(pruned["brutal"], learning_rate=100), "one NaN": attempt(poisoned)}
 clear_output(wait=True)
 for accident, outcome in accidents.items():
-    reveal(my_guess, f"{accident}: {outcome}")
+    teaching.reveal(my_guess, f"{accident}: {outcome}")
 
 # %%
-check("one NaN stops the training, at its first step", "loss is nan at step 1," in accidents["one NaN"])
+teaching.check("one NaN stops the training, at its first step", "loss is nan at step 1," in accidents["one NaN"])
 
 # %% [markdown]
 # One NaN makes every number NaN that it meets, after the first update every weight, and no later step repairs it. A training that goes on regardless wastes the night and saves a model that tags nothing; here it stops, and names step and batch. The quiet accident is worse: the loss stays a number, and only dev knows that the model is gone. So look at both.
@@ -440,17 +462,17 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 ship = training | {"seconds": long_budget}
-recovered = {name: damage.recover(recovery.fine_tune, pruned[name], **ship) for name in recipes.CUTS}
+recovered = {name: recovery_race.run_recovery(fine_tuning.fine_tune, pruned[name], **ship) for name in recipes.CUTS}
 clear_output(wait=True)
 after_recovery = {name: tested(r.model) for name, r in recovered.items()}
 verdicts = {
     name: recipes.judge(cut, data.test, evaluations["original"], after_recovery[name], seed)
     for name, cut in recipes.CUTS.items()
 }
-reveal(my_guess, ", ".join(name for name, verdict in verdicts.items() if not verdict.holds) or "none")
+teaching.reveal(my_guess, ", ".join(name for name, verdict in verdicts.items() if not verdict.holds) or "none")
 
 # %% tags=["nbval-ignore-output"]
-table(
+tables.table(
     ("cut", "F1 after the cut", "F1 recovered", "against the original", "against the original trained again", "bar"),
     [(name, f"{evaluations[name].scores.f1:.1f}", *compared(name, e, "original", "original, trained again")[1:],
       f"-{recipes.CUTS[name].allowed}") for name, e in after_recovery.items()],
@@ -459,14 +481,14 @@ table(
 # %% tags=["nbval-ignore-output"]
 for name, verdict in verdicts.items():
     took = recovered[name].seconds
-    check(
+    teaching.check(
         f"{name}: at most {verdict.allowed} points lost, p = {verdict.difference.p_value:.2f}, {took:.0f} s",
         verdict.holds,
     )
 
 # %% tags=["nbval-ignore-output"]
 untouched = {"original": evaluations["original"], "trained again": evaluations["original, trained again"]}
-plots.f1_figure({
+base.f1_figure({
     title: {name: (e.scores.f1, e.f1_low, e.f1_high) for name, e in group.items()}
     for title, group in (("after the cut", untouched | {n: evaluations[n] for n in recipes.CUTS}),
                          ("after recovery", untouched | after_recovery))
@@ -475,10 +497,10 @@ plots.f1_figure({
 # %% [markdown]
 # Read the column before the last. Against the untouched original a recovered model may look like a gift; against the original with the same training stands what the cut costs.
 #
-# A test set of this size can show a loss of several points, not one of a few tenths. The same experiment on MSRA, a public corpus many times as large, takes too long for a notebook. It was made once, with `python -m utils.recovery_bars`:
+# A test set of this size can show a loss of several points, not one of a few tenths. The same experiment on MSRA, a public corpus many times as large, takes too long for a notebook. It was made once, with `python -m utils.studies.recovery_bars`:
 
 # %%
-damage.study_table()
+report.study_table()
 
 # %% [markdown]
 # ## Which recovery is worth its time?
@@ -494,16 +516,18 @@ prices[f"fine-tuning in {steps} steps"] = (stepwise, sum(stage.seconds for stage
 prices |= {f"fine-tuning, {n}": (fed_f1[n], fed[n].seconds) for n in ("100", "300", "100 and copies")}
 gains = {name: (e.scores.f1 - evaluations["brutal"].scores.f1, s) for name, (e, s) in prices.items()}
 ranked = sorted(gains, key=lambda name: -gains[name][0])
-reveal(my_guess, ranked[0])
-table(("recovery", "points gained", "seconds", "points a second"),
+teaching.reveal(my_guess, ranked[0])
+tables.table(("recovery", "points gained", "seconds", "points a second"),
       [(n, f"{gains[n][0]:+.1f}", f"{gains[n][1]:.1f}", f"{gains[n][0] / gains[n][1]:+.2f}") for n in ranked])  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 per_second = max(gains, key=lambda name: gains[name][0] / gains[name][1])
 print(f"most points: {ranked[0]}; most points a second: {per_second}")
-close = [n for n in ranked[1:] if paired_bootstrap(data.test, prices[n][0].predictions, prices[ranked[0]][0].predictions, seed).low <= 0]  # fmt: skip
+close = [n for n in ranked[1:] if bootstrap.paired_bootstrap(data.test, prices[n][0].predictions, prices[ranked[0]][0].predictions, seed).low <= 0]  # fmt: skip
 print("not surely worse than the first:", ", ".join(close) or "none")
-check("training is worth its time: it gains more than rescaling", gains["fine-tuning"][0] > gains["rescaling"][0])
+teaching.check(
+    "training is worth its time: it gains more than rescaling", gains["fine-tuning"][0] > gains["rescaling"][0]
+)
 
 # %% [markdown]
 # The seconds are those of the whole call, loading the best epoch included. Points a second reward whoever stops early; points in all reward whoever had labels. Where there are none, rescaling and distillation remain.
@@ -514,17 +538,17 @@ check("training is worth its time: it gains more than rescaling", gains["fine-tu
 
 # %% tags=["nbval-ignore-output"]
 name = "heads-50-ffn-67"
-path = run.artifact("recovered", lambda path: save_raner(recovered[name].model, tokenizer, path))
-saved, saved_tokenizer = load_raner(path)
-shipped = evaluate(torch_tagger(saved, saved_tokenizer), data.test, seed)
-rows = [make_row("recovered", "05", "mini", "torch-fp32", saved, shipped, path=path),
-        make_row("original-again", "05", "mini", "torch-fp32", again.model, evaluations["original, trained again"])]  # fmt: skip
+path = run.artifact("recovered", lambda path: checkpoint.save_raner(recovered[name].model, tokenizer, path))
+saved, saved_tokenizer = checkpoint.load_raner(path)
+shipped = evaluation.evaluate(torch_tagger.torch_tagger(saved, saved_tokenizer), data.test, seed)
+rows = [ledger.make_row("recovered", "05", "mini", "torch-fp32", saved, shipped, path=path),
+        ledger.make_row("original-again", "05", "mini", "torch-fp32", again.model, evaluations["original, trained again"])]  # fmt: skip
 for row in rows:
     run.ledger.append(row)
 print(f"F1 {shipped.scores.f1:.1f} with {rows[0]['parameters'] / rows[1]['parameters']:.0%} of the parameters")
 
 # %%
-check("what is on disk has the heads and neurons of its cut", recovery.left(saved) == targets[name])
+teaching.check("what is on disk has the heads and neurons of its cut", pruned_shape.size_of(saved) == targets[name])
 
 # %% [markdown]
 # ## What you know now

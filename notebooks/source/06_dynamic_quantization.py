@@ -29,24 +29,24 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from utils import anatomy, benchmark, plots, quantization, sensitivity
-from utils import exercises_quantization as exercises
-from utils import plots_quantization as pictures
-from utils.evaluation import agreement, evaluate, paired_bootstrap
-from utils.gates import observed
-from utils.integers import dequantize_tensor, quantize_tensor
+from utils import files
+from utils.compress import gates
+from utils.compress.quantization import dynamic, integers, saved, static, storage
+from utils.compress.recovery import fine_tuning
+from utils.course import tables, teaching
+from utils.course.exercises import nb06 as exercises
+from utils.course.figures import base, results
+from utils.course.figures import nb06 as figures
+from utils.engines import variants
+from utils.measure import bootstrap, evaluation, latency, run, scores
+from utils.model import anatomy, checkpoint, raner, torch_tagger, twin
+from utils.studies import sensitivity
 
 # %% tags=["nbval-ignore-output"]
-from utils.raner import CheckpointError, RanerModel, save_raner
-from utils.recovery import fine_tune
-from utils.run import open_run
-from utils.tagger import torch_tagger
-from utils.teaching import check, exercise, reveal, show_minutes, table
-from utils.twin import article_twin
-from utils.variants import Variant, measure_variants
 
-run = open_run(run_dir, model, corpus, seed, quick)
-show_minutes("06")
+
+run = run.open_run(run_dir, model, corpus, seed, quick)
+teaching.show_minutes("06")
 
 # %% [markdown]
 # The article: one call of `quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)`, and the file falls from "420MB" to "110MB", the time from "320ms" to "140ms", F1 by "约 0.8%". Three numbers again. This notebook looks inside that one call, and then checks all three.
@@ -69,18 +69,18 @@ def rms(values):
 
 raner, tokenizer = run.model()
 weight = raner.bert.encoder.layer[0].intermediate.dense.weight.detach()
-grid = quantize_tensor(weight)
-error = dequantize_tensor(grid) - weight
+grid = integers.quantize_tensor(weight)
+error = integers.dequantize_tensor(grid) - weight
 print(f"{weight.numel():,} weights became {len(grid.integers.unique())} different integers of one scale")
-reveal(my_guess, 100 * rms(error) / rms(weight), "%")
+teaching.reveal(my_guess, 100 * rms(error) / rms(weight), "%")
 
 # %% [markdown]
 # `quantize_tensor` is a page of code in `utils/integers.py`; open it. Nothing in it knows about neural networks. It lays an even grid over the range of the numbers and takes the nearest point of each. So the error can be foretold: half a step at most, and if every place between two points is equally likely, $\text{step} / \sqrt{12}$ typically.
 
 # %%
 step = float(grid.scale)
-check("no weight moved more than half a step", float(error.abs().max()) <= step / 2 * (1 + 1e-4))
-check("a typical error is the step over the root of 12, to 5 %", abs(rms(error) / (step / 12**0.5) - 1) < 0.05)
+teaching.check("no weight moved more than half a step", float(error.abs().max()) <= step / 2 * (1 + 1e-4))
+teaching.check("a typical error is the step over the root of 12, to 5 %", abs(rms(error) / (step / 12**0.5) - 1) < 0.05)
 
 # %% [markdown]
 # ### One grid, or one for each row?
@@ -91,11 +91,11 @@ check("a typical error is the step over the root of 12, to 5 %", abs(rms(error) 
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-by_row = quantize_tensor(weight, axis=0)
-errors = {"one grid": error, "a grid for each row": dequantize_tensor(by_row) - weight}
+by_row = integers.quantize_tensor(weight, axis=0)
+errors = {"one grid": error, "a grid for each row": integers.dequantize_tensor(by_row) - weight}
 steps = {"one grid": grid.scale, "a grid for each row": by_row.scale}
-reveal(my_guess, 100 * (1 - rms(errors["a grid for each row"]) / rms(error)), "% less")
-pictures.rounding_figure(weight, errors, steps)
+teaching.reveal(my_guess, 100 * (1 - rms(errors["a grid for each row"]) / rms(error)), "% less")
+figures.rounding_figure(weight, errors, steps)
 
 # %% [markdown]
 # Now somebody trains on, and one weight, a single one, grows to twenty times the largest. **Predict:** how many times as large does the typical error of all *other* rows get, with one grid, and with a grid for each row?
@@ -106,16 +106,21 @@ my_guess = ...
 # %%
 spoiled = weight.clone()
 spoiled[0, 0] = 20 * weight.abs().max()
-after = {"one grid": quantize_tensor(spoiled), "a grid for each row": quantize_tensor(spoiled, axis=0)}
-others = {name: rms((dequantize_tensor(q) - spoiled)[1:]) / rms(errors[name][1:]) for name, q in after.items()}
-reveal(my_guess, ", ".join(f"{name}: {ratio:.1f} times" for name, ratio in others.items()))
+after = {
+    "one grid": integers.quantize_tensor(spoiled),
+    "a grid for each row": integers.quantize_tensor(spoiled, axis=0),
+}
+others = {name: rms((integers.dequantize_tensor(q) - spoiled)[1:]) / rms(errors[name][1:]) for name, q in after.items()}
+teaching.reveal(my_guess, ", ".join(f"{name}: {ratio:.1f} times" for name, ratio in others.items()))
 left = len(after["one grid"].integers[1:].unique())
 print(f"with one grid, the other rows have {left} integers left to share")
 
 # %%
-check("one outlier makes the only grid 20 times as coarse", abs(float(after["one grid"].scale) / step - 20) < 0.01)
+teaching.check(
+    "one outlier makes the only grid 20 times as coarse", abs(float(after["one grid"].scale) / step - 20) < 0.01
+)
 same = torch.equal(after["a grid for each row"].integers[1:], by_row.integers[1:])
-check("with a grid for each row, the other rows do not notice", same)
+teaching.check("with a grid for each row, the other rows do not notice", same)
 
 # %% [markdown]
 # ### Exercise 1: the scales
@@ -127,11 +132,11 @@ print(exercises.MATRIX)
 my_scales = ...
 
 # %%
-exercise(my_scales, exercises.channel_scales)
+teaching.exercise(my_scales, exercises.channel_scales)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_scales = np.abs(exercises.MATRIX).max(axis=1) / 127.5
-exercise(my_scales, exercises.channel_scales)
+teaching.exercise(my_scales, exercises.channel_scales)
 
 # %% [markdown]
 # ## And what flows through it?
@@ -141,8 +146,8 @@ exercise(my_scales, exercises.channel_scales)
 # %% tags=["nbval-ignore-output"]
 name = f"bert.encoder.layer.{raner.config.num_hidden_layers // 2}.output.dense"
 matrix, article, seen = raner.get_submodule(name), run.article.text, []
-with observed([matrix], lambda _, arguments, *__: seen.append(arguments[0][0].clone())):
-    torch_tagger(raner, tokenizer).predict([article])
+with gates.observed([matrix], lambda _, arguments, *__: seen.append(arguments[0][0].clone())):
+    torch_tagger.torch_tagger(raner, tokenizer).predict([article])
 activations = seen[0]
 print(f"{tuple(activations.shape)}: from {activations.min():.2f} to {activations.max():.2f}")
 
@@ -154,14 +159,14 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 grids = {
-    "symmetric, 8 bits": quantize_tensor(activations),
-    "affine, 8 bits": quantize_tensor(activations, symmetric=False),
-    "affine, 7 bits": quantize_tensor(activations, bits=7, symmetric=False),
+    "symmetric, 8 bits": integers.quantize_tensor(activations),
+    "affine, 8 bits": integers.quantize_tensor(activations, symmetric=False),
+    "affine, 7 bits": integers.quantize_tensor(activations, bits=7, symmetric=False),
 }
-typical = {name: 100 * rms(dequantize_tensor(q) - activations) / rms(activations) for name, q in grids.items()}
-reveal(my_guess, typical["symmetric, 8 bits"] / typical["affine, 8 bits"], "times as large")
+typical = {name: 100 * rms(integers.dequantize_tensor(q) - activations) / rms(activations) for name, q in grids.items()}
+teaching.reveal(my_guess, typical["symmetric, 8 bits"] / typical["affine, 8 bits"], "times as large")
 header = ("grid", "step", "zero point", "error (% of a typical activation)")
-table(header, [(n, f"{float(q.scale):.4f}", int(q.zero_point), f"{typical[n]:.2f}") for n, q in grids.items()])
+tables.table(header, [(n, f"{float(q.scale):.4f}", int(q.zero_point), f"{typical[n]:.2f}") for n, q in grids.items()])
 
 # %% [markdown]
 # The third line is what torch really does on an x86 CPU: **seven** bits. Why throw one away? The AVX2 instruction that multiplies bytes adds two products and keeps the sum in 16 bits. What does not fit is cut off, silently. Weights reach 128 in size; how large may activations be?
@@ -169,8 +174,8 @@ table(header, [(n, f"{float(q.scale):.4f}", int(q.zero_point), f"{typical[n]:.2f
 # %%
 largest_sum, sums = 2**15 - 1, {bits: 2 * 128 * (2**bits - 1) for bits in (8, 7)}
 print(f"two products, {sums[8]:,} with 8 bits and {sums[7]:,} with 7; 16 bits hold {largest_sum:,}")
-check("with eight bits the sum of two products may not fit", sums[8] > largest_sum)
-check("with seven it always fits", sums[7] <= largest_sum)
+teaching.check("with eight bits the sum of two products may not fit", sums[8] > largest_sum)
+teaching.check("with seven it always fits", sums[7] <= largest_sum)
 
 # %% [markdown]
 # Newer CPUs have VNNI instructions, which add in 32 bits. torch's dynamic kernels stay with seven bits even there; the eighth comes back further down, where ranges are fixed ahead.
@@ -184,12 +189,12 @@ print(exercises.LOWEST, exercises.HIGHEST)
 zero_is = ...
 
 # %%
-exercise(zero_is, exercises.zero_point())
+teaching.exercise(zero_is, exercises.zero_point())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 scale = (exercises.HIGHEST - exercises.LOWEST) / 255
 zero_is = round(-exercises.LOWEST / scale)
-exercise(zero_is, exercises.zero_point())
+teaching.exercise(zero_is, exercises.zero_point())
 
 # %% [markdown]
 # ## A whole layer, in integers
@@ -198,11 +203,14 @@ exercise(zero_is, exercises.zero_point())
 
 # %%
 bits = 8 if torch.backends.quantized.engine == "qnnpack" else 7
-q_x, q_w = quantize_tensor(activations, bits, symmetric=False), quantize_tensor(matrix.weight.detach())
+q_x, q_w = (
+    integers.quantize_tensor(activations, bits, symmetric=False),
+    integers.quantize_tensor(matrix.weight.detach()),
+)
 sums = (q_x.integers - q_x.zero_point) @ q_w.integers.T
 by_hand = q_x.scale * q_w.scale * sums + matrix.bias.detach()
-of_torch = quantization.quantize_only(raner, [name]).get_submodule(name)(activations)
-check("integers by hand give what torch's INT8 layer gives, to 1e-4", (by_hand - of_torch).abs().max() < 1e-4)
+of_torch = dynamic.quantize_only(raner, [name]).get_submodule(name)(activations)
+teaching.check("integers by hand give what torch's INT8 layer gives, to 1e-4", (by_hand - of_torch).abs().max() < 1e-4)
 
 # %% [markdown]
 # ## How large will the file be?
@@ -214,24 +222,26 @@ my_guess = ...
 
 # %%
 with torch.device("meta"):  # shapes without numbers: nothing is downloaded, nothing is allocated
-    published = RanerModel(anatomy.published_config())
+    published = raner.RanerModel(anatomy.published_config())
 plans = {
-    "linear layers": quantization.storage_plan(published, embeddings=False),
-    "linear layers and character table": quantization.storage_plan(published),
+    "linear layers": storage.storage_plan(published, embeddings=False),
+    "linear layers and character table": storage.storage_plan(published),
 }
 totals = {recipe: sum(stored.bytes for stored in plan) / 1e6 for recipe, plan in plans.items()}
 whole = sum(4 * stored.numbers for stored in plans["linear layers"]) / 1e6
-reveal(my_guess, f"{whole:.1f} MB -> " + ", ".join(f"{recipe}: {mb:.1f} MB" for recipe, mb in totals.items()))
+teaching.reveal(my_guess, f"{whole:.1f} MB -> " + ", ".join(f"{recipe}: {mb:.1f} MB" for recipe, mb in totals.items()))
 
 # %%
 kept = Counter()
 for stored in plans["linear layers and character table"]:
     kept[stored.kind, stored.reason] += stored.bytes
-table(("as", "what", "MB"), [(kind, reason, f"{size / 1e6:.2f}") for (kind, reason), size in kept.most_common()])
+tables.table(("as", "what", "MB"), [(kind, reason, f"{size / 1e6:.2f}") for (kind, reason), size in kept.most_common()])
 
 # %%
-check("quantising the linear layers alone gives the article's 110 MB, to 5 %", totals["linear layers"] <= 110 * 1.05)
-check("with the character table, the file is that small", totals["linear layers and character table"] <= 110)
+teaching.check(
+    "quantising the linear layers alone gives the article's 110 MB, to 5 %", totals["linear layers"] <= 110 * 1.05
+)
+teaching.check("with the character table, the file is that small", totals["linear layers and character table"] <= 110)
 
 # %% [markdown]
 # The article's code names `nn.Linear` only. Its number needs the character table as well, which is *looked up*, not multiplied, and has a recipe of its own: a scale and a float zero point for each character.
@@ -244,12 +254,12 @@ check("with the character table, the file is that small", totals["linear layers 
 percent_forgotten = ...
 
 # %%
-exercise(percent_forgotten, exercises.forgotten_table(plans["linear layers"]))
+teaching.exercise(percent_forgotten, exercises.forgotten_table(plans["linear layers"]))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 weights = {stored.name: stored.bytes for stored in plans["linear layers"]}
 percent_forgotten = 100 * weights["bert.embeddings.word_embeddings.weight"] / sum(weights.values())
-exercise(percent_forgotten, exercises.forgotten_table(plans["linear layers"]))
+teaching.exercise(percent_forgotten, exercises.forgotten_table(plans["linear layers"]))
 
 # %% [markdown]
 # ### Predicted, now written
@@ -260,23 +270,21 @@ exercise(percent_forgotten, exercises.forgotten_table(plans["linear layers"]))
 # %% tags=["nbval-ignore-output"]
 def saved(scale, name, build):
     """The run's artifact of that name; `build()` makes the INT8 model where it is not there yet."""
-    return run.artifact(
-        f"{scale}/{name}-seed{seed}", lambda path: quantization.save_quantized(build(), tokenizer, path)
-    )
+    return run.artifact(f"{scale}/{name}-seed{seed}", lambda path: saved.save_quantized(build(), tokenizer, path))
 
 
-big = article_twin(raner)
+big = twin.article_twin(raner)
 large = {
-    "quantized": saved("article", "quantized", lambda: quantization.quantize(big)),
-    "quantized-linear": saved("article", "quantized-linear", lambda: quantization.quantize(big, embeddings=False)),
+    "quantized": saved("article", "quantized", lambda: dynamic.quantize(big)),
+    "quantized-linear": saved("article", "quantized-linear", lambda: dynamic.quantize(big, embeddings=False)),
 }
-files = {stage: (path / quantization.WEIGHTS).stat().st_size for stage, path in large.items()}
+files = {stage: (path / saved.WEIGHTS).stat().st_size for stage, path in large.items()}
 print({stage: f"{size / 1e6:.1f} MB" for stage, size in files.items()})
 
 # %%
 for stage, embeddings in (("quantized", True), ("quantized-linear", False)):
-    predicted = sum(stored.bytes for stored in quantization.storage_plan(big, embeddings))
-    check(f"{stage}: the prediction is right to 1 %", abs(files[stage] / predicted - 1) < 0.01)
+    predicted = sum(stored.bytes for stored in storage.storage_plan(big, embeddings))
+    teaching.check(f"{stage}: the prediction is right to 1 %", abs(files[stage] / predicted - 1) < 0.01)
 
 # %% [markdown]
 # ## Can it be saved as the article saves it?
@@ -287,34 +295,36 @@ for stage, embeddings in (("quantized", True), ("quantized-linear", False)):
 my_guess = ...
 
 # %%
-int8 = quantization.quantize(raner)
+int8 = dynamic.quantize(raner)
 try:
     with TemporaryDirectory() as folder:
         int8.save_pretrained(folder)
     outcome = "it works"
 except Exception as error:  # what it raises is the question
     outcome = f"{type(error).__name__}: {error}"
-reveal(my_guess, outcome)
+teaching.reveal(my_guess, outcome)
 
 # %% [markdown]
 # An INT8 layer keeps its weights *packed*, in an order that suits the CPU, and a packed object is no tensor. (Older versions were worse: they wrote a file, and loading it gave random weights without a word.) Our own `save_raner` refuses before it touches the disk, and says what to do.
 
 # %%
 try:
-    save_raner(int8, tokenizer, run.artifacts / "refused")
-except CheckpointError as error:
+    checkpoint.save_raner(int8, tokenizer, run.artifacts / "refused")
+except files.CheckpointError as error:
     print(error)
 
 # %% [markdown]
 # What works: save the state dict, and on loading first build the *empty INT8 modules*, then fill them. Then compare, to the last bit.
 
 # %% tags=["nbval-ignore-output"]
-small = {"quantized": saved("mini", "quantized", lambda: quantization.quantize(raner))}
+small = {"quantized": saved("mini", "quantized", lambda: dynamic.quantize(raner))}
 
 # %%
-reloaded = quantization.load_quantized_tagger(small["quantized"])
-before, after = (anatomy.emissions_of(tagger, article) for tagger in (torch_tagger(int8, tokenizer), reloaded))
-check("saved and loaded, the INT8 model answers the same to the last bit", np.array_equal(before, after))
+reloaded = saved.load_quantized_tagger(small["quantized"])
+before, after = (
+    torch_tagger.emissions_of(tagger, article) for tagger in (torch_tagger.torch_tagger(int8, tokenizer), reloaded)
+)
+teaching.check("saved and loaded, the INT8 model answers the same to the last bit", np.array_equal(before, after))
 
 # %% [markdown]
 # ## What did the rounding cost?
@@ -326,16 +336,18 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 test = run.corpus.test[:60] if quick else run.corpus.test
-baseline = evaluate(torch_tagger(raner, tokenizer), test, seed)
-small["quantized-linear"] = saved("mini", "quantized-linear", lambda: quantization.quantize(raner, embeddings=False))
-evaluations = {stage: evaluate(quantization.load_quantized_tagger(path), test, seed) for stage, path in small.items()}
-tagged_otherwise = 100 - agreement(baseline.predictions, evaluations["quantized"].predictions)
-lost = paired_bootstrap(test, baseline.predictions, evaluations["quantized"].predictions, seed)
-reveal(my_guess, f"{tagged_otherwise:.1f} in a hundred sentences; {lost.f1:+.2f} points of F1")
+baseline = evaluation.evaluate(torch_tagger.torch_tagger(raner, tokenizer), test, seed)
+small["quantized-linear"] = saved("mini", "quantized-linear", lambda: dynamic.quantize(raner, embeddings=False))
+evaluations = {
+    stage: evaluation.evaluate(saved.load_quantized_tagger(path), test, seed) for stage, path in small.items()
+}
+tagged_otherwise = 100 - scores.agreement(baseline.predictions, evaluations["quantized"].predictions)
+lost = bootstrap.paired_bootstrap(test, baseline.predictions, evaluations["quantized"].predictions, seed)
+teaching.reveal(my_guess, f"{tagged_otherwise:.1f} in a hundred sentences; {lost.f1:+.2f} points of F1")
 print(f"95 % interval {lost.low:+.2f} to {lost.high:+.2f}, p = {lost.p_value:.2f}")
 
 # %% tags=["nbval-ignore-output"]
-check("torch INT8 loses at most 0.5 points of F1 (article: 0.8)", lost.f1 >= -0.5)
+teaching.check("torch INT8 loses at most 0.5 points of F1 (article: 0.8)", lost.f1 >= -0.5)
 
 # %% [markdown]
 # Some sentences change and F1 hardly moves: where the model was undecided, a rounding tips it over, to the wrong side or to the right one. Agreement sees every such change, F1 only their balance. Look at both.
@@ -352,8 +364,8 @@ sample = test[:30] if quick else test[:120]
 damages = sensitivity.sensitivity(raner, tokenizer, sample, sensitivity.parts_of(raner), seed)
 layers = {part: damage.noise for part, damage in damages.items() if part.startswith("layer")}
 kind = max(("attention", "feed-forward"), key=lambda part: damages[part].noise)
-reveal(my_guess, f"{max(layers, key=layers.get)}; {kind}")
-pictures.sensitivity_figure(damages)
+teaching.reveal(my_guess, f"{max(layers, key=layers.get)}; {kind}")
+figures.sensitivity_figure(damages)
 
 # %% [markdown]
 # On so few sentences F1 and agreement are coarse: most layers move nothing at all. The **noise** column sees more: how far the emissions moved, in percent of their size. A part with much noise and no changed sentence was lucky; one with little noise is safe.
@@ -364,7 +376,9 @@ pictures.sensitivity_figure(damages)
 together = damages["everything"].noise
 plain, squares = sum(layers.values()), sum(noise**2 for noise in layers.values()) ** 0.5
 print(f"layers added up {plain:.1f} %, by their squares {squares:.1f} %, everything at once {together:.1f} %")
-check("the noise of everything is nearer to the root of the squares", abs(together - squares) < abs(together - plain))
+teaching.check(
+    "the noise of everything is nearer to the root of the squares", abs(together - squares) < abs(together - plain)
+)
 
 # %% [markdown]
 # ## Ranges fixed ahead
@@ -379,12 +393,14 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 calibration = [sentence.text for sentence in run.corpus.train[: 32 if quick else 128]]
 small["quantized-static"] = saved(
-    "mini", "quantized-static", lambda: quantization.quantize_static(raner, tokenizer, calibration)
+    "mini", "quantized-static", lambda: static.quantize_static(raner, tokenizer, calibration)
 )
-evaluations["quantized-static"] = evaluate(quantization.load_quantized_tagger(small["quantized-static"]), test, seed)
-alike = {stage: agreement(baseline.predictions, e.predictions) for stage, e in evaluations.items()}
-print(f"engine for fixed ranges: {quantization.choose_engine()}; for dynamic: {torch.backends.quantized.engine}")
-reveal(my_guess, ", ".join(f"{stage} {alike[stage]:.1f} %" for stage in ("quantized", "quantized-static")))
+evaluations["quantized-static"] = evaluation.evaluate(
+    saved.load_quantized_tagger(small["quantized-static"]), test, seed
+)
+alike = {stage: scores.agreement(baseline.predictions, e.predictions) for stage, e in evaluations.items()}
+print(f"engine for fixed ranges: {static.choose_engine()}; for dynamic: {torch.backends.quantized.engine}")
+teaching.reveal(my_guess, ", ".join(f"{stage} {alike[stage]:.1f} %" for stage in ("quantized", "quantized-static")))
 
 # %% [markdown]
 # ### Trained for it
@@ -398,16 +414,16 @@ def trained(start):
     count = (64, 16) if quick else (320, 100)
     part = run.corpus._replace(train=run.corpus.train[: count[0]], dev=run.corpus.dev[: count[1]])
     with TemporaryDirectory() as checkpoints:
-        return fine_tune(start, tokenizer, part, checkpoints, epochs=1, learning_rate=1e-4, seed=seed)
+        return fine_tuning.fine_tune(start, tokenizer, part, checkpoints, epochs=1, learning_rate=1e-4, seed=seed)
 
 
 # %% tags=["nbval-ignore-output"]
 def aware():
-    return quantization.convert_aware(trained(quantization.prepare_aware(raner, tokenizer, calibration)))
+    return static.convert_aware(trained(static.prepare_aware(raner, tokenizer, calibration)))
 
 
 def control():
-    return quantization.quantize_static(trained(raner), tokenizer, calibration)
+    return static.quantize_static(trained(raner), tokenizer, calibration)
 
 
 small["quantized-aware"] = saved("mini", "quantized-aware", aware)
@@ -415,13 +431,13 @@ small["trained, then static"] = saved("mini", "trained-static", control)
 
 # %% tags=["nbval-ignore-output"]
 for stage in ("quantized-aware", "trained, then static"):
-    evaluations[stage] = evaluate(quantization.load_quantized_tagger(small[stage]), test, seed)
+    evaluations[stage] = evaluation.evaluate(saved.load_quantized_tagger(small[stage]), test, seed)
 rows = []
 for stage, evaluation in evaluations.items():
-    d = paired_bootstrap(test, baseline.predictions, evaluation.predictions, seed)
-    same = agreement(baseline.predictions, evaluation.predictions)
+    d = bootstrap.paired_bootstrap(test, baseline.predictions, evaluation.predictions, seed)
+    same = scores.agreement(baseline.predictions, evaluation.predictions)
     rows.append((stage, f"{evaluation.scores.f1:.1f}", f"{d.f1:+.2f}", f"{d.low:+.2f} to {d.high:+.2f}", f"{same:.1f}"))
-table(("variant", "F1", "difference", "95 % interval", "sentences tagged as by float32 (%)"), rows)
+tables.table(("variant", "F1", "difference", "95 % interval", "sentences tagged as by float32 (%)"), rows)
 
 # %% [markdown]
 # Compare the last two lines with each other, not with the first: both were trained. Where their intervals overlap that much, the rounding was not what limited this model, and training for it has little to repair. It earns its keep where fewer bits are left.
@@ -436,32 +452,38 @@ table(("variant", "F1", "difference", "95 % interval", "sentences tagged as by f
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-small["original"] = run.artifact(f"mini/original-seed{seed}", lambda path: save_raner(raner, tokenizer, path))
+small["original"] = run.artifact(
+    f"mini/original-seed{seed}", lambda path: checkpoint.save_raner(raner, tokenizer, path)
+)
 stages = ("quantized", "quantized-linear", "quantized-static", "quantized-aware")
-versions = [Variant("original", "torch-fp32", small["original"], raner, baseline)]
-versions += [Variant(stage, "torch-int8", small[stage], raner, evaluations[stage]) for stage in stages]
-mini_rows = measure_variants(run, versions, "06", "mini")
-plots.results_figure(mini_rows)
+versions = [variants.Variant("original", "torch-fp32", small["original"], raner, baseline)]
+versions += [variants.Variant(stage, "torch-int8", small[stage], raner, evaluations[stage]) for stage in stages]
+mini_rows = variants.measure_variants(run, versions, "06", "mini")
+results.results_figure(mini_rows)
 
 # %% [markdown]
 # Now the size of BERT-base. F1 is not measured again: the twin tags as mini does. The quantisation-aware version has the same matrices in the same kernels as the static one; it would cost the same.
 
 # %% tags=["nbval-ignore-output"]
-large["original"] = run.artifact(f"article/original-seed{seed}", lambda path: save_raner(big, tokenizer, path))
-large["quantized-static"] = saved(
-    "article", "quantized-static", lambda: quantization.quantize_static(big, tokenizer, calibration[:16])
+large["original"] = run.artifact(
+    f"article/original-seed{seed}", lambda path: checkpoint.save_raner(big, tokenizer, path)
 )
-versions = [Variant("original", "torch-fp32", large["original"], big)]
-versions += [Variant(stage, "torch-int8", large[stage], big) for stage in stages[:3]]
-big_rows = measure_variants(run, versions, "06", "article", repeats=5)
-plots.results_figure(big_rows)
+large["quantized-static"] = saved(
+    "article", "quantized-static", lambda: static.quantize_static(big, tokenizer, calibration[:16])
+)
+versions = [variants.Variant("original", "torch-fp32", large["original"], big)]
+versions += [variants.Variant(stage, "torch-int8", large[stage], big) for stage in stages[:3]]
+big_rows = variants.measure_variants(run, versions, "06", "article", repeats=5)
+results.results_figure(big_rows)
 
 # %% tags=["nbval-ignore-output"]
 time = {(row["scale"], row["stage"]): row["latency_ms"]["p50"] for row in mini_rows + big_rows}
 gains = {scale: time[scale, "original"] / time[scale, "quantized"] for scale in ("mini", "article")}
-reveal(my_guess, ", ".join(f"{scale}: {gain:.2f} times as fast" for scale, gain in gains.items()))
-check("at the article's size, torch INT8 is at least 2.2 times as fast", gains["article"] >= 2.2)
-check("fixed ranges are faster than dynamic ones", time["article", "quantized-static"] < time["article", "quantized"])
+teaching.reveal(my_guess, ", ".join(f"{scale}: {gain:.2f} times as fast" for scale, gain in gains.items()))
+teaching.check("at the article's size, torch INT8 is at least 2.2 times as fast", gains["article"] >= 2.2)
+teaching.check(
+    "fixed ranges are faster than dynamic ones", time["article", "quantized-static"] < time["article", "quantized"]
+)
 
 # %% [markdown]
 # If the second claim fails, here is why: a static layer of torch need not search for ranges, but it rounds its *output* as well, only to turn it back into floats at once. Fixed ranges pay where integers may stay integers from one layer to the next, which is what the engines of notebook 07 try.
@@ -477,11 +499,11 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 def times_as_fast(stages, threads, repeats):
     """Float32 time over INT8 time by length of the text."""
-    taggers = {"float32": Variant("", "torch-fp32", stages["original"], raner).load()}
-    taggers["int8"] = Variant("", "torch-int8", stages["quantized"], raner).load()
+    taggers = {"float32": variants.Variant("", "torch-fp32", stages["original"], raner).load()}
+    taggers["int8"] = variants.Variant("", "torch-int8", stages["quantized"], raner).load()
     calls = {f"{name} {n}": (lambda t=t, n=n: t.predict([article[:n]])) for name, t in taggers.items() for n in lengths}
-    with benchmark.pinned_threads(threads):
-        times = benchmark.measure_latency(calls, repeats)
+    with latency.pinned_threads(threads):
+        times = latency.measure_latency(calls, repeats)
     return {n: times[f"float32 {n}"].p50 / times[f"int8 {n}"].p50 for n in lengths}
 
 
@@ -495,9 +517,11 @@ ratios = {
 slower = [
     (size, name, n) for size, lines in ratios.items() for name, line in lines.items() for n in line if line[n] < 1
 ]
-reveal(my_guess, "; ".join(f"{size}, {name}, {n} characters" for size, name, n in slower) or "nowhere on this machine")
-check("INT8 is faster than float32 at every length, at both sizes", not slower)
-pictures.speedup_figure(ratios)
+teaching.reveal(
+    my_guess, "; ".join(f"{size}, {name}, {n} characters" for size, name, n in slower) or "nowhere on this machine"
+)
+teaching.check("INT8 is faster than float32 at every length, at both sizes", not slower)
+figures.speedup_figure(ratios)
 
 # %% [markdown]
 # A small model that tags short texts gains little, or loses. Then INT8 is worth it for the file alone, or not at all. The width of the matrices decides.
@@ -507,14 +531,14 @@ pictures.speedup_figure(ratios)
 # One more thing that looks like INT8. The model that was *trained* with roundings still computes in float32 and only pretends; many papers report the F1 of such a simulation. What does it cost to run?
 
 # %% tags=["nbval-ignore-output"]
-simulated = torch_tagger(quantization.prepare_aware(raner, tokenizer, calibration[:8]), tokenizer)
-contest = {"float32": torch_tagger(raner, tokenizer), "simulated INT8": simulated}
-contest["static INT8"] = quantization.load_quantized_tagger(small["quantized-static"])
+simulated = torch_tagger.torch_tagger(static.prepare_aware(raner, tokenizer, calibration[:8]), tokenizer)
+contest = {"float32": torch_tagger.torch_tagger(raner, tokenizer), "simulated INT8": simulated}
+contest["static INT8"] = saved.load_quantized_tagger(small["quantized-static"])
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in contest.items()}
-with benchmark.pinned_threads(2):
-    times = benchmark.measure_latency(calls, repeats=3 if quick else 7)
-check("simulated INT8 is slower than float32", times["simulated INT8"].p50 > times["float32"].p50)
-plots.latency_figure(times)
+with latency.pinned_threads(2):
+    times = latency.measure_latency(calls, repeats=3 if quick else 7)
+teaching.check("simulated INT8 is slower than float32", times["simulated INT8"].p50 > times["float32"].p50)
+base.latency_figure(times)
 
 # %% [markdown]
 # This is also where torch is going. `torch.ao.quantization`, used here, announces its own removal; its successor, torchao, first gives a simulation like this one, and a compiler then turns it into integer kernels. That compilation wants a C++ compiler on every machine and time in every process. The kernels are good ones, but a course that has to start anywhere stays with what runs as it is. Notebook 07 looks at engines that bring integer kernels of their own.

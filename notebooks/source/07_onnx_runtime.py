@@ -26,22 +26,22 @@ quick = False
 import numpy as np
 import onnxruntime
 
-from utils import benchmark, engines, evaluation, exercises_onnx, onnx_runtime, openvino_runtime, plots, plots_onnx
-from utils.packing import packed
-from utils.preflight import preflight
-from utils.pruning import prune_heads, pruning_map
-from utils.quantization import load_quantized_tagger, quantize, save_quantized
-from utils.raner import load_tagger, save_raner
-from utils.run import open_run
-from utils.tagger import by_sentence, torch_tagger
-from utils.teaching import check, exercise, reveal, show_minutes, table
-from utils.twin import article_twin
-from utils.variants import LOADERS, Variant, measure_variants
+from utils.compress.pruning import remove
+from utils.compress.quantization import dynamic, saved
+from utils.course import tables, teaching
+from utils.course.exercises import nb07 as exercises
+from utils.course.figures import base
+from utils.course.figures import nb07 as figures
+from utils.engines import onnx_checks, onnx_export, onnx_files, onnx_quantize, onnx_session, openvino, pareto, variants
+from utils.measure import evaluation, latency, memory, run, scores
+from utils.model import checkpoint, pruned_shape, torch_tagger, twin
+from utils.tagger import tagger
+from utils.text import entities
 
 # %% tags=["nbval-ignore-output"]
-run = open_run(run_dir, model, corpus, seed, quick)
+run = run.open_run(run_dir, model, corpus, seed, quick)
 article = run.article.text
-show_minutes("07")
+teaching.show_minutes("07")
 
 # %% [markdown]
 # The article exports its model to ONNX, quantises it there and reports "85ms". It calls this the last step and explains nothing. Every part of it can go wrong without an error message. So this notebook counts and compares after every step.
@@ -63,12 +63,12 @@ def saved(name, build):
     return run.artifact(f"mini/{name}-seed{seed}", build)
 
 
-onnx_dir = saved("original-onnx", lambda path: onnx_runtime.export_onnx(raner, tokenizer, path))
+onnx_dir = saved("original-onnx", lambda path: onnx_export.export_onnx(raner, tokenizer, path))
 
 # %%
-counts = onnx_runtime.operator_counts(onnx_dir)
-reveal(my_guess, f"{counts.total()}, of {len(counts)} kinds")
-table(("operator", "how often"), counts.most_common(8))
+counts = onnx_files.operator_counts(onnx_dir)
+teaching.reveal(my_guess, f"{counts.total()}, of {len(counts)} kinds")
+tables.table(("operator", "how often"), counts.most_common(8))
 
 # %% [markdown]
 # ### Is it the same model?
@@ -76,7 +76,7 @@ table(("operator", "how often"), counts.most_common(8))
 # An export traces the model on one example. Whatever the trace took for a constant (a length, a batch size) is frozen, and other inputs then fail, or worse, do not. So parity is checked at other shapes than the example's, with padding in one row.
 
 # %%
-in_torch, in_onnx = torch_tagger(raner, tokenizer), onnx_runtime.load_onnx_tagger(onnx_dir)
+in_torch, in_onnx = torch_tagger.torch_tagger(raner, tokenizer), onnx_session.load_onnx_tagger(onnx_dir)
 
 
 def furthest(batch, length, other):
@@ -88,7 +88,9 @@ def furthest(batch, length, other):
 
 
 shapes = [(batch, length) for batch in (1, 8) for length in (1, 2, 37, 500)]
-check("ONNX Runtime gives torch's emissions to 1e-4 at every shape", max(furthest(*s, in_onnx) for s in shapes) < 1e-4)
+teaching.check(
+    "ONNX Runtime gives torch's emissions to 1e-4 at every shape", max(furthest(*s, in_onnx) for s in shapes) < 1e-4
+)
 
 # %% [markdown]
 # ### Exercise 1: the mask
@@ -96,15 +98,15 @@ check("ONNX Runtime gives torch's emissions to 1e-4 at every shape", max(furthes
 # Texts of a batch are padded to the longest one. A colleague's service sends ids and forgets which positions are padding. Here are two texts, `[CLS]` is 101, `[SEP]` is 102, `[PAD]` is 0. Write down their attention mask as a numpy array.
 
 # %%
-print(exercises_onnx.PADDED)
+print(exercises.PADDED)
 my_mask = ...
 
 # %%
-exercise(my_mask, exercises_onnx.padded_mask)
+teaching.exercise(my_mask, exercises.padded_mask)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-my_mask = (exercises_onnx.PADDED != exercises_onnx.PAD).astype(np.int64)
-exercise(my_mask, exercises_onnx.padded_mask)
+my_mask = (exercises.PADDED != exercises.PAD).astype(np.int64)
+teaching.exercise(my_mask, exercises.padded_mask)
 
 # %% [markdown]
 # What would the forgotten mask have cost? The same short text, alone and beside a long one, with the right mask and with ones everywhere:
@@ -115,8 +117,8 @@ alone, both = tokenizer.batch([short]), tokenizer.batch([short, long])
 reference, size = in_onnx.backend(*alone[:2])[0], alone.input_ids.shape[1]
 masks = {"right": both.attention_mask, "ones": np.ones_like(both.attention_mask)}
 moved = {name: np.abs(in_onnx.backend(both.input_ids, m)[0, :size] - reference).max() for name, m in masks.items()}
-check("with the right mask a text does not notice its neighbours (1e-4)", moved["right"] < 1e-4)
-check("without it, the emissions move by more than 0.1", moved["ones"] > 0.1)
+teaching.check("with the right mask a text does not notice its neighbours (1e-4)", moved["right"] < 1e-4)
+teaching.check("without it, the emissions move by more than 0.1", moved["ones"] > 0.1)
 
 # %% [markdown]
 # ## What did the optimiser do?
@@ -130,20 +132,20 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 written_out = saved(
-    "original-onnx-eager", lambda path: onnx_runtime.export_onnx(raner, tokenizer, path, attention="eager")
+    "original-onnx-eager", lambda path: onnx_export.export_onnx(raner, tokenizer, path, attention="eager")
 )
 
 # %%
 config = raner.config
-told = engines.fused_by_pattern(written_out, config.num_attention_heads, config.hidden_size)
-guessed = engines.fused_by_pattern(written_out, 0, 0)
+told = onnx_checks.fused_by_pattern(written_out, config.num_attention_heads, config.hidden_size)
+guessed = onnx_checks.fused_by_pattern(written_out, 0, 0)
 attention = ("Attention", "MultiHeadAttention", "QOrderedAttention")
 fused = [sum(found.get(name, 0) for name in attention) for found in (told, guessed)]
-reveal(my_guess, f"{fused[0]} of {config.num_hidden_layers}, and {fused[1]} when it has to guess the heads")
-table(("fused operator", "told", "guessing"), [(name, told[name], guessed[name]) for name in told if told[name]])
+teaching.reveal(my_guess, f"{fused[0]} of {config.num_hidden_layers}, and {fused[1]} when it has to guess the heads")
+tables.table(("fused operator", "told", "guessing"), [(name, told[name], guessed[name]) for name in told if told[name]])
 
 # %%
-check("the optimiser fused no attention, and raised no error", fused == [0, 0])
+teaching.check("the optimiser fused no attention, and raised no error", fused == [0, 0])
 
 # %% [markdown]
 # The graph that a new exporter writes differs from the pattern that the tool knows by a detail. The tool looks, finds nothing, saves the graph and reports success. **An optimiser has to be counted after, not trusted.**
@@ -154,21 +156,21 @@ check("the optimiser fused no attention, and raised no error", fused == [0, 0])
 
 # %% tags=["nbval-ignore-output"]
 optimized = {
-    "written out": saved("original-onnx-eager-optimized", lambda p: onnx_runtime.optimize_onnx(written_out, p)),
-    "one operator": saved("original-onnx-optimized", lambda p: onnx_runtime.optimize_onnx(onnx_dir, p)),
+    "written out": saved("original-onnx-eager-optimized", lambda p: onnx_session.optimize_onnx(written_out, p)),
+    "one operator": saved("original-onnx-optimized", lambda p: onnx_session.optimize_onnx(onnx_dir, p)),
 }
 
 # %%
 graphs = {"written out": written_out, "one operator": onnx_dir}
-columns = [onnx_runtime.operator_counts(p) for name in graphs for p in (graphs[name], optimized[name])]
+columns = [onnx_files.operator_counts(p) for name in graphs for p in (graphs[name], optimized[name])]
 interesting = sorted({op for c in columns for op, n in c.items() if n >= config.num_hidden_layers})
 header = ("operator", "written out", "optimised", "one operator", "optimised")
-table(header, [("all", *(c.total() for c in columns)), *((op, *(c[op] for c in columns)) for op in interesting)])
+tables.table(header, [("all", *(c.total() for c in columns)), *((op, *(c[op] for c in columns)) for op in interesting)])
 
 # %%
-check("every layer has its Attention operator", columns[3]["Attention"] == config.num_hidden_layers)
-check("optimised graphs are the same function, to 1e-4", all(
-    furthest(8, 37, onnx_runtime.load_onnx_tagger(path)) < 1e-4 for path in optimized.values()))  # fmt: skip
+teaching.check("every layer has its Attention operator", columns[3]["Attention"] == config.num_hidden_layers)
+teaching.check("optimised graphs are the same function, to 1e-4", all(
+    furthest(8, 37, onnx_session.load_onnx_tagger(path)) < 1e-4 for path in optimized.values()))  # fmt: skip
 
 # %% [markdown]
 # ### Fusions that make it slower
@@ -185,19 +187,19 @@ def left_alone(path, threads):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path / "model.onnx", options, providers=["CPUExecutionProvider"])
-    return onnx_runtime.tagger_around(onnx_runtime.onnx_backend(session), path)
+    return onnx_files.tagger_around(onnx_session.onnx_backend(session), path)
 
 
 # %% tags=["nbval-ignore-output"]
 alone_and_ours = {
     "left alone": left_alone(written_out, 1),
-    "slow fusions left out": onnx_runtime.load_onnx_tagger(written_out, threads=1),
-    "and one Attention operator": onnx_runtime.load_onnx_tagger(onnx_dir, threads=1),
+    "slow fusions left out": onnx_session.load_onnx_tagger(written_out, threads=1),
+    "and one Attention operator": onnx_session.load_onnx_tagger(onnx_dir, threads=1),
 }
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in alone_and_ours.items()}
-steps = benchmark.measure_latency(calls, repeats=3 if quick else 9)
-reveal(my_guess, steps["left alone"].p50 / steps["slow fusions left out"].p50, "times as fast")
-plots.latency_figure(steps)
+steps = latency.measure_latency(calls, repeats=3 if quick else 9)
+teaching.reveal(my_guess, steps["left alone"].p50 / steps["slow fusions left out"].p50, "times as fast")
+base.latency_figure(steps)
 
 # %% [markdown]
 # A fusion saves trips to memory. It gains only if its kernel is as good as those that it replaces, and these two are not. Fusion is not speed. It is a bet, and it can be measured.
@@ -209,7 +211,9 @@ plots.latency_figure(steps)
 
 # %%
 def report(path):
-    return table(("what", "why it matters", "remedy"), [tuple(finding) for finding in preflight(path)])
+    return tables.table(
+        ("what", "why it matters", "remedy"), [tuple(finding) for finding in onnx_checks.check_graph(path)]
+    )
 
 
 report(written_out)
@@ -235,11 +239,11 @@ report(written_out)
 my_threads = [..., ...]
 
 # %%
-exercise(my_threads, exercises_onnx.who_has_how_many)
+teaching.exercise(my_threads, exercises.who_has_how_many)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_threads = [1, 4]
-exercise(my_threads, exercises_onnx.who_has_how_many)
+teaching.exercise(my_threads, exercises.who_has_how_many)
 
 # %% [markdown]
 # ### And who has them afterwards?
@@ -250,15 +254,15 @@ exercise(my_threads, exercises_onnx.who_has_how_many)
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-pairs = {"left alone": left_alone(onnx_dir, 2), "ours": onnx_runtime.load_onnx_tagger(onnx_dir, threads=2)}
+pairs = {"left alone": left_alone(onnx_dir, 2), "ours": onnx_session.load_onnx_tagger(onnx_dir, threads=2)}
 idle = {
-    name: engines.idle_milliseconds(lambda tagger=tagger: tagger.predict([article])) for name, tagger in pairs.items()
+    name: latency.idle_milliseconds(lambda tagger=tagger: tagger.predict([article])) for name, tagger in pairs.items()
 }
-reveal(my_guess, ", ".join(f"{name} {ms:.1f}" for name, ms in idle.items()), "ms")
+teaching.reveal(my_guess, ", ".join(f"{name} {ms:.1f}" for name, ms in idle.items()), "ms")
 del pairs
 
 # %%
-check("our session rests when nobody asks", idle["ours"] < 5)
+teaching.check("our session rests when nobody asks", idle["ours"] < 5)
 
 # %% [markdown]
 # By default its workers go on *spinning*, in case the next call comes at once. On two cores they take one away from whoever runs next, and in a comparison in turns that is the next variant. The victim looks slow, and the culprit is somebody else. It happened in this course: a pruned model seemed slower than the whole one, because it came after it. Our sessions are told to stop (`session.force_spinning_stop`).
@@ -275,11 +279,11 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 calibration = [s.text for s in run.corpus.train if len(s.text) <= 200][: 8 if quick else 32]
 choices = {
-    "dynamic": lambda path: onnx_runtime.quantize_onnx(onnx_dir, path),
-    "one scale a matrix": lambda path: onnx_runtime.quantize_onnx(onnx_dir, path, per_channel=False),
-    "unsigned weights": lambda path: onnx_runtime.quantize_onnx(onnx_dir, path, signed=False),
-    "float embeddings": lambda path: onnx_runtime.quantize_onnx(onnx_dir, path, embeddings=False),
-    "static": lambda path: onnx_runtime.quantize_onnx_static(onnx_dir, path, calibration),
+    "dynamic": lambda path: onnx_quantize.quantize_onnx(onnx_dir, path),
+    "one scale a matrix": lambda path: onnx_quantize.quantize_onnx(onnx_dir, path, per_channel=False),
+    "unsigned weights": lambda path: onnx_quantize.quantize_onnx(onnx_dir, path, signed=False),
+    "float embeddings": lambda path: onnx_quantize.quantize_onnx(onnx_dir, path, embeddings=False),
+    "static": lambda path: onnx_quantize.quantize_onnx_static(onnx_dir, path, calibration),
 }
 folders = {"dynamic": "onnx-int8", "one scale a matrix": "onnx-tensor", "unsigned weights": "onnx-unsigned",
            "float embeddings": "onnx-linear", "static": "onnx-static"}  # fmt: skip
@@ -287,21 +291,21 @@ int8 = {name: saved(f"original-{folders[name]}", build) for name, build in choic
 
 # %% tags=["nbval-ignore-output"]
 test = run.corpus.test[:60] if quick else run.corpus.test
-with benchmark.pinned_threads(2):
+with latency.pinned_threads(2):
     baseline = evaluation.evaluate(in_torch, test, seed)
     loaded = {"float32": onnx_dir} | int8
-    loaded = {name: onnx_runtime.load_onnx_tagger(path) for name, path in loaded.items()}
+    loaded = {name: onnx_session.load_onnx_tagger(path) for name, path in loaded.items()}
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in loaded.items()}
-times = benchmark.measure_latency(calls, repeats=3 if quick else 9)
-reveal(my_guess, " < ".join(sorted(times, key=lambda name: times[name].p50)))
+times = latency.measure_latency(calls, repeats=3 if quick else 9)
+teaching.reveal(my_guess, " < ".join(sorted(times, key=lambda name: times[name].p50)))
 
 # %% tags=["nbval-ignore-output"]
 found = {name: evaluation.evaluate(tagger, test, seed) for name, tagger in loaded.items()}
-megabytes = {name: benchmark.directory_bytes(path) / 1e6 for name, path in ({"float32": onnx_dir} | int8).items()}
-table(
+megabytes = {name: memory.directory_bytes(path) / 1e6 for name, path in ({"float32": onnx_dir} | int8).items()}
+tables.table(
     ("", "MB", "median ms", "F1", "sentences as in torch"),
     [(name, f"{megabytes[name]:.1f}", f"{times[name].p50:.1f}", f"{e.scores.f1:.2f}",
-      f"{evaluation.agreement(baseline.predictions, e.predictions):.1f} %") for name, e in found.items()],
+      f"{scores.agreement(baseline.predictions, e.predictions):.1f} %") for name, e in found.items()],
 )  # fmt: skip
 
 # %% [markdown]
@@ -315,8 +319,10 @@ report(int8["float embeddings"])
 
 # %%
 on_a_good_cpu = ["avx512_vnni"]
-check("the good INT8 graph has no finding", preflight(int8["dynamic"], on_a_good_cpu) == [])
-check("on a CPU without 8-bit instructions it has one", len(preflight(int8["dynamic"], flags=[])) == 1)
+teaching.check("the good INT8 graph has no finding", onnx_checks.check_graph(int8["dynamic"], on_a_good_cpu) == [])
+teaching.check(
+    "on a CPU without 8-bit instructions it has one", len(onnx_checks.check_graph(int8["dynamic"], flags=[])) == 1
+)
 
 # %% [markdown]
 # ## Pruned models
@@ -331,47 +337,49 @@ random = np.random.default_rng(seed)
 shape = config.num_hidden_layers, config.num_attention_heads
 places = random.permutation(shape[0] * shape[1])[: shape[0] * shape[1] // 2]
 gone = {layer: [int(p % shape[1]) for p in places if p // shape[1] == layer] for layer in range(shape[0])}
-pruned = prune_heads(raner, gone | {1: list(range(shape[1]))})
+pruned = remove.prune_heads(raner, gone | {1: list(range(shape[1]))})
 ways = {"written out": "eager", "one operator": "operator"}
 pruned_dirs = {
-    name: saved(f"half-{way}-onnx", lambda p, way=way: onnx_runtime.export_onnx(pruned, tokenizer, p, attention=way))
+    name: saved(f"half-{way}-onnx", lambda p, way=way: onnx_export.export_onnx(pruned, tokenizer, p, attention=way))
     for name, way in ways.items()
 }
 
 # %%
-left = [len(heads) for heads in pruning_map(pruned.config).heads]
-in_torch_pruned = torch_tagger(pruned, tokenizer)
+left = [len(heads) for heads in pruned_shape.pruning_map(pruned.config).heads]
+in_torch_pruned = torch_tagger.torch_tagger(pruned, tokenizer)
 batch = tokenizer.batch([article[:60], article[60:90]])[:2]
 wanted = in_torch_pruned.backend(*batch)
 real = batch[1].astype(bool)
-near = {name: np.abs(onnx_runtime.load_onnx_tagger(path).backend(*batch) - wanted)[real].max() < 1e-4
+near = {name: np.abs(onnx_session.load_onnx_tagger(path).backend(*batch) - wanted)[real].max() < 1e-4
         for name, path in pruned_dirs.items()}  # fmt: skip
-operators = {name: onnx_runtime.operator_counts(path)["Attention"] for name, path in pruned_dirs.items()}
+operators = {name: onnx_files.operator_counts(path)["Attention"] for name, path in pruned_dirs.items()}
 print("heads left in each layer:", left)
-check("both exports of the uneven model agree with torch, to 1e-4", all(near.values()))
-check("every layer with heads has its Attention operator", operators["one operator"] == sum(n > 0 for n in left))
+teaching.check("both exports of the uneven model agree with torch, to 1e-4", all(near.values()))
+teaching.check(
+    "every layer with heads has its Attention operator", operators["one operator"] == sum(n > 0 for n in left)
+)
 
 # %% tags=["nbval-ignore-output"]
 matrix = {("whole", "written out"): written_out, ("whole", "one operator"): onnx_dir}
 matrix |= {("half of the heads", name): path for name, path in pruned_dirs.items()}
 quantized = {
-    key: saved(f"{key[0].split()[0]}-{ways[key[1]]}-int8", lambda p, path=path: onnx_runtime.quantize_onnx(path, p))
+    key: saved(f"{key[0].split()[0]}-{ways[key[1]]}-int8", lambda p, path=path: onnx_quantize.quantize_onnx(path, p))
     for key, path in matrix.items()
 }
 named = {" ".join(key): path for key, path in matrix.items()}
 named |= {"INT8 " + " ".join(key): path for key, path in quantized.items()}
-with benchmark.pinned_threads(2):
-    opened = {name: onnx_runtime.load_onnx_tagger(path) for name, path in named.items()}
+with latency.pinned_threads(2):
+    opened = {name: onnx_session.load_onnx_tagger(path) for name, path in named.items()}
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in opened.items()}
-in_matrix = benchmark.measure_latency(calls, repeats=3 if quick else 9)
+in_matrix = latency.measure_latency(calls, repeats=3 if quick else 9)
 
 # %% tags=["nbval-ignore-output"]
-memory = {key: benchmark.peak_memory("utils.onnx_runtime:load_onnx_tagger", path, article, 2).peak
+memory = {key: memory.peak_memory("utils.engines.onnx_session:load_onnx_tagger", path, article, 2).peak
           for key, path in quantized.items()}  # fmt: skip
-reveal(my_guess, "none of them")
-table(
+teaching.reveal(my_guess, "none of them")
+tables.table(
     ("model", "attention", "Attention operators", "float32 ms", "INT8 ms", "INT8 peak MB"),
-    [(*key, onnx_runtime.operator_counts(matrix[key])["Attention"], f"{in_matrix[' '.join(key)].p50:.1f}",
+    [(*key, onnx_files.operator_counts(matrix[key])["Attention"], f"{in_matrix[' '.join(key)].p50:.1f}",
       f"{in_matrix['INT8 ' + ' '.join(key)].p50:.1f}", f"{memory[key]:.0f}") for key in matrix],
 )  # fmt: skip
 
@@ -386,40 +394,40 @@ table(
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-float_dir = saved("original", lambda path: save_raner(raner, tokenizer, path))
-int8_dir = saved("quantized", lambda path: save_quantized(quantize(raner), tokenizer, path))
+float_dir = saved("original", lambda path: checkpoint.save_raner(raner, tokenizer, path))
+int8_dir = saved("quantized", lambda path: saved.save_quantized(dynamic.quantize(raner), tokenizer, path))
 loaders = {
-    "torch-fp32": lambda: load_tagger(float_dir), "torch-int8": lambda: load_quantized_tagger(int8_dir),
-    "onnx-fp32": lambda: onnx_runtime.load_onnx_tagger(onnx_dir),
-    "onnx-int8": lambda: onnx_runtime.load_onnx_tagger(int8["dynamic"]),
+    "torch-fp32": lambda: torch_tagger.load_tagger(float_dir), "torch-int8": lambda: saved.load_quantized_tagger(int8_dir),
+    "onnx-fp32": lambda: onnx_session.load_onnx_tagger(onnx_dir),
+    "onnx-int8": lambda: onnx_session.load_onnx_tagger(int8["dynamic"]),
 }  # fmt: skip
-peers = openvino_runtime.available()
+peers = openvino.available()
 if peers:
-    vino_dir = saved("original-openvino", lambda p: openvino_runtime.export_openvino(onnx_dir, p))
-    vino8_dir = saved("original-openvino-int8", lambda p: openvino_runtime.quantize_openvino(onnx_dir, p, calibration))
-    loaders["openvino-int8"] = lambda: openvino_runtime.load_openvino_tagger(vino8_dir)
+    vino_dir = saved("original-openvino", lambda p: openvino.export_openvino(onnx_dir, p))
+    vino8_dir = saved("original-openvino-int8", lambda p: openvino.quantize_openvino(onnx_dir, p, calibration))
+    loaders["openvino-int8"] = lambda: openvino.load_openvino_tagger(vino8_dir)
 else:
-    print(openvino_runtime.ABSENT)
+    print(openvino.ABSENT)
 
 # %% tags=["nbval-ignore-output"]
 lengths = {n: [article[:n]] for n in ((32, 500) if quick else (32, 64, 128, 256, 500))}
 batches = {n: [article[:64]] * n for n in ((1, 8) if quick else (1, 2, 4, 8))}
 curves = {}
 for threads in (1, 2):
-    with benchmark.pinned_threads(threads):
+    with latency.pinned_threads(threads):
         taggers = {name: load() for name, load in loaders.items()}
         title = f"{threads} thread{'s' * (threads > 1)}"
-        curves[title] = engines.latency_grid(taggers, lengths, repeats=3 if quick else 7)
-plots_onnx.engine_curves(curves, "characters")
+        curves[title] = latency.latency_grid(taggers, lengths, repeats=3 if quick else 7)
+figures.engine_curves(curves, "characters")
 
 # %% tags=["nbval-ignore-output"]
-with benchmark.pinned_threads(2):
-    in_batches = engines.latency_grid(taggers, batches, repeats=3 if quick else 7)
+with latency.pinned_threads(2):
+    in_batches = latency.latency_grid(taggers, batches, repeats=3 if quick else 7)
 shortest = min(lengths)
 slower = [f"{e} on {t}" for t, c in curves.items() for e in ("torch", "onnx")
           if c[f"{e}-int8"][shortest] > c[f"{e}-fp32"][shortest]]  # fmt: skip
-reveal(my_guess, f"slower at {shortest} characters: " + (", ".join(slower) or "none"))
-plots_onnx.engine_curves({"2 threads, texts of 64 characters": in_batches}, "texts in the batch")
+teaching.reveal(my_guess, f"slower at {shortest} characters: " + (", ".join(slower) or "none"))
+figures.engine_curves({"2 threads, texts of 64 characters": in_batches}, "texts in the batch")
 
 # %% [markdown]
 # ## One long text, or its sentences?
@@ -430,16 +438,16 @@ plots_onnx.engine_curves({"2 threads, texts of 64 characters": in_batches}, "tex
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-long_texts = engines.joined(test, 500)
-whole, apart = loaded["dynamic"], by_sentence(loaded["dynamic"])
+long_texts = entities.merge_neighbours(test, 500)
+whole, apart = loaded["dynamic"], tagger.by_sentence(loaded["dynamic"])
 sets = {"texts of up to 500 characters": long_texts, "the article": [run.article], "the test set's sentences": test}
 scored = {
     name: [evaluation.evaluate(tagger, sentences, seed).scores.f1 for tagger in (whole, apart)]
     for name, sentences in sets.items()
 }
 first = scored["texts of up to 500 characters"]
-reveal(my_guess, f"whole {first[0]:.1f}, by sentence {first[1]:.1f}")
-table(("F1", "whole", "by sentence"), [(name, *(f"{f1:.1f}" for f1 in pair)) for name, pair in scored.items()])
+teaching.reveal(my_guess, f"whole {first[0]:.1f}, by sentence {first[1]:.1f}")
+tables.table(("F1", "whole", "by sentence"), [(name, *(f"{f1:.1f}" for f1 in pair)) for name, pair in scored.items()])
 
 # %%
 pieces = [article[start:end] for start, end in apart.cut(article)]
@@ -447,9 +455,9 @@ print(f"the longest sentence of the training set has {max(len(s.text) for s in r
 starts = np.cumsum([0, *map(len, pieces)]).tolist()
 parts = zip(starts, in_onnx.predict(pieces), strict=False)
 separately = [(e.start + at, e.end + at, e.type) for at, entities in parts for e in entities]
-check("the sentences lose no character", "".join(pieces) == article)
-check("sentences in one batch are found as one by one, at the same places", separately == [
-    tuple(e.span) for e in by_sentence(in_onnx).predict([article])[0]])  # fmt: skip
+teaching.check("the sentences lose no character", "".join(pieces) == article)
+teaching.check("sentences in one batch are found as one by one, at the same places", separately == [
+    tuple(e.span) for e in tagger.by_sentence(in_onnx).predict([article])[0]])  # fmt: skip
 
 # %% [markdown]
 # A model knows what it was trained on. The mini learnt from single sentences, and a text of five hundred characters is a stranger to it. So for *this* model, cutting is what makes the answers right, whatever it does to the time. Whoever trains on long texts has to look again. F1 on long inputs is a number that no benchmark of milliseconds shows, and "500 characters in so many ms" says nothing about it.
@@ -462,12 +470,12 @@ check("sentences in one batch are found as one by one, at the same places", sepa
 my_percentage = ...
 
 # %%
-exercise(my_percentage, exercises_onnx.wasted_on_padding())
+teaching.exercise(my_percentage, exercises.wasted_on_padding())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 positions = 4 * (44 + 2)
 my_percentage = 100 * (positions - sum((8, 12, 40, 44)) - 4 * 2) / positions
-exercise(my_percentage, exercises_onnx.wasted_on_padding())
+teaching.exercise(my_percentage, exercises.wasted_on_padding())
 
 # %% [markdown]
 # `Tagger.predict` therefore sorts sentences by length and cuts them into the batches that pad least, counting for each further batch that all weights have to be read once more. It cannot do better, as long as a row holds one sentence.
@@ -482,19 +490,19 @@ exercise(my_percentage, exercises_onnx.wasted_on_padding())
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-ways_to_read = {"whole": whole, "sentences, padded": apart, "sentences, packed": packed(whole)}
+ways_to_read = {"whole": whole, "sentences, padded": apart, "sentences, packed": tagger.packed(whole)}
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in ways_to_read.items()}
-reading = benchmark.measure_latency(calls, repeats=3 if quick else 9)
-reveal(my_guess, " < ".join(sorted(reading, key=lambda name: reading[name].p50)))
-plots.latency_figure(reading)
+reading = latency.measure_latency(calls, repeats=3 if quick else 9)
+teaching.reveal(my_guess, " < ".join(sorted(reading, key=lambda name: reading[name].p50)))
+base.latency_figure(reading)
 
 # %%
 one_by_one = [in_torch.backend(*tokenizer.batch([piece])[:2])[0] for piece in pieces]
-together, encoding = packed(in_onnx).backend, tokenizer.batch(pieces)
+together, encoding = tagger.packed(in_onnx).backend, tokenizer.batch(pieces)
 rows = together(encoding.input_ids, encoding.attention_mask)
 difference = max(np.abs(row[: len(alone)] - alone).max() for row, alone in zip(rows, one_by_one, strict=True))
-check("packed sentences have the emissions of torch, one by one, to 1e-4", difference < 1e-4)
-check("and the packed tagger finds the same entities", [tuple(e.span) for e in packed(in_onnx).predict([article])[0]] == separately)  # fmt: skip
+teaching.check("packed sentences have the emissions of torch, one by one, to 1e-4", difference < 1e-4)
+teaching.check("and the packed tagger finds the same entities", [tuple(e.span) for e in tagger.packed(in_onnx).predict([article])[0]] == separately)  # fmt: skip
 
 # %% [markdown]
 # ## All engines, the same article
@@ -504,8 +512,8 @@ check("and the packed tagger finds the same entities", [tuple(e.span) for e in p
 
 # %%
 packing_loaders = {
-    "onnx-int8": onnx_runtime.load_onnx_sentence_tagger,
-    "openvino-int8": openvino_runtime.load_openvino_sentence_tagger,
+    "onnx-int8": onnx_session.load_onnx_sentence_tagger,
+    "openvino-int8": openvino.load_openvino_sentence_tagger,
 }
 
 
@@ -519,15 +527,18 @@ def variants(paths, reference):
             ("quantized-sentences", "openvino-int8", "vino8")]  # fmt: skip
     for stage, backend, key in rows:
         if key in paths:
-            how = packing_loaders[backend] if stage == "quantized-sentences" else LOADERS[backend]
-            yield Variant(stage, backend, paths[key], reference, loader=how)
+            how = packing_loaders[backend] if stage == "quantized-sentences" else variants.LOADERS[backend]
+            yield variants.Variant(stage, backend, paths[key], reference, loader=how)
 
 
 # %% tags=["nbval-ignore-output"]
 paths = {"float": float_dir, "int8": int8_dir, "onnx": onnx_dir, "dynamic": int8["dynamic"], "static": int8["static"]}
 paths |= {"vino": vino_dir, "vino8": vino8_dir} if peers else {}
-small = [Variant(**vars(v) | {"evaluation": evaluation.evaluate(v.load(), test, seed)}) for v in variants(paths, raner)]
-mini_rows = measure_variants(run, small, "07", "mini")
+small = [
+    variants.Variant(**vars(v) | {"evaluation": evaluation.evaluate(v.load(), test, seed)})
+    for v in variants(paths, raner)
+]
+mini_rows = variants.measure_variants(run, small, "07", "mini")
 
 # %% [markdown]
 # And the twin: the mini's function at 768 features and 3,072 neurons. It is redundant by construction, and nothing here makes use of that. **Predict:** which engine is the fastest there, and how many times as fast as torch in float32?
@@ -541,29 +552,31 @@ def large(name, build):
     return run.artifact(f"article/{name}-seed{seed}", build)
 
 
-twin = article_twin(raner)
-big = {"float": large("original", lambda path: save_raner(twin, tokenizer, path))}
-big["int8"] = large("quantized", lambda path: save_quantized(quantize(twin), tokenizer, path))
-big["onnx"] = large("original-onnx", lambda path: onnx_runtime.export_onnx(twin, tokenizer, path))
-big["dynamic"] = large("original-onnx-int8", lambda path: onnx_runtime.quantize_onnx(big["onnx"], path))
+twin = twin.article_twin(raner)
+big = {"float": large("original", lambda path: checkpoint.save_raner(twin, tokenizer, path))}
+big["int8"] = large("quantized", lambda path: saved.save_quantized(dynamic.quantize(twin), tokenizer, path))
+big["onnx"] = large("original-onnx", lambda path: onnx_export.export_onnx(twin, tokenizer, path))
+big["dynamic"] = large("original-onnx-int8", lambda path: onnx_quantize.quantize_onnx(big["onnx"], path))
 few = calibration[:16]
-big["static"] = large("original-onnx-static", lambda p: onnx_runtime.quantize_onnx_static(big["onnx"], p, few))
+big["static"] = large("original-onnx-static", lambda p: onnx_quantize.quantize_onnx_static(big["onnx"], p, few))
 if peers:
-    big["vino"] = large("original-openvino", lambda p: openvino_runtime.export_openvino(big["onnx"], p))
-    big["vino8"] = large("original-openvino-int8", lambda p: openvino_runtime.quantize_openvino(big["onnx"], p, few))
+    big["vino"] = large("original-openvino", lambda p: openvino.export_openvino(big["onnx"], p))
+    big["vino8"] = large("original-openvino-int8", lambda p: openvino.quantize_openvino(big["onnx"], p, few))
 
 # %%
 head = tokenizer.batch([article[:100]])[:2]
-wide = onnx_runtime.load_onnx_tagger(big["onnx"]).backend(*head)
-check("the twin's export gives the mini's emissions, to 1e-4", np.abs(wide - in_torch.backend(*head)).max() < 1e-4)
+wide = onnx_session.load_onnx_tagger(big["onnx"]).backend(*head)
+teaching.check(
+    "the twin's export gives the mini's emissions, to 1e-4", np.abs(wide - in_torch.backend(*head)).max() < 1e-4
+)
 del wide
 
 # %% tags=["nbval-ignore-output"]
-big_rows = measure_variants(run, list(variants(big, twin)), "07", "article", repeats=5)
-ranking = engines.choices(run.ledger.rows(), "07")
+big_rows = variants.measure_variants(run, list(variants(big, twin)), "07", "article", repeats=5)
+ranking = pareto.choices(run.ledger.rows(), "07")
 original = next(c for c in ranking if (c.stage, c.backend) == ("original", "torch-fp32"))
 best = ranking[0]
-reveal(my_guess, f"{best.name}, {original.milliseconds / best.milliseconds:.2f} times as fast")
+teaching.reveal(my_guess, f"{best.name}, {original.milliseconds / best.milliseconds:.2f} times as fast")
 
 # %% [markdown]
 # ## The memo
@@ -571,26 +584,26 @@ reveal(my_guess, f"{best.name}, {original.milliseconds / best.milliseconds:.2f} 
 # Times, sizes and memory at the article's size, F1 of the mini, all read from the ledger.
 
 # %% tags=["nbval-ignore-output"]
-table(
+tables.table(
     ("engine and stage", "median ms", "times as fast", "file MB", "peak MB", "F1", "F1 lost"),
     [(c.name, f"{c.milliseconds:.0f}", f"{original.milliseconds / c.milliseconds:.2f}", f"{c.megabytes:.0f}",
       f"{c.memory:.0f}", f"{c.f1:.2f}", f"{original.f1 - c.f1:+.2f}") for c in ranking],
 )  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
-chosen = engines.pick(ranking, margin=0.5)
+chosen = pareto.pick(ranking, margin=0.5)
 print(f"pick {chosen.name}: the fastest that loses at most half a point of F1")
-plots_onnx.decision_figure(ranking, chosen)
+figures.decision_figure(ranking, chosen)
 
 # %% tags=["nbval-ignore-output"]
 by_name = {(c.stage, c.backend): c for c in ranking}
 ours = by_name["quantized", "onnx-int8"]
-check(
+teaching.check(
     "ONNX Runtime in INT8 is at least 2.6 times as fast as torch in float32",
     original.milliseconds >= 2.6 * ours.milliseconds,
 )
-check("and loses at most 0.5 points of F1", original.f1 - ours.f1 <= 0.5)
-check("the article's last step (140 to 85 ms, another engine) is as large here", by_name["quantized", "torch-int8"].milliseconds >= 140 / 85 * ours.milliseconds)  # fmt: skip
+teaching.check("and loses at most 0.5 points of F1", original.f1 - ours.f1 <= 0.5)
+teaching.check("the article's last step (140 to 85 ms, another engine) is as large here", by_name["quantized", "torch-int8"].milliseconds >= 140 / 85 * ours.milliseconds)  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 if peers:
@@ -599,9 +612,11 @@ if peers:
     print(
         f"{mine.name}: {mine.milliseconds / peer.milliseconds:.2f} of OpenVINO's time, F1 {mine.f1:.2f} to {peer.f1:.2f}"
     )
-    check("our best INT8 row is within 10 % of OpenVINO's, or faster", mine.milliseconds <= 1.1 * peer.milliseconds)
+    teaching.check(
+        "our best INT8 row is within 10 % of OpenVINO's, or faster", mine.milliseconds <= 1.1 * peer.milliseconds
+    )
 else:
-    print(openvino_runtime.ABSENT)
+    print(openvino.ABSENT)
 
 # %% [markdown]
 # The plot answers one question: which engine for *these* numbers, on *this* machine. A memo needs two more lines. What does an engine bring into the process, and into the container? And who updates it? The table's memory column answers the first: without torch the process starts much smaller.

@@ -29,25 +29,27 @@ import tempfile
 
 import numpy as np
 
-from utils import claims, engines, exercises, importance, plots, plots_onnx, pruning, recipes, recovery, report, search
+from utils.compress import batches, recipes
+from utils.compress.importance import gradients, registry
+from utils.compress.pruning import cost, remove, select
+from utils.compress.quantization import dynamic, saved
+from utils.compress.recovery import distillation, fine_tuning
+from utils.course import report, tables, teaching
+from utils.course.exercises import nb08 as exercises
+from utils.course.figures import nb03, results
+from utils.course.figures import nb08 as figures
+from utils.engines import onnx_export, onnx_quantize, onnx_session, pareto, variants
+from utils.measure import bootstrap, claims, evaluation, run, scores
+from utils.model import checkpoint, pruned_shape, torch_tagger, twin
+from utils.studies import cut_search, latency_table
+from utils.text import corpus
 
 # %%
-from utils.batches import make_batches
-from utils.corpus import spread
-from utils.evaluation import agreement, evaluate, paired_bootstrap
-from utils.latency_table import SHARES, measure_tables
-from utils.onnx_runtime import export_onnx, load_onnx_sentence_tagger, load_onnx_tagger, quantize_onnx
-from utils.quantization import load_quantized_tagger, quantize, save_quantized
-from utils.raner import load_raner, save_raner
-from utils.run import open_run
-from utils.tagger import torch_tagger
-from utils.teaching import check, exercise, reveal, show_minutes, table
-from utils.twin import article_twin
-from utils.variants import Variant, measure_variants
+
 
 # %% tags=["nbval-ignore-output"]
-run = open_run(run_dir, model, corpus, seed, quick)
-show_minutes("08")
+run = run.open_run(run_dir, model, corpus, seed, quick)
+teaching.show_minutes("08")
 
 # %% [markdown]
 # ## Where we start
@@ -58,7 +60,7 @@ show_minutes("08")
 original, tokenizer = run.model()
 test = run.corpus.test[:60] if quick else run.corpus.test
 texts = [sentence.text for sentence in test]
-baseline = evaluate(torch_tagger(original, tokenizer), test, seed)
+baseline = evaluation.evaluate(torch_tagger.torch_tagger(original, tokenizer), test, seed)
 print(f"F1 {baseline.scores.f1:.1f} [{baseline.f1_low:.1f}, {baseline.f1_high:.1f}] on {len(test)} sentences")
 
 # %%
@@ -75,19 +77,19 @@ print(f"{layers} layers x {heads} heads = {layers * heads} heads, {before:,} par
 
 # %% tags=["nbval-ignore-output"]
 sample = run.corpus.train[: 64 if quick else 256]
-batches = make_batches(sample, tokenizer, original.labels)
-scores = importance.michel_per_example(original, batches)
+batches = batches.make_batches(sample, tokenizer, original.labels)
+scores = gradients.michel_per_example(original, batches)
 count = round(0.2 * scores.numel())
-weakest = pruning.select_globally(scores, count)
-plots.head_grid(scores, weakest, title=f"|gradient| of the loss at each head; crossed: the weakest {count}")
+weakest = select.select_globally(scores, count)
+nb03.head_grid(scores, weakest, title=f"|gradient| of the loss at each head; crossed: the weakest {count}")
 
 # %% [markdown]
 # A dark row is a layer that the model leans on. Read off where the crosses gather, and compare it with what you predicted.
 
 # %%
-check(f"{count} of {scores.numel()} heads are chosen", sum(map(len, weakest.values())) == count)
+teaching.check(f"{count} of {scores.numel()} heads are chosen", sum(map(len, weakest.values())) == count)
 chosen = [scores[layer, head] for layer, found in weakest.items() for head in found]
-check("no head outside the choice scores lower", max(chosen) == np.sort(scores.flatten())[count - 1])
+teaching.check("no head outside the choice scores lower", max(chosen) == np.sort(scores.flatten())[count - 1])
 
 # %% [markdown]
 # ## Taking them out for real
@@ -100,19 +102,19 @@ check("no head outside the choice scores lower", max(chosen) == np.sort(scores.f
 my_guess = ...
 
 # %%
-pruned = pruning.prune_heads(original, weakest)
-predicted = pruning.predict_cost(original.config, pruning.pruning_map(pruned.config), length=500)
+pruned = remove.prune_heads(original, weakest)
+predicted = cost.predict_cost(original.config, pruned_shape.pruning_map(pruned.config), length=500)
 after = sum(p.numel() for p in pruned.parameters())
 print(f"{before:,} -> {after:,} parameters")
-reveal(my_guess, round(100 * (before - after) / before, 1), "% fewer")
+teaching.reveal(my_guess, round(100 * (before - after) / before, 1), "% fewer")
 
 # %%
-with pruning.masked_heads(original, weakest):
-    masked = torch_tagger(original, tokenizer).backend(*tokenizer.batch(texts[:8])[:2])
-removed = torch_tagger(pruned, tokenizer).backend(*tokenizer.batch(texts[:8])[:2])
-check("the parameters fall by exactly the predicted number", predicted.parameters == after)
-check("removed heads answer like masked heads, to 1e-5", np.abs(masked - removed).max() < 1e-5)
-check("20 % of the heads are 18 % of the parameters, as the article says", (before - after) / before > 0.17)
+with remove.masked_heads(original, weakest):
+    masked = torch_tagger.torch_tagger(original, tokenizer).backend(*tokenizer.batch(texts[:8])[:2])
+removed = torch_tagger.torch_tagger(pruned, tokenizer).backend(*tokenizer.batch(texts[:8])[:2])
+teaching.check("the parameters fall by exactly the predicted number", predicted.parameters == after)
+teaching.check("removed heads answer like masked heads, to 1e-5", np.abs(masked - removed).max() < 1e-5)
+teaching.check("20 % of the heads are 18 % of the parameters, as the article says", (before - after) / before > 0.17)
 
 # %% [markdown]
 # Why so few? Heads live in four matrices a layer. At these proportions they hold under a third of the parameters, so a fifth of them is about a fifth of that. No choice of heads can change it.
@@ -125,29 +127,32 @@ check("20 % of the heads are 18 % of the parameters, as the article says", (befo
 # **Predict:** will F1 end below the original, at it, or above it? Note who gets what: the pruned model is trained on this corpus's sentences once more, the original is not.
 
 # %% tags=["nbval-ignore-output"]
-damaged = evaluate(torch_tagger(pruned, tokenizer), test, seed)
+damaged = evaluation.evaluate(torch_tagger.torch_tagger(pruned, tokenizer), test, seed)
 print(f"F1 {baseline.scores.f1:.1f} -> {damaged.scores.f1:.1f} without training")
 
 
 # %% tags=["nbval-ignore-output"]
 def recover(path):
     checkpoints = path.with_name(f"{path.name}-checkpoints")
-    tuned = recovery.fine_tune(pruned, tokenizer, run.training, checkpoints, epochs=1 if quick else 4, seed=seed)
-    save_raner(tuned, tokenizer, path)
+    tuned = fine_tuning.fine_tune(pruned, tokenizer, run.training, checkpoints, epochs=1 if quick else 4, seed=seed)
+    checkpoint.save_raner(tuned, tokenizer, path)
 
 
 recovered_path = run.artifact(f"mini/recovered-seed{seed}", recover)
-recovered, _ = load_raner(recovered_path)
-tuned = evaluate(torch_tagger(recovered, tokenizer), test, seed)
+recovered, _ = checkpoint.load_raner(recovered_path)
+tuned = evaluation.evaluate(torch_tagger.torch_tagger(recovered, tokenizer), test, seed)
 print(f"F1 {tuned.scores.f1:.1f} after fine-tuning")
 
 # %% tags=["nbval-ignore-output"]
-d = paired_bootstrap(test, baseline.predictions, tuned.predictions, seed)
+d = bootstrap.paired_bootstrap(test, baseline.predictions, tuned.predictions, seed)
 print(f"against the original: {d.f1:+.2f} points, 95 % interval {d.low:+.2f} to {d.high:+.2f}, p = {d.p_value:.2f}")
 print("this test set cannot tell the two apart" if d.low <= 0 <= d.high else "the interval does not hold 0")
 
 # %%
-check("fine-tuning keeps the pruning map", pruning.pruning_map(recovered.config) == pruning.pruning_map(pruned.config))
+teaching.check(
+    "fine-tuning keeps the pruning map",
+    pruned_shape.pruning_map(recovered.config) == pruned_shape.pruning_map(pruned.config),
+)
 
 # %% [markdown]
 # ## Eight bits instead of thirty-two
@@ -160,14 +165,18 @@ def saved(name, build):
     return run.artifact(f"mini/{name}-seed{seed}", build)
 
 
-original_path = saved("original", lambda path: save_raner(original, tokenizer, path))
-int8_path = saved("quantized", lambda path: save_quantized(quantize(original), tokenizer, path))
-pruned_int8_path = saved("pruned-quantized", lambda path: save_quantized(quantize(recovered), tokenizer, path))
+original_path = saved("original", lambda path: checkpoint.save_raner(original, tokenizer, path))
+int8_path = saved("quantized", lambda path: saved.save_quantized(dynamic.quantize(original), tokenizer, path))
+pruned_int8_path = saved(
+    "pruned-quantized", lambda path: saved.save_quantized(dynamic.quantize(recovered), tokenizer, path)
+)
 
 # %%
-in_memory = torch_tagger(quantize(recovered), tokenizer).backend(*tokenizer.batch(texts[:4])[:2])
-reloaded = load_quantized_tagger(pruned_int8_path).backend(*tokenizer.batch(texts[:4])[:2])
-check("a quantised model that was saved and loaded answers exactly as before", np.array_equal(in_memory, reloaded))
+in_memory = torch_tagger.torch_tagger(dynamic.quantize(recovered), tokenizer).backend(*tokenizer.batch(texts[:4])[:2])
+reloaded = saved.load_quantized_tagger(pruned_int8_path).backend(*tokenizer.batch(texts[:4])[:2])
+teaching.check(
+    "a quantised model that was saved and loaded answers exactly as before", np.array_equal(in_memory, reloaded)
+)
 
 # %% [markdown]
 # ## Another engine
@@ -177,8 +186,8 @@ check("a quantised model that was saved and loaded answers exactly as before", n
 
 # %% tags=["nbval-ignore-output"]
 def to_onnx(name, source_model):
-    float_path = saved(f"{name}-onnx", lambda path: export_onnx(source_model, tokenizer, path))
-    return float_path, saved(f"{name}-onnx-int8", lambda path: quantize_onnx(float_path, path))
+    float_path = saved(f"{name}-onnx", lambda path: onnx_export.export_onnx(source_model, tokenizer, path))
+    return float_path, saved(f"{name}-onnx-int8", lambda path: onnx_quantize.quantize_onnx(float_path, path))
 
 
 onnx_path, onnx_int8_path = to_onnx("original", original)
@@ -186,9 +195,11 @@ _, pruned_onnx_path = to_onnx("recovered", recovered)
 
 # %%
 encoding = tokenizer.batch(texts[:8])
-parity = load_onnx_tagger(onnx_path).backend(*encoding[:2]) - torch_tagger(original, tokenizer).backend(*encoding[:2])
+parity = onnx_session.load_onnx_tagger(onnx_path).backend(*encoding[:2]) - torch_tagger.torch_tagger(
+    original, tokenizer
+).backend(*encoding[:2])
 real = encoding.attention_mask.astype(bool)  # at padding the engines differ, and nobody reads it
-check("ONNX Runtime in float32 gives torch's emissions, to 1e-4", np.abs(parity[real]).max() < 1e-4)
+teaching.check("ONNX Runtime in float32 gives torch's emissions, to 1e-4", np.abs(parity[real]).max() < 1e-4)
 
 # %% [markdown]
 # ## Past the article: which cut, in which engine?
@@ -198,41 +209,41 @@ check("ONNX Runtime in float32 gives torch's emissions, to 1e-4", np.abs(parity[
 # **Predict:** for eight times the speed of the original, which engine, and what share of heads and of neurons can stay?
 
 # %% tags=["nbval-ignore-output"]
-scale = article_twin(original).config
+scale = twin.article_twin(original).config
 folder = tempfile.TemporaryDirectory()
 
 
 def in_engines(probe, name):
-    exported = export_onnx(probe, tokenizer, f"{folder.name}/{name}")
-    in_bytes = quantize_onnx(exported, f"{folder.name}/{name}-int8")
-    return {"torch fp32": torch_tagger(probe, tokenizer), "torch INT8": torch_tagger(quantize(probe), tokenizer),
-            "ONNX INT8": load_onnx_tagger(in_bytes), "ONNX INT8, sentences": load_onnx_sentence_tagger(in_bytes)}  # fmt: skip
+    exported = onnx_export.export_onnx(probe, tokenizer, f"{folder.name}/{name}")
+    in_bytes = onnx_quantize.quantize_onnx(exported, f"{folder.name}/{name}-int8")
+    return {"torch fp32": torch_tagger.torch_tagger(probe, tokenizer), "torch INT8": torch_tagger.torch_tagger(dynamic.quantize(probe), tokenizer),
+            "ONNX INT8": onnx_session.load_onnx_tagger(in_bytes), "ONNX INT8, sentences": onnx_session.load_onnx_sentence_tagger(in_bytes)}  # fmt: skip
 
 
-shares = (0.0, 1.0) if quick else SHARES
-tables = measure_tables(scale, in_engines, run.article.text, shares, repeats=3 if quick else 5)
+shares = (0.0, 1.0) if quick else latency_table.SHARES
+tables = latency_table.measure_tables(scale, in_engines, run.article.text, shares, repeats=3 if quick else 5)
 folder.cleanup()
 
 # %% tags=["nbval-ignore-output"]
-fisher = importance.SCORES["Fisher"](original, batches), importance.neuron_importance(original, batches)
-dev = spread(run.corpus.dev, 14 if quick else 70)
+fisher = registry.SCORES["Fisher"](original, batches), gradients.neuron_importance(original, batches)
+dev = corpus.evenly_spaced(run.corpus.dev, 14 if quick else 70)
 kept = (0.1, 1.0) if quick else (0.1, 0.25, 0.5, 1.0)
-cut_f1 = search.cut_f1(original, tokenizer, fisher, dev, kept)
-in_bytes = {"torch INT8": load_quantized_tagger(int8_path), "ONNX INT8": load_onnx_tagger(onnx_int8_path),
-            "ONNX INT8, sentences": load_onnx_sentence_tagger(onnx_int8_path)}  # fmt: skip
-of_bits = {name: cut_f1[-1, -1] - evaluate(tagger, dev, seed).scores.f1 for name, tagger in in_bytes.items()}
-found = search.candidates(tables, {"torch fp32": 0.0} | of_bits, kept, cut_f1, layers)
+cut_f1 = cut_search.cut_f1(original, tokenizer, fisher, dev, kept)
+in_bytes = {"torch INT8": saved.load_quantized_tagger(int8_path), "ONNX INT8": onnx_session.load_onnx_tagger(onnx_int8_path),
+            "ONNX INT8, sentences": onnx_session.load_onnx_sentence_tagger(onnx_int8_path)}  # fmt: skip
+of_bits = {name: cut_f1[-1, -1] - evaluation.evaluate(tagger, dev, seed).scores.f1 for name, tagger in in_bytes.items()}
+found = cut_search.candidates(tables, {"torch fp32": 0.0} | of_bits, kept, cut_f1, layers)
 
 # %% tags=["nbval-ignore-output"]
-whole = tables["torch fp32"].milliseconds(pruning.pruning_map(scale))
+whole = tables["torch fp32"].milliseconds(pruned_shape.pruning_map(scale))
 budgets = {f"{times} times as fast": whole / times for times in (2, 4, 8, 12)}
-best = {name: search.best_within(found, budget) for name, budget in budgets.items()}
-table(("wanted", "engine", "heads left", "neurons left", "predicted ms", "F1 before recovery"),
+best = {name: cut_search.best_within(found, budget) for name, budget in budgets.items()}
+tables.table(("wanted", "engine", "heads left", "neurons left", "predicted ms", "F1 before recovery"),
       [(name, b.engine, f"{b.heads:.0%}", f"{b.neurons:.0%}", f"{b.milliseconds:.0f}", f"{b.f1:.1f}")
        for name, b in best.items() if b])  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
-plots_onnx.search_figure(found, budgets)
+figures.search_figure(found, budgets)
 
 # %% [markdown]
 # A step up is F1 that more time buys. Where an engine's line ends on the left, no cut that was looked at makes it faster.
@@ -254,37 +265,37 @@ def compress(name, path):
     student = recipes.prune_to(original, *fisher, target)
     epochs = 1 if quick else 8
     out = path.with_name(f"{path.name}-checkpoints")
-    taught = recovery.distil(student, original, tokenizer, run.training, out, epochs=epochs, seed=seed, hidden=0)
-    save_raner(*pruning.prune_vocabulary(taught, tokenizer, known), path)
+    taught = distillation.distil(student, original, tokenizer, run.training, out, epochs=epochs, seed=seed, hidden=0)
+    checkpoint.save_raner(*remove.prune_vocabulary(taught, tokenizer, known), path)
 
 
 # %% tags=["nbval-ignore-output"]
 compressed = {}
 for name in recipes.COMPRESSED:
     path = saved(name, lambda path, name=name: compress(name, path))
-    compressed[name] = load_raner(path)
+    compressed[name] = checkpoint.load_raner(path)
 for name, (smaller, characters) in compressed.items():
-    f1 = evaluate(torch_tagger(smaller, characters), test, seed).scores.f1
+    f1 = evaluation.evaluate(torch_tagger.torch_tagger(smaller, characters), test, seed).scores.f1
     print(f"{name:>15}: {smaller.num_parameters():,} parameters, F1 {f1:.1f} in float32")
 
 
 # %% tags=["nbval-ignore-output"]
 def deploy(place, name, source_model, characters):
-    exported = place(f"{name}-onnx", lambda path: export_onnx(source_model, characters, path))
-    return place(f"{name}-onnx-int8", lambda path: quantize_onnx(exported, path))
+    exported = place(f"{name}-onnx", lambda path: onnx_export.export_onnx(source_model, characters, path))
+    return place(f"{name}-onnx-int8", lambda path: onnx_quantize.quantize_onnx(exported, path))
 
 
 ours = []
 for name, (smaller, characters) in compressed.items():
     path = deploy(saved, name, smaller, characters)
-    scored = evaluate(load_onnx_sentence_tagger(path), test, seed)
-    ours.append(Variant(name, "onnx-int8", path, smaller, scored, load_onnx_sentence_tagger))
+    scored = evaluation.evaluate(onnx_session.load_onnx_sentence_tagger(path), test, seed)
+    ours.append(variants.Variant(name, "onnx-int8", path, smaller, scored, onnx_session.load_onnx_sentence_tagger))
 
 # %%
 smaller, characters = compressed["compressed"]
 print(f"{original.config.vocab_size} -> {smaller.config.vocab_size} characters and special tokens")
 then, now = (each.tokenizer.tokenize(run.article.text) for each in (tokenizer, characters))
-check("the article needs no character that went", then == now)
+teaching.check("the article needs no character that went", then == now)
 
 # %% [markdown]
 # ## The same article, the same machine, in turns
@@ -293,21 +304,21 @@ check("the article needs no character that went", then == now)
 
 # %% tags=["nbval-ignore-output"]
 versions = [
-    Variant("original", "torch-fp32", original_path, original, baseline),
-    Variant("quantized", "torch-int8", int8_path, original, evaluate(load_quantized_tagger(int8_path), test, seed)),
-    Variant("pruned-quantized", "torch-int8", pruned_int8_path, recovered,
-            evaluate(load_quantized_tagger(pruned_int8_path), test, seed)),
-    Variant("quantized", "onnx-int8", onnx_int8_path, original, evaluate(load_onnx_tagger(onnx_int8_path), test, seed)),
-    Variant("pruned-quantized", "onnx-int8", pruned_onnx_path, recovered,
-            evaluate(load_onnx_tagger(pruned_onnx_path), test, seed)),
+    variants.Variant("original", "torch-fp32", original_path, original, baseline),
+    variants.Variant("quantized", "torch-int8", int8_path, original, evaluation.evaluate(saved.load_quantized_tagger(int8_path), test, seed)),
+    variants.Variant("pruned-quantized", "torch-int8", pruned_int8_path, recovered,
+            evaluation.evaluate(saved.load_quantized_tagger(pruned_int8_path), test, seed)),
+    variants.Variant("quantized", "onnx-int8", onnx_int8_path, original, evaluation.evaluate(onnx_session.load_onnx_tagger(onnx_int8_path), test, seed)),
+    variants.Variant("pruned-quantized", "onnx-int8", pruned_onnx_path, recovered,
+            evaluation.evaluate(onnx_session.load_onnx_tagger(pruned_onnx_path), test, seed)),
 ]  # fmt: skip
 versions += ours
 for v in versions[1:]:
-    same = agreement(baseline.predictions, v.evaluation.predictions)
+    same = scores.agreement(baseline.predictions, v.evaluation.predictions)
     print(f"{v.stage:>16} {v.backend:>10}: F1 {v.evaluation.scores.f1:.1f}, {same:.0f} % of the sentences as before")
 
 # %% tags=["nbval-ignore-output"]
-mini_rows = measure_variants(run, versions, "08", "mini")
+mini_rows = variants.measure_variants(run, versions, "08", "mini")
 for row in mini_rows:
     size, time = row["file_bytes"] / 1e6, row["latency_ms"]["p50"]
     print(
@@ -325,42 +336,44 @@ def large(name, build):
     return run.artifact(f"article/{name}-seed{seed}", build)
 
 
-big, big_recovered = article_twin(original), article_twin(recovered)
-float_dir = large("original", lambda path: save_raner(big, tokenizer, path))
-int8_dir = large("quantized", lambda path: save_quantized(quantize(big), tokenizer, path))
-both_dir = large("pruned-quantized", lambda path: save_quantized(quantize(big_recovered), tokenizer, path))
+big, big_recovered = twin.article_twin(original), twin.article_twin(recovered)
+float_dir = large("original", lambda path: checkpoint.save_raner(big, tokenizer, path))
+int8_dir = large("quantized", lambda path: saved.save_quantized(dynamic.quantize(big), tokenizer, path))
+both_dir = large(
+    "pruned-quantized", lambda path: saved.save_quantized(dynamic.quantize(big_recovered), tokenizer, path)
+)
 
 
 # %% tags=["nbval-ignore-output"]
 def large_onnx(name, source_model):
-    exported = large(f"{name}-onnx", lambda path: export_onnx(source_model, tokenizer, path))
-    return large(f"{name}-onnx-int8", lambda path: quantize_onnx(exported, path))
+    exported = large(f"{name}-onnx", lambda path: onnx_export.export_onnx(source_model, tokenizer, path))
+    return large(f"{name}-onnx-int8", lambda path: onnx_quantize.quantize_onnx(exported, path))
 
 
 onnx_dir, both_onnx_dir = large_onnx("original", big), large_onnx("recovered", big_recovered)
 big_versions = [
-    Variant("original", "torch-fp32", float_dir, big),
-    Variant("quantized", "torch-int8", int8_dir, big),
-    Variant("pruned-quantized", "torch-int8", both_dir, big_recovered),
-    Variant("quantized", "onnx-int8", onnx_dir, big),
-    Variant("pruned-quantized", "onnx-int8", both_onnx_dir, big_recovered),
+    variants.Variant("original", "torch-fp32", float_dir, big),
+    variants.Variant("quantized", "torch-int8", int8_dir, big),
+    variants.Variant("pruned-quantized", "torch-int8", both_dir, big_recovered),
+    variants.Variant("quantized", "onnx-int8", onnx_dir, big),
+    variants.Variant("pruned-quantized", "onnx-int8", both_onnx_dir, big_recovered),
 ]
 
 # %% tags=["nbval-ignore-output"]
 for name, (smaller, characters) in compressed.items():
-    wide = article_twin(smaller)
+    wide = twin.article_twin(smaller)
     path = deploy(large, name, wide, characters)
-    big_versions.append(Variant(name, "onnx-int8", path, wide, loader=load_onnx_sentence_tagger))
+    big_versions.append(variants.Variant(name, "onnx-int8", path, wide, loader=onnx_session.load_onnx_sentence_tagger))
 
 # %%
-small = torch_tagger(original, tokenizer).backend(*encoding[:2])
-check("the twin gives the mini's emissions, to 1e-4",
-      np.abs(torch_tagger(big, tokenizer).backend(*encoding[:2]) - small).max() < 1e-4)  # fmt: skip
+small = torch_tagger.torch_tagger(original, tokenizer).backend(*encoding[:2])
+teaching.check("the twin gives the mini's emissions, to 1e-4",
+      np.abs(torch_tagger.torch_tagger(big, tokenizer).backend(*encoding[:2]) - small).max() < 1e-4)  # fmt: skip
 print(f"{sum(p.numel() for p in big.parameters()):,} parameters")
 
 # %% tags=["nbval-ignore-output"]
-big_rows = measure_variants(run, big_versions, "08", "article", repeats=5)
-plots.results_figure(report.versions(mini_rows + big_rows))
+big_rows = variants.measure_variants(run, big_versions, "08", "article", repeats=5)
+results.results_figure(report.versions(mini_rows + big_rows))
 
 # %% [markdown]
 # ## The article's table, with a second column for each number
@@ -368,15 +381,17 @@ plots.results_figure(report.versions(mini_rows + big_rows))
 # What it claims beside what this run measured. Time, memory and size are those of the twin; F1 is the mini's.
 
 # %% tags=["nbval-ignore-output"]
-table(report.COMPARISON_HEADER["en"], report.comparison(run.ledger.rows()))
+tables.table(report.COMPARISON_HEADER["en"], report.comparison(run.ledger.rows()))
 
 # %% tags=["nbval-ignore-output"]
 time = {(row["stage"], row["backend"]): row["latency_ms"]["p50"] for row in big_rows}
 memory = {(row["stage"], row["backend"]): row["rss_mb"] for row in big_rows}
 first, torch8, both8 = ("original", "torch-fp32"), ("quantized", "torch-int8"), ("pruned-quantized", "torch-int8")
-check("quantising makes it at least 2 times as fast (article: 2.3)", time[first] / time[torch8] > 2)
-check("a fifth of the heads less makes INT8 1.4 times as fast (article)", time[torch8] / time[both8] > 1.4)
-check("pruned and quantised needs 6 % more memory than quantised (article)", memory[both8] > 1.06 * memory[torch8])
+teaching.check("quantising makes it at least 2 times as fast (article: 2.3)", time[first] / time[torch8] > 2)
+teaching.check("a fifth of the heads less makes INT8 1.4 times as fast (article)", time[torch8] / time[both8] > 1.4)
+teaching.check(
+    "pruned and quantised needs 6 % more memory than quantised (article)", memory[both8] > 1.06 * memory[torch8]
+)
 
 # %% [markdown]
 # A ✗ is a verdict, not an accident: that number of the article was not seen on this machine.
@@ -386,7 +401,7 @@ check("pruned and quantised needs 6 % more memory than quantised (article)", mem
 # %% tags=["nbval-ignore-output"]
 start, (first, second) = big_rows[0], big_rows[-2:]
 for v, row in zip(ours, (first, second), strict=True):
-    d = paired_bootstrap(test, baseline.predictions, v.evaluation.predictions, seed)
+    d = bootstrap.paired_bootstrap(test, baseline.predictions, v.evaluation.predictions, seed)
     print(f"{v.stage:>15}: {start['latency_ms']['p50'] / row['latency_ms']['p50']:.1f} times as fast, "
           f"{row['file_bytes'] / 1e6:.1f} MB, {100 * row['rss_mb'] / start['rss_mb']:.0f} % of the memory, "
           f"F1 {d.f1:+.2f} [{d.low:+.2f}, {d.high:+.2f}]")  # fmt: skip
@@ -394,20 +409,20 @@ for v, row in zip(ours, (first, second), strict=True):
 # %% tags=["nbval-ignore-output"]
 faster = [start["latency_ms"]["p50"] / row["latency_ms"]["p50"] for row in (first, second)]
 lost = [baseline.scores.f1 - v.evaluation.scores.f1 for v in ours]
-check("the first version is at least 8 times as fast", faster[0] >= 8)
-check("its file has at most 60 MB", first["file_bytes"] <= 60e6)
-check("it needs at most 40 % of the memory", first["rss_mb"] <= 0.4 * start["rss_mb"])
-check("it loses at most a point of F1", lost[0] <= 1)
-check("the second is at least 12 times as fast, for at most 1.5 points", faster[1] >= 12 and lost[1] <= 1.5)
+teaching.check("the first version is at least 8 times as fast", faster[0] >= 8)
+teaching.check("its file has at most 60 MB", first["file_bytes"] <= 60e6)
+teaching.check("it needs at most 40 % of the memory", first["rss_mb"] <= 0.4 * start["rss_mb"])
+teaching.check("it loses at most a point of F1", lost[0] <= 1)
+teaching.check("the second is at least 12 times as fast, for at most 1.5 points", faster[1] >= 12 and lost[1] <= 1.5)
 
 # %% [markdown]
 # And the map? The table that the search used can say beforehand what these two take.
 
 # %% tags=["nbval-ignore-output"]
 for v, row in zip(big_versions[-2:], (first, second), strict=True):
-    foretold = tables["ONNX INT8, sentences"].milliseconds(pruning.pruning_map(v.model.config))
+    foretold = tables["ONNX INT8, sentences"].milliseconds(pruned_shape.pruning_map(v.model.config))
     print(f"{v.stage:>15}: {foretold:.0f} ms foretold, {row['latency_ms']['p50']:.0f} ms measured")
-    check("the table is right to a quarter", abs(foretold / row["latency_ms"]["p50"] - 1) < 0.25)
+    teaching.check("the table is right to a quarter", abs(foretold / row["latency_ms"]["p50"] - 1) < 0.25)
 
 # %% [markdown]
 # Read these with two cautions. Both versions learned from this corpus once more, and the original did not: [05 · Recovery](05_recovery.ipynb) trains it as long, and then pruning has a price. And both read sentence by sentence, which suits a model that learned from single sentences.
@@ -418,10 +433,10 @@ for v, row in zip(big_versions[-2:], (first, second), strict=True):
 # Nobody buys the fastest or the most accurate model as such. A version is worth a look if no other is both faster and better: those form the **Pareto front**. Area is the file's size.
 
 # %% tags=["nbval-ignore-output"]
-measured = engines.choices(run.ledger.rows(), "08")
-best = engines.front(measured)
+measured = pareto.choices(run.ledger.rows(), "08")
+best = pareto.front(measured)
 print("on the front: " + "; ".join(choice.name for choice in best))
-plots_onnx.front_figure(measured, best)
+figures.front_figure(measured, best)
 
 # %% [markdown]
 # ## The claims, audited
@@ -429,7 +444,7 @@ plots_onnx.front_figure(measured, best)
 # Every number of the article that a run can test. Times and memory are compared as ratios to the same run's original, costs within a tenth. *Cannot hold* means that arithmetic forbids it, whatever the machine.
 
 # %% tags=["nbval-ignore-output"]
-table(claims.AUDIT_HEADER, claims.audit_cells(claims.audit(run.ledger.rows())))
+tables.table(claims.AUDIT_HEADER, claims.audit_cells(claims.audit(run.ledger.rows())))
 
 # %% [markdown]
 # ### Exercise 1: percent of what?
@@ -440,11 +455,11 @@ table(claims.AUDIT_HEADER, claims.audit_cells(claims.audit(run.ledger.rows())))
 times_as_fast = ...
 
 # %%
-exercise(times_as_fast, exercises.speed_up())
+teaching.exercise(times_as_fast, exercises.speed_up())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 times_as_fast = 320 / 140
-exercise(times_as_fast, exercises.speed_up())
+teaching.exercise(times_as_fast, exercises.speed_up())
 
 # %% [markdown]
 # ### Exercise 2: the best that pruning heads could do
@@ -455,13 +470,13 @@ exercise(times_as_fast, exercises.speed_up())
 at_most = ...
 
 # %%
-exercise(at_most, exercises.most_from_heads(big.config))
+teaching.exercise(at_most, exercises.most_from_heads(big.config))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-parts = pruning.cost_by_part(big.config, pruning.pruning_map(big.config), length=502)
+parts = cost.cost_by_part(big.config, pruned_shape.pruning_map(big.config), length=502)
 work = {name: part.multiply_adds for name, part in parts.items()}
 at_most = sum(work.values()) / (sum(work.values()) - work["attention"])
-exercise(at_most, exercises.most_from_heads(big.config))
+teaching.exercise(at_most, exercises.most_from_heads(big.config))
 
 # %% [markdown]
 # ## What you know now

@@ -32,36 +32,35 @@ import httpx
 import numpy as np
 from websockets.asyncio.client import connect
 
-from utils import anatomy, confidence
-from utils import exercises_serving as exercises
-from utils import plots_serving as pictures
-from utils.evaluation import evaluate
-from utils.onnx_runtime import load_onnx_tagger
+from utils.course import tables, teaching, widgets
+from utils.course.exercises import nb09 as exercises
+from utils.course.figures import nb09 as figures
+from utils.engines import onnx_session
+from utils.measure import calibration, evaluation, run
+from utils.model import torch_tagger
 
 # %% tags=["nbval-ignore-output"]
-from utils.pipeline import article_versions
-from utils.run import open_run
 from utils.serving import trials
 from utils.serving.load import apart, edits, typists
 from utils.serving.server import running_server
 from utils.serving.service import Service
 from utils.serving.widget import TaggerBox
-from utils.teaching import check, exercise, reveal, show_minutes, table
-from utils.widgets import show
+from utils.studies import pipeline
+from utils.tagger import marginals
 
-run = open_run(run_dir, model, corpus, seed, quick)
-show_minutes("09")
+run = run.open_run(run_dir, model, corpus, seed, quick)
+teaching.show_minutes("09")
 
 # %% [markdown]
 # The article compares four versions of its model. They were made in [08 · The whole pipeline](08_the_whole_pipeline.ipynb); if you have not run it, they are made now. We take the quickest of them, in ONNX Runtime and eight bits, and come back to the others.
 
 # %% tags=["nbval-ignore-output"]
-versions = article_versions(run)
+versions = pipeline.article_versions(run)
 onnx = versions["ONNX Runtime, quantised"]
 
 # %%
 print(", ".join(versions))
-tagger = load_onnx_tagger(onnx, threads=1)
+tagger = onnx_session.load_onnx_tagger(onnx, threads=1)
 article = run.article.text
 text = "青河大学校长陈默昨日在北京说，新校区明年启用。"
 
@@ -71,20 +70,22 @@ text = "青河大学校长陈默昨日在北京说，新校区明年启用。"
 # The tagger is a function: a text goes in, entities come out. Each has a **confidence**. Hold the mouse over a name to see it.
 
 # %% tags=["nbval-ignore-output"]
-show(text, tagger.predict([text])[0])
+widgets.show(text, tagger.predict([text])[0])
 
 # %% [markdown]
 # Whose probability is it? The CRF gives every sequence of tags a score, and so a probability. An entity's confidence is the probability of **all sequences that have this entity**, whatever they say elsewhere: its *marginal*. For a text of three characters one can simply write all of them down.
 
 # %%
 short = "陈默说"
-emissions = anatomy.emissions_of(tagger, short)
+emissions = torch_tagger.emissions_of(tagger, short)
 tags = [tagger.labels.index("B-PER"), tagger.labels.index("E-PER")]
-by_hand = confidence.by_brute_force(emissions, tagger.crf, tags, at=0)
+by_hand = marginals.by_brute_force(emissions, tagger.crf, tags, at=0)
 print(f"{len(tagger.labels)} tags, {len(tagger.labels) ** len(short):,} sequences")
 (found,) = tagger.predict([short])[0]
-check("陈默 is a person", (found.text, found.type) == ("陈默", "PER"))
-check("its confidence is the share of all sequences that say so, to 1e-6", abs(found.confidence - by_hand) < 1e-6)
+teaching.check("陈默 is a person", (found.text, found.type) == ("陈默", "PER"))
+teaching.check(
+    "its confidence is the share of all sequences that say so, to 1e-6", abs(found.confidence - by_hand) < 1e-6
+)
 
 # %% [markdown]
 # Nobody can write down the sequences of a whole sentence. The forward-backward algorithm sums them in one walk to the right and one to the left; `utils/marginals.py` has it in a few lines.
@@ -99,11 +100,11 @@ for path, probability in exercises.PATHS.items():
 my_confidence = ...
 
 # %%
-exercise(my_confidence, exercises.confidence())
+teaching.exercise(my_confidence, exercises.confidence())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_confidence = sum(p for path, p in exercises.PATHS.items() if path.startswith("B-PER E-PER"))
-exercise(my_confidence, exercises.confidence())
+teaching.exercise(my_confidence, exercises.confidence())
 
 # %% [markdown]
 # A probability should keep its word: of all entities that are 90 % sure, 90 % should be right. **Predict:** on the test set, is mini too sure of itself, too modest, or honest?
@@ -113,11 +114,11 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 test = run.corpus.test[:60] if quick else run.corpus.test
-predictions = evaluate(tagger, test, seed).predictions
-bands = confidence.reliability(test, predictions, edges=[0, 0.5, 0.7, 0.8, 0.9, 0.95, 1])
+predictions = evaluation.evaluate(tagger, test, seed).predictions
+bands = calibration.reliability(test, predictions, edges=[0, 0.5, 0.7, 0.8, 0.9, 0.95, 1])
 gap = np.average([b.confidence - b.right for b in bands], weights=[b.count for b in bands])
-reveal(my_guess, f"confidence minus share of right ones: {100 * gap:+.1f} percentage points on average")
-pictures.reliability_figure(bands)
+teaching.reveal(my_guess, f"confidence minus share of right ones: {100 * gap:+.1f} percentage points on average")
+figures.reliability_figure(bands)
 
 # %% [markdown]
 # Below the dashed line the model promises more than it keeps. The page shows the number on hover and focus, and nothing more: whether a name is highlighted is decided by the best sequence, not by a threshold. Whoever wants one should choose it on *dev*, with a picture like this.
@@ -137,14 +138,14 @@ edited = trials.edited(tagger, states)
 print(
     f"{len(article)} characters; first look: {edited[0].computed} sentences; then:", [e.computed for e in edited[1:11]]
 )
-check("after the first look, an edit costs one sentence, or two where it makes an end", all(0 <= e.computed <= 2 for e in edited[1:]))  # fmt: skip
-check("the incremental answer is the full answer, confidences included", all(e.same for e in edited))
+teaching.check("after the first look, an edit costs one sentence, or two where it makes an end", all(0 <= e.computed <= 2 for e in edited[1:]))  # fmt: skip
+teaching.check("the incremental answer is the full answer, confidences included", all(e.same for e in edited))
 
 # %% tags=["nbval-ignore-output"]
 full, part = (np.median(times) for times in zip(*[e[:2] for e in edited[1:]], strict=True))
-reveal(my_guess, f"{full / part:.0f} times")
-check("an edit is at least 5 times as fast as the whole text", full > 5 * part)
-pictures.edits_figure(edited)
+teaching.reveal(my_guess, f"{full / part:.0f} times")
+teaching.check("an edit is at least 5 times as fast as the whole text", full > 5 * part)
+figures.edits_figure(edited)
 
 # %% [markdown]
 # Why may one do this at all? Because the service reads **every sentence by itself**, at any time: then the answer for a text *is* the answers for its sentences, and no neighbour can change them. What is given up is context across sentences; notebook 07 measures that this model is even better off without it.
@@ -176,9 +177,9 @@ async def three_questions():
 
 
 first, again, split = apart(three_questions())
-reveal(my_guess, f"{first.computed}, {again.computed} and {split.computed} of {split.sentences}")
-check("what was asked before is not computed again", again.computed == 0 and again.entities == first.entities)
-check("a new sentence end makes two new sentences", split.computed == 2)
+teaching.reveal(my_guess, f"{first.computed}, {again.computed} and {split.computed} of {split.sentences}")
+teaching.check("what was asked before is not computed again", again.computed == 0 and again.entities == first.entities)
+teaching.check("a new sentence end makes two new sentences", split.computed == 2)
 
 # %% [markdown]
 # ## Step 4: an address
@@ -195,8 +196,8 @@ served = [(e["start"], e["end"], e["type"], e["confidence"]) for e in result["en
 print(
     answer.status_code, [(e["type"], e["text"]) for e in result["entities"]], "offsets:", answer.json()["offset_unit"]
 )
-check("what is served is what the tagger says, to the last digit", served == offline)
-check("health, readiness, metrics and the page answer as well", alive == [200] * 4)
+teaching.check("what is served is what the tagger says, to the last digit", served == offline)
+teaching.check("health, readiness, metrics and the page answer as well", alive == [200] * 4)
 
 # %% [markdown]
 # ### Exercise 2: who counts how?
@@ -208,11 +209,11 @@ print(exercises.EMOJI_TEXT, "北京 at", exercises.CODE_POINTS, "in code points"
 my_offsets = [..., ...]
 
 # %%
-exercise(my_offsets, exercises.javascript_offsets)
+teaching.exercise(my_offsets, exercises.javascript_offsets)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_offsets = [len(exercises.EMOJI_TEXT[:offset].encode("utf-16-le")) // 2 for offset in exercises.CODE_POINTS]
-exercise(my_offsets, exercises.javascript_offsets)
+teaching.exercise(my_offsets, exercises.javascript_offsets)
 
 # %% [markdown]
 # This is the most common complaint about highlighting tools: behind the first emoji every mark is off by one. Say the unit in the answer, and convert in one place.
@@ -236,7 +237,7 @@ with running_server("--model", str(onnx)) as address:
     answers = apart(typed_on(address, [long, text]))
 for answer in answers:
     print(answer["seq"], answer["type"], answer.get("code") or [e["text"] for e in answer["entities"]])
-check("the older text is superseded, the newer one is answered", [a.get("code") for a in answers] == ["superseded", None])  # fmt: skip
+teaching.check("the older text is superseded, the newer one is answered", [a.get("code") for a in answers] == ["superseded", None])  # fmt: skip
 
 # %% [markdown]
 # The page does its part, too. While pinyin is being composed nothing is sent: 北京 is not "beijing". After the last key it waits for a pause of 300 ms, has one question on its way at a time, and drops an answer that comes too late.
@@ -281,12 +282,12 @@ with trials.served(onnx, article[:20], "--queue", "4", "--threads", "1") as addr
     answers = apart(trials.rush(address, rushed))
     later = httpx.post(f"{address}/v1/entities", json={"text": text}).status_code
 refused = [answer for answer in answers if answer.status_code == 503]
-reveal(my_guess, f"{len(refused)} of {len(answers)} are refused: {refused[0].json()}, Retry-After: {refused[0].headers['retry-after']}")  # fmt: skip
+teaching.reveal(my_guess, f"{len(refused)} of {len(answers)} are refused: {refused[0].json()}, Retry-After: {refused[0].headers['retry-after']}")  # fmt: skip
 
 # %%
-check("every answer is 200 or 503", {answer.status_code for answer in answers} == {200, 503})
-check("every 503 says when to come back", all(int(answer.headers["retry-after"]) >= 1 for answer in refused))
-check("afterwards the service answers as before", later == 200)
+teaching.check("every answer is 200 or 503", {answer.status_code for answer in answers} == {200, 503})
+teaching.check("every 503 says when to come back", all(int(answer.headers["retry-after"]) >= 1 for answer in refused))
+teaching.check("afterwards the service answers as before", later == 200)
 
 # %% [markdown]
 # Refusing at once is kinder than it looks. Without a bound all sixty would wait for the slowest, and most would have gone by the time they are answered. And nothing that was computed is lost: sentences are remembered as soon as they are done, even if nobody waits for that text any more. Otherwise typists who are late would type over one answer after the other, and a busy service would get nothing done at all.
@@ -305,11 +306,11 @@ print(f"each typist changes one sentence every {exercises.PAUSE:g} s")
 most_typists = ...
 
 # %%
-exercise(most_typists, exercises.most_typists())
+teaching.exercise(most_typists, exercises.most_typists())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 most_typists = exercises.THREADS * 1000 / exercises.SENTENCE_MS * exercises.PAUSE
-exercise(most_typists, exercises.most_typists())
+teaching.exercise(most_typists, exercises.most_typists())
 
 # %% [markdown]
 # Long before that the waits grow: edits do not come in an orderly row.
@@ -323,11 +324,11 @@ my_guess = ...
 counts, seconds = ((5, 20), 2) if quick else ((10, 30, 60), 3)
 curves = {name: trials.waits(path, counts, seconds, article) for name, path in versions.items()}
 most = max(counts)
-reveal(my_guess, ", ".join(name for name, curve in curves.items() if curve[most].within(95) < 300) or "none")
-pictures.load_figure(curves, limit=300)
+teaching.reveal(my_guess, ", ".join(name for name, curve in curves.items() if curve[most].within(95) < 300) or "none")
+figures.load_figure(curves, limit=300)
 
 # %% tags=["nbval-ignore-output"]
-table(
+tables.table(
     ("version", "typists", "answers", "50 % within (ms)", "95 % within (ms)", "typed over", "shed", "failed or lost"),
     [(name, count, len(load.milliseconds), *(f"{load.within(q):.0f}" for q in (50, 95)),
       load.superseded, load.shed, load.failed + load.lost) for name, curve in curves.items() for count, load in curve.items()],
@@ -340,8 +341,8 @@ table(
 
 # %%
 everyone = [load for curve in curves.values() for load in curve.values()]
-check("every edit of every typist is accounted for", all(load.sent == count * seconds for curve in curves.values() for count, load in curve.items()))  # fmt: skip
-check("none failed and none was lost", sum(load.failed + load.lost for load in everyone) == 0)
+teaching.check("every edit of every typist is accounted for", all(load.sent == count * seconds for curve in curves.values() for count, load in curve.items()))  # fmt: skip
+teaching.check("none failed and none was lost", sum(load.failed + load.lost for load in everyone) == 0)
 
 # %% [markdown]
 # ## Threads or processes?
@@ -357,15 +358,15 @@ my_guess = ...
 arrangements = {"1 process, 1 thread": (1, 1), "1 process, 2 threads": (1, 2), "2 processes, 1 thread each": (2, 1)}
 clients, requests = (4, 10) if quick else (8, 30)
 measured = {name: trials.throughput(onnx, *size, clients, requests, article) for name, size in arrangements.items()}
-reveal(my_guess, " < ".join(sorted(measured, key=lambda name: measured[name].per_second)))
-pictures.throughput_figure(measured)
+teaching.reveal(my_guess, " < ".join(sorted(measured, key=lambda name: measured[name].per_second)))
+figures.throughput_figure(measured)
 
 # %% tags=["nbval-ignore-output"]
 one, threads, processes = measured.values()
-check("a second thread brings at least 20 % more answers", threads.per_second > 1.2 * one.per_second)
-check("a second thread costs less than 10 % more memory", threads.megabytes < 1.1 * one.megabytes)
-check("two processes need at least 1.8 times the memory", processes.megabytes > 1.8 * one.megabytes)
-check("two processes beat two threads by more than 20 %", processes.per_second > 1.2 * threads.per_second)
+teaching.check("a second thread brings at least 20 % more answers", threads.per_second > 1.2 * one.per_second)
+teaching.check("a second thread costs less than 10 % more memory", threads.megabytes < 1.1 * one.megabytes)
+teaching.check("two processes need at least 1.8 times the memory", processes.megabytes > 1.8 * one.megabytes)
+teaching.check("two processes beat two threads by more than 20 %", processes.per_second > 1.2 * threads.per_second)
 
 # %% [markdown]
 # Every process has a model of its own, and a cache and a queue of its own: a sentence that one of them knows is new to the other. Processes are the answer where Python itself is the bottleneck, where there are many cores, or where one crash must not take all with it. The clients are dealt out evenly here, as a balancer would do it; the clients' own share of the two cores limits all three alike.
@@ -385,12 +386,12 @@ print("55 typists, an edit a second:", crowd)
 
 # %% tags=["nbval-ignore-output"]
 p95 = quickly.within(95)
-check("300 ms: an answer is back before the next edit is due", p95 < 300 and quickly.superseded == 0)
-check(
+teaching.check("300 ms: an answer is back before the next edit is due", p95 < 300 and quickly.superseded == 0)
+teaching.check(
     "<120 ms: the answer comes in time to be painted (the painting is measured in a browser, by the tests)", p95 < 120
 )
-check("50+: with 55 typists every edit is answered", len(crowd.milliseconds) == crowd.sent)
-check("50+: and in less than 300 ms, for 95 % of them", crowd.within(95) < 300)
+teaching.check("50+: with 55 typists every edit is answered", len(crowd.milliseconds) == crowd.sent)
+teaching.check("50+: and in less than 300 ms, for 95 % of them", crowd.within(95) < 300)
 
 # %% [markdown]
 # A promise without its conditions says little: which text, how many edits a second, which percentile, and what else the machine was doing. Fifty *open connections* are easy. Fifty full articles in the same second are another matter, and the queue would say so.

@@ -7,10 +7,10 @@ import time
 import matplotlib.image
 import numpy as np
 import pytest
+from box import opened
+from known_tagger import known_app, serving, spans
 
-from tests.browser.box import opened
-from tests.unit.known_tagger import known_app, serving, spans
-from utils.plots import luminance
+from utils.course.figures.base import luminance
 from utils.serving.messages import LONGEST
 
 PAUSE = 0.3

@@ -12,12 +12,11 @@ from urllib.request import urlopen
 
 import nbformat
 import pytest
-
-from tests.browser.box import Box
-from tests.unit.known_tagger import ROOT, free_port
+from box import Box
+from known_tagger import ROOT, free_port
 
 CELL = """
-from tests.unit.known_tagger import KnownTagger
+from known_tagger import KnownTagger
 from utils.serving.widget import TaggerBox
 TaggerBox(KnownTagger(), "known", text="陈默在北京。")
 """

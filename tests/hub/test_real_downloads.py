@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from utils.corpus import load_corpus
-from utils.hub import download_model
-from utils.raner import load_tagger
+from utils.model.hub import download_model
+from utils.model.torch_tagger import load_tagger
+from utils.text.corpus import load_corpus
 
 pytestmark = pytest.mark.skipif(os.environ.get("COURSE_HUB") != "1", reason="needs a network: make newest")
 

@@ -7,13 +7,14 @@ import asyncio
 
 import pytest
 
-from utils.corpus import DATA, read_bracketed
-from utils.raner import load_raner, save_raner
+from utils.files import DATA
+from utils.model.checkpoint import load_raner, save_raner
+from utils.model.twin import article_twin
 from utils.serving.load import resident_mb, rest_clients, typists
 from utils.serving.models import build
 from utils.serving.server import running_server
 from utils.serving.trials import served
-from utils.twin import article_twin
+from utils.text.formats.bracketed import read_bracketed
 
 pytestmark = pytest.mark.load
 

@@ -4,12 +4,12 @@ from itertools import islice
 
 import numpy as np
 import pytest
+from box import opened
 
-from tests.browser.box import opened
-from tests.browser.conftest import chromium  # noqa: F401  (a fixture)
-from utils.corpus import DATA, read_bracketed
+from utils.files import DATA
 from utils.serving.load import edits
 from utils.serving.server import running_server
+from utils.text.formats.bracketed import read_bracketed
 
 pytestmark = pytest.mark.load
 

@@ -12,13 +12,14 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from utils.benchmark import machine
-from utils.corpus import Corpus, load_corpus
-from utils.course import main
-from utils.ledger import Ledger
-from utils.pruning import prune_neurons, prune_vocabulary
-from utils.raner import load_raner, save_raner
-from utils.report import ARTICLE, OWN
+from utils.compress.pruning.remove import prune_neurons, prune_vocabulary
+from utils.course.cli import main
+from utils.course.report import ARTICLE, OWN
+from utils.measure.ledger import Ledger
+from utils.measure.machine import machine
+from utils.model.checkpoint import load_raner, save_raner
+from utils.text.corpus import load_corpus
+from utils.text.entities import Corpus
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

@@ -27,7 +27,7 @@ from utils.serving.messages import BODY, Answered, Question, Refused, refused, r
 from utils.serving.refusals import Invalid, NotReady, Refusal
 from utils.serving.security import PLAIN, SameWords, SecureHeaders
 from utils.serving.service import Service, Settings
-from utils.tagger import Tagger
+from utils.tagger.tagger import Tagger
 
 STATIC = Path(__file__).resolve().parent / "static"
 REFUSALS = {

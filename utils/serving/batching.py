@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from utils.entities import Entity
 from utils.serving.refusals import Expired, NotReady, Overloaded
+from utils.text.entities import Entity
 
 Answers = dict[str, Sequence[Entity]]
 Tag = Callable[[list[str]], list[list[Entity]]]

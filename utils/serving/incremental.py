@@ -10,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
-from utils.characters import sentence_ranges
-from utils.entities import Entity
+from utils.text.entities import Entity
+from utils.text.segmentation import sentence_ranges
 
 CAPACITY = 1_000_000
 """Characters of sentences that a cache holds, `ENTRY` added for each: some megabytes."""

@@ -22,7 +22,7 @@ import numpy as np
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from utils.benchmark import MB
+from utils.measure.memory import MB
 from utils.serving.refusals import Superseded
 
 T = TypeVar("T")

@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from utils.corpus import DATA
-from utils.files import CheckpointError
-from utils.onnx_runtime import WEIGHTS as ONNX_WEIGHTS
-from utils.onnx_runtime import load_onnx_tagger
-from utils.tagger import Tagger
+from utils.engines.onnx_files import WEIGHTS as ONNX_WEIGHTS
+from utils.engines.onnx_session import load_onnx_tagger
+from utils.files import DATA, CheckpointError
+from utils.tagger.tagger import Tagger
 
 EMBEDDED = DATA / "models" / "mini-raner"
 BUILT = DATA.parent / "runs" / "serving"
@@ -65,8 +64,9 @@ def exporter(files: Sequence[Path] = EXPORTERS, libraries: Sequence[str] = LIBRA
 
 def build(source: Path, path: Path) -> None:
     """Export a model and quantise it; `path` appears when it is whole."""
-    from utils.onnx_runtime import export_onnx, quantize_onnx
-    from utils.raner import load_raner
+    from utils.engines.onnx_export import export_onnx
+    from utils.engines.onnx_quantize import quantize_onnx
+    from utils.model.checkpoint import load_raner
 
     unfinished = path.with_name(f"{path.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -78,10 +78,10 @@ def build(source: Path, path: Path) -> None:
 
 def _load_torch(source: str | Path) -> Tagger:
     if (Path(source) / TORCH_INT8_WEIGHTS).is_file():
-        from utils.quantization import load_quantized_tagger
+        from utils.compress.quantization.saved import load_quantized_tagger
 
         return load_quantized_tagger(source)
-    from utils.raner import load_tagger
+    from utils.model.torch_tagger import load_tagger
 
     return load_tagger(source)
 

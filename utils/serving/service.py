@@ -10,12 +10,12 @@ from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
-from utils.entities import Entity
 from utils.serving.batching import Batcher
 from utils.serving.incremental import Analysis, SentenceCache
 from utils.serving.metrics import Metrics
 from utils.serving.refusals import NotReady, Refusal
-from utils.tagger import Tagger
+from utils.tagger.tagger import Tagger
+from utils.text.entities import Entity
 
 LOG = logging.getLogger("utils.serving")
 WARM_UP = "新华社北京电：服务已经启动。"

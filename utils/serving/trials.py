@@ -12,7 +12,7 @@ import httpx
 from utils.serving.incremental import Analysis, SentenceCache
 from utils.serving.load import PATIENCE, Load, apart, resident_mb, rest_clients, typists
 from utils.serving.server import running_server
-from utils.tagger import Tagger
+from utils.tagger.tagger import Tagger
 
 ONE_ADDRESS = ("--rate", "1000000", "--sockets", "1000", "--sockets-per-client", "1000")
 """All clients of a trial have this machine's address: what limits one client would limit them together."""

@@ -15,7 +15,7 @@ from utils.serving.incremental import Analysis, SentenceCache
 from utils.serving.messages import Ask, refused, result, signature, wrong
 from utils.serving.refusals import Invalid
 from utils.serving.service import Answer
-from utils.tagger import Tagger
+from utils.tagger.tagger import Tagger
 
 
 class TaggerBox(anywidget.AnyWidget):

@@ -1,0 +1,144 @@
+"""Tables and pages: what a ledger row says is what a reader sees."""
+
+import re
+
+import pytest
+
+from utils.course.report import (
+    ARTICLE,
+    COMPARISON_HEADER,
+    STAGES_HEADER,
+    comparison,
+    filled_readme,
+    html_report,
+    stages,
+    versions,
+)
+from utils.course.tables import UNMEASURED, html_table, markdown_table, text_table
+from utils.measure.ledger import COLUMNS
+
+MACHINE = {"cpu": "A <CPU>", "flags": ["avx2"], "cores": 2, "memory_mb": 24000, "versions": {"python": "3.11.7"}}
+RUN = {
+    "state": "finished",
+    "started": "2026-01-31T09:30:00+00:00",
+    "settings": {"model": "", "corpus": "", "seed": 1, "quick": False},
+    "machine": MACHINE,
+    "notebooks": [
+        {"name": "00_start_here", "state": "done", "minutes": 1.26},
+        {"name": "03_heads", "state": "failed", "minutes": None},
+    ],
+}
+
+
+def row(stage, backend, scale, **values):
+    return dict.fromkeys(COLUMNS) | {"stage": stage, "notebook": "08", "scale": scale, "backend": backend} | values
+
+
+def costs(p50, megabytes):
+    return {"latency_ms": {"p50": p50, "p95": p50 + 1}, "file_bytes": megabytes * 10**6, "rss_mb": 2.0 * megabytes}
+
+
+ROWS = [
+    row("original", "torch-fp32", "mini", f1=86.04, f1_low=85.0, f1_high=87.0, **costs(30.0, 25)),
+    row("quantized", "torch-int8", "mini", f1=85.0, **costs(20.0, 9)),
+    row("original", "torch-fp32", "article", **costs(750.0, 407)),
+    row("quantized", "torch-int8", "article", **costs(300.0, 150)),
+    row("quantized", "onnx-int8", "mini", f1=84.0, f1_low=83.0, f1_high=85.0, **costs(10.0, 8)),
+]
+
+
+def test_costs_come_from_the_article_scale_and_scores_from_the_mini_in_any_order():
+    for rows in (ROWS, ROWS[::-1]):
+        found = {(v["stage"], v["backend"]): v for v in versions(rows)}
+        original = found["original", "torch-fp32"]
+        assert (original["scale"], original["file_bytes"], original["f1"]) == ("article", 407 * 10**6, 86.04)
+        assert {v["scale"] for v in versions(rows)} == {"article"} and len(found) == 2
+
+
+def test_a_run_of_one_scale_shows_all_its_rows():
+    mini = [r for r in ROWS if r["scale"] == "mini"]
+    assert [(v["stage"], v["backend"]) for v in versions(mini)] == [(r["stage"], r["backend"]) for r in mini]
+
+
+def test_rows_are_left_as_they_were():
+    before = [dict(r) for r in ROWS]
+    versions(ROWS)
+    assert before == ROWS
+
+
+def test_the_comparison_says_what_was_measured_and_what_was_not():
+    table = comparison(ROWS)
+    assert table[0][2:] == ["750.0 (751.0)", "1.00×", "820", "814", "407", "94.3", "86.0 [85.0, 87.0]"]
+    assert table[1][2:4] == ["300.0 (301.0)", "2.50×"] and table[1][-1] == "85.0"
+    assert table[2][2:4] == [UNMEASURED, UNMEASURED] and table[2][-1] == UNMEASURED
+
+
+def test_own_versions_follow_where_they_were_measured():
+    own = row("compressed", "onnx-int8", "article", **costs(75.0, 36))
+    (line,) = comparison([*ROWS, own])[len(ARTICLE) :]
+    assert line[1:] == [
+        UNMEASURED, "75.0 (76.0)", "10.00×", UNMEASURED, "72.0", "36.0", UNMEASURED, UNMEASURED,
+    ]  # fmt: skip
+
+
+def test_speeds_of_two_scales_are_never_divided():
+    assert comparison(ROWS)[3][2:4] == [UNMEASURED, UNMEASURED]
+
+
+def test_an_empty_ledger_still_makes_tables():
+    table = comparison([])
+    assert [line[0] for line in table] == [version.english for version in ARTICLE]
+    assert {cell for line in table for cell in (line[2], line[3], line[5], line[6], line[8])} == {UNMEASURED}
+    assert stages([]) == []
+    assert text_table(STAGES_HEADER, []).count("\n") == 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_line_fills_its_header(language):
+    assert {len(line) for line in comparison(ROWS, language)} == {len(COMPARISON_HEADER[language])}
+    assert {len(line) for line in stages(ROWS)} == {len(STAGES_HEADER)}
+
+
+def test_text_columns_stand_below_each_other():
+    lines = text_table(("a", "bb"), [["xxx", "y"]]).splitlines()
+    assert lines == ["a    bb", "---  --", "xxx  y"]
+
+
+def test_markdown_table():
+    assert markdown_table(("a", "b"), [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
+
+
+def test_html_is_escaped():
+    assert "<script>" not in html_table(("a",), [["<script>"]])
+    page = html_report(ROWS, RUN, b"png")
+    assert "A &lt;CPU&gt;" in page and "A <CPU>" not in page
+
+
+def test_the_page_needs_nothing_from_elsewhere():
+    page = html_report(ROWS, RUN, b"png")
+    assert re.findall(r'(?:src|href)="([^"]+)"', page) == ["data:image/png;base64,cG5n", "00_start_here.ipynb"]
+    assert not re.search(r"https?://|@import|url\(", page)
+
+
+README = """# Title
+<!-- results -->
+old
+<!-- /results -->
+| 00 | [Start](a) | words | 9.9 |
+| 03 | [Heads](a) | words | coming |
+| 04 | coming | words | coming |
+"""
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_readme_is_filled_between_its_marks(language):
+    run = RUN | {"notebooks": RUN["notebooks"][:1]}
+    text = filled_readme(README, ROWS, run, language)
+    assert "old" not in text and markdown_table(COMPARISON_HEADER[language], comparison(ROWS, language)) in text
+    assert "| 00 | [Start](a) | words | 1.3 |\n| 03 | [Heads](a) | words | coming |" in text
+    assert filled_readme(text, ROWS, run, language) == text
+
+
+def test_a_readme_without_marks_is_refused():
+    with pytest.raises(ValueError, match="results"):
+        filled_readme("# Title", ROWS, RUN, "en")

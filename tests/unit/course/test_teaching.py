@@ -1,0 +1,86 @@
+"""What learners read: one stable line for a claim, a hint that fits the mistake."""
+
+import json
+
+import pytest
+
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, number, reveal, show_minutes
+
+EIGHT = number(8, {4: "you halved", 0.08: "in percent, please"})
+
+
+@pytest.mark.parametrize(("holds", "line"), [(True, "✓ water is wet\n"), (False, "✗ water is wet\n")])
+def test_a_claim_is_one_line(capsys, holds, line):
+    check("water is wet", holds)
+    assert capsys.readouterr().out == line
+
+
+@pytest.mark.parametrize("answer", [..., [...], ["B-PER", ...], (..., 1)])
+def test_an_open_answer_is_not_attempted(capsys, answer):
+    exercise(answer, EIGHT)
+    assert capsys.readouterr().out == "… not attempted yet\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (8, "✓ right"),
+        (8.05, "✓ right"),
+        (4, "✗ you halved"),
+        (0.08, "✗ in percent, please"),
+        (7, "✗ too small"),
+        (-4, "✗ too small"),
+        (9, "✗ too large"),
+        ("8", "✗ a number is expected, not '8'"),
+        (True, "✗ a number is expected, not True"),
+        (float("nan"), "✗ a number is expected, not nan"),
+    ],
+)
+def test_a_number_gets_the_hint_for_its_mistake(capsys, answer, line):
+    exercise(answer, EIGHT)
+    assert capsys.readouterr().out == f"{line}\n"
+
+
+def test_a_number_of_numpy_counts(capsys):
+    np = pytest.importorskip("numpy")
+    for answer in (np.float32(8), np.int64(8)):
+        exercise(answer, EIGHT)
+    assert capsys.readouterr().out == "✓ right\n" * 2
+
+
+def test_an_array_is_an_answer(capsys):
+    np = pytest.importorskip("numpy")
+    exercise(np.ones(3), lambda answer: None if answer.sum() == 3 else "sum it")
+    assert capsys.readouterr().out == "✓ right\n"
+
+
+def test_the_right_number_wins_over_a_hint_near_by():
+    assert number(100, {100.5: "no"}, tolerance=0.01)(100.4) is None
+
+
+@pytest.mark.parametrize(
+    ("guess", "line"),
+    [(..., "no prediction yet; it is 320 ms\n"), (99.96, "you said 99.96 ms; it is 320 ms\n")],
+)
+def test_a_prediction_stands_beside_the_measurement(capsys, guess, line):
+    reveal(guess, 320.0, "ms")
+    assert capsys.readouterr().out == line
+
+
+def test_a_table_keeps_bars_inside_their_cells():
+    assert table(("a", "b"), [(1, "x|y")]).data == "| a | b |\n| --- | --- |\n| 1 | x\\|y |"
+
+
+def test_a_table_says_what_was_not_measured():
+    assert table(("ms", "MB"), [(None, 0)]).data.endswith("| not measured | 0 |")
+
+
+def test_minutes_come_from_the_reference_run(tmp_path):
+    run = tmp_path / "run.json"
+    assert "not measured" in show_minutes("00", run).data
+    entries = [{"name": "00_start", "minutes": 0.44}, {"name": "01_data", "minutes": None}]
+    run.write_text(json.dumps({"notebooks": entries}), "utf-8")
+    assert "0.4 " in show_minutes("00", run).data
+    assert "not measured" in show_minutes("01", run).data
+    assert "not measured" in show_minutes("07", run).data

@@ -1,0 +1,85 @@
+"""Which model is served: ONNX directory or file, torch, torch INT8, or the embedded one, built once."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tiny_models import random_raner, tiny_tokenizer
+
+from utils.compress.quantization.dynamic import quantize
+from utils.compress.quantization.saved import save_quantized
+from utils.engines.onnx_export import export_onnx
+from utils.engines.onnx_quantize import quantize_onnx
+from utils.files import CheckpointError
+from utils.model.checkpoint import save_raner
+from utils.model.torch_tagger import torch_tagger
+from utils.serving import models
+from utils.serving.models import default_model, open_model
+
+TEXT = "天地玄黄宇宙洪荒"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """One model in every form, in directories named by it."""
+    folder, model, tokenizer = tmp_path_factory.mktemp("models"), random_raner(), tiny_tokenizer()
+    save_raner(model, tokenizer, folder / "torch")
+    export_onnx(model, tokenizer, folder / "onnx")
+    quantize_onnx(folder / "onnx", folder / "onnx-int8")
+    save_quantized(quantize(model), tokenizer, folder / "torch-int8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return [entity.span for entity in torch_tagger(random_raner(), tiny_tokenizer()).predict([TEXT])[0]]
+
+
+@pytest.mark.parametrize("form", ["torch", "onnx", "onnx/model.onnx"])
+def test_every_form_is_opened_and_answers_like_the_model(saved, expected, form):
+    name, load = open_model(saved / form)
+    assert name.startswith(f"{form.split('/')[0]}@")
+    assert [entity.span for entity in load().predict([TEXT])[0]] == expected and expected
+
+
+@pytest.mark.parametrize("form", ["onnx-int8", "torch-int8"])
+def test_int8_forms_are_opened(saved, form):
+    name, load = open_model(str(saved / form))
+    assert name.startswith(f"{form}@") and load().predict([TEXT])[0]
+
+
+def test_a_name_belongs_to_the_weights(saved, tmp_path):
+    shutil.copytree(saved / "onnx", tmp_path / "onnx")
+    assert open_model(tmp_path / "onnx")[0] == open_model(saved / "onnx")[0]
+    shutil.copy(saved / "onnx-int8" / "model.onnx", tmp_path / "onnx")
+    assert open_model(tmp_path / "onnx")[0] != open_model(saved / "onnx")[0]
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="absent.onnx"):
+        open_model(tmp_path / "absent.onnx")
+    name, load = open_model(tmp_path / "absent")
+    with pytest.raises(CheckpointError, match="absent"):
+        load()
+
+
+def test_another_export_is_another_model(tmp_path):
+    code = tmp_path / "export.py"
+    code.write_text("a = 1")
+    first = models.exporter([code])
+    assert models.exporter([code]) == first and models.exporter() == models.exporter()
+    assert models.exporter([code], ["onnx"]) != first
+    code.write_text("a = 2")
+    assert models.exporter([code]) != first
+
+
+def test_the_default_is_built_once_in_int8(saved, tmp_path, monkeypatch):
+    """Here in a thread; the server builds in a process of its own, so that torch stays out of it."""
+    monkeypatch.setattr(models, "ProcessPoolExecutor", lambda count, context: ThreadPoolExecutor(count))
+    path = default_model(saved / "torch", tmp_path)
+    built = (path / "model.onnx").stat()
+    assert built.st_size < (saved / "onnx" / "model.onnx").stat().st_size
+    assert default_model(saved / "torch", tmp_path) == path
+    assert (path / "model.onnx").stat().st_mtime_ns == built.st_mtime_ns
+    assert [child.name for child in tmp_path.iterdir()] == [path.name]
+    assert open_model(path)[1]().predict([TEXT])[0]

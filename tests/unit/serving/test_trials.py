@@ -1,0 +1,50 @@
+"""What notebook 09 measures: real servers around the embedded model's file, small numbers."""
+
+import asyncio
+
+import httpx
+import pytest
+from known_tagger import KnownTagger, known_app, serving
+from tiny_models import random_raner, tiny_tokenizer
+
+from utils.engines.onnx_export import export_onnx
+from utils.serving import trials
+
+TEXT = "天地玄黄。宇宙洪荒。"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return export_onnx(random_raner(), tiny_tokenizer(), tmp_path_factory.mktemp("model"))
+
+
+def test_an_edit_computes_its_sentence_and_agrees_with_the_whole():
+    tagger = KnownTagger()
+    edits = trials.edited(tagger, ["陈默。北京。", "陈默。北京好。", "陈默北京好。"])
+    assert [(edit.computed, edit.same) for edit in edits] == [(2, True), (1, True), (1, True)]
+    assert all(edit.full > 0 and edit.incremental > 0 for edit in edits) and len(tagger.seen) == 2 + 2 + 1 + 2 + 1 + 1
+
+
+def test_a_server_of_a_trial_knows_the_text_and_ends_with_the_block(model):
+    with trials.served(model, TEXT, "--threads", "1") as address:
+        (result,) = httpx.post(f"{address}/v1/entities", json={"text": TEXT}).json()["results"]
+        assert (result["sentences"], result["computed"]) == (2, 0)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address)
+
+
+def test_waits_of_every_number_of_typists(model):
+    found = trials.waits(model, (1, 3), 2, TEXT)
+    assert {count: load.sent for count, load in found.items()} == {1: 2, 3: 6}
+    assert all(load.failed == load.lost == 0 for load in found.values())
+
+
+def test_a_second_process_holds_a_second_model(model):
+    one, two = (trials.throughput(model, processes, 1, 2, 3, TEXT) for processes in (1, 2))
+    assert one.per_second > 0 and two.per_second > 0 and two.megabytes > 1.5 * one.megabytes
+
+
+def test_a_rush_comes_all_at_once():
+    with serving(known_app(0.2, threads=1, queue=1, rate=1e6)) as (_, address):
+        answers = asyncio.run(trials.rush(f"http://{address}", [f"{i}。" for i in range(6)]))
+    assert sorted(answer.status_code for answer in answers) == [200] + [503] * 5

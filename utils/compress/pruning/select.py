@@ -1,0 +1,53 @@
+"""TODO compress.pruning.select."""
+
+from collections.abc import Collection, Sequence
+
+from torch import Tensor
+
+from utils.model.pruned_shape import Numbers
+
+
+def select_globally(scores: Tensor, count: int, protected: Collection[int] = ()) -> Numbers:
+    """The `count` lowest scores of the whole network, whatever layers they are in.
+
+    Args:
+        scores: `(layers, heads)` or `(layers, neurons)`; NaN where a part is already gone.
+        protected: layers from which nothing is taken.
+
+    Raises:
+        ValueError: fewer than `count` are left outside the protected layers.
+    """
+    candidates = _available(scores, protected)
+    if count > len(candidates):
+        raise ValueError(f"{count} are to go, but only {len(candidates)} are left outside the protected layers")
+    return _by_layer(candidates[:count])
+
+
+def select_per_layer(scores: Tensor, ratio: float, protected: Collection[int] = ()) -> Numbers:
+    """The lowest `ratio` (0 to 1, rounded to whole parts) of what each layer has left.
+
+    Args:
+        scores, protected: as in `select_globally`.
+    """
+    present = (~scores.isnan()).sum(1)
+    return _lowest(scores, [round(ratio * int(n)) for n in present], protected)
+
+
+def _available(scores: Tensor, protected: Collection[int]) -> list[tuple[int, int]]:
+    """`(layer, number)` of every part that may go, lowest score first."""
+    order = scores.flatten().argsort(stable=True).tolist()
+    pairs = [divmod(position, scores.shape[1]) for position in order]
+    return [(layer, n) for layer, n in pairs if layer not in protected and not scores[layer, n].isnan()]
+
+
+def _lowest(scores: Tensor, counts: Sequence[int], protected: Collection[int]) -> Numbers:
+    candidates = _available(scores, protected)
+    layers = [[pair for pair in candidates if pair[0] == layer][:count] for layer, count in enumerate(counts)]
+    return _by_layer([pair for layer in layers for pair in layer])
+
+
+def _by_layer(pairs: list[tuple[int, int]]) -> Numbers:
+    chosen: Numbers = {}
+    for layer, number in sorted(pairs):
+        chosen.setdefault(layer, []).append(number)
+    return chosen

@@ -1,0 +1,75 @@
+"""Cuts with a name: what goes, how much F1 it may cost after recovery, and whether it did."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+
+from utils.compress.pruning.remove import prune_heads, prune_neurons
+from utils.compress.pruning.select import select_globally
+from utils.measure.bootstrap import Difference, paired_bootstrap
+from utils.measure.evaluation import Evaluation
+from utils.model.pruned_shape import Size, size_of
+from utils.model.raner import RanerModel
+from utils.text.entities import Sentence
+
+
+class Cut(NamedTuple):
+    """Shares of all heads and of all neurons that go (0 to 1), and the points of F1 that may be lost after recovery."""
+
+    heads: float
+    neurons: float
+    allowed: float
+
+
+CUTS = {
+    "heads-20": Cut(0.20, 0.0, 0.3),
+    "heads-50": Cut(0.50, 0.0, 0.5),
+    "heads-50-ffn-50": Cut(0.50, 0.50, 0.8),
+    "heads-50-ffn-67": Cut(0.50, 0.67, 1.0),
+}
+
+
+COMPRESSED = {"compressed": Cut(0.67, 0.75, 1.0), "compressed-more": Cut(0.85, 0.88, 1.5)}
+"""Notebook 08's own versions: as far as a point of F1 goes, and further."""
+
+
+def left_after(model: RanerModel, cut: Cut) -> Size:
+    """How many of the model's heads and neurons a cut leaves."""
+    before = size_of(model)
+    return Size(round((1 - cut.heads) * before.heads), round((1 - cut.neurons) * before.neurons))
+
+
+def prune_to(model: RanerModel, head_scores: Tensor, neuron_scores: Tensor, target: Size) -> RanerModel:
+    """A new model with the `target` numbers of heads and neurons, the lowest scores of the whole network gone.
+
+    Args:
+        head_scores: `(layers, heads)`, NaN where a head is already gone.
+        neuron_scores: `(layers, neurons)`, likewise.
+
+    Raises:
+        ValueError: the model has fewer heads or neurons than `target`.
+    """
+    surplus = Size(*(have - want for have, want in zip(size_of(model), target, strict=True)))
+    if min(surplus) < 0:
+        raise ValueError(f"{target} cannot be left of {size_of(model)}")
+    fewer = prune_heads(model, select_globally(head_scores, surplus.heads))
+    return prune_neurons(fewer, select_globally(neuron_scores, surplus.neurons))
+
+
+class BarResult(NamedTuple):
+    """One bar, tried: F1 of the recovered model minus the unpruned one's, what may be lost, and whether it holds."""
+
+    difference: Difference
+    allowed: float
+
+    @property
+    def holds(self) -> bool:
+        return self.difference.f1 >= -self.allowed
+
+
+def judge(
+    cut: Cut, sentences: Sequence[Sentence], original: Evaluation, recovered: Evaluation, seed: int = 0
+) -> BarResult:
+    """Hold a recovered model against the unpruned one on the same sentences."""
+    return BarResult(paired_bootstrap(sentences, original.predictions, recovered.predictions, seed), cut.allowed)

@@ -1,0 +1,174 @@
+"""Getting the accuracy back: what pruning broke, repaired by arithmetic, by labels, by the unpruned model.
+
+Three repairs, from cheap to dear: `rescale_heads` (least squares, no training), `fine_tune` (the CRF
+likelihood of annotated sentences) and `distil` (answer as the teacher does, on any text). The last
+two are one training, `utils.compress.training.train`, with two losses.
+"""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import kl_div, log_softmax, mse_loss
+from tqdm.auto import tqdm
+
+from utils.compress.batches import make_batches
+from utils.compress.training import BF16, Batch, Clock, Loss, Settings, check_trainable, train
+from utils.files import text_digest
+from utils.model.checkpoint import assemble, model_digest
+from utils.model.pruned_shape import kept_heads, kept_neurons
+from utils.model.raner import IGNORED_LABEL, RanerModel
+from utils.tagger.tokenizer import CharacterTokenizer
+from utils.text.entities import Corpus, Sentence
+
+
+def distil(
+    student: RanerModel,
+    teacher: RanerModel,
+    tokenizer: CharacterTokenizer,
+    corpus: Corpus,
+    out: str | Path,
+    texts: Sequence[str] = (),
+    epochs: int = 6,
+    learning_rate: float = 5e-4,
+    seed: int = 1,
+    seconds: float | None = None,
+    temperature: float = 2.0,
+    alpha: float = 0.5,
+    hidden: float = 1.0,
+) -> RanerModel:
+    """Train a copy of `student` to answer like `teacher`, on `corpus.train` and on `texts` without labels.
+
+    The loss of a batch is alpha L_CRF + (1 - alpha) L_soft + hidden L_hidden, each a mean:
+    L_CRF is what `fine_tune` minimises (0 for `texts`), L_soft is `soft_loss`, and L_hidden the mean
+    squared error between the outputs of the student's layers and of those of the teacher that
+    `matching_layers` names (Romero et al. 2015, "FitNets"; Jiao et al. 2020, "TinyBERT", equation 8,
+    without the projection: widths must agree). Attention maps are not transferred: with heads gone
+    there is no head to compare with, and the layer's output already holds what its heads did.
+
+    The teacher reads everything once, before the training, within the budget. What it said stays in
+    memory: per character 4 bytes a tag, and with `hidden` 2 bytes a feature and student layer.
+
+    Args:
+        out, epochs, learning_rate, seconds: as in `fine_tune`.
+        temperature: T of `soft_loss`, above 0.
+        alpha: weight of the labels, 0 to 1. At 0 `corpus.train` serves as text only.
+        hidden: weight of L_hidden, 0 for none. A teacher may be deeper; with 0 it may also be wider.
+
+    Raises:
+        ValueError, DivergedError: as in `fine_tune`; or the two models have other labels, another
+            vocabulary or, where `hidden` is asked for, another width.
+    """
+    clock, settings = Clock(seconds), Settings(epochs, learning_rate, seed, seconds)
+    check_trainable(student, tokenizer, corpus, settings)
+    _check_distillation(student, teacher, temperature, alpha, hidden)
+    batches = make_batches(corpus.train, tokenizer, student.labels)
+    batches += [_without_labels(b) for b in make_batches([Sentence(t) for t in texts], tokenizer, student.labels)]
+    layers = matching_layers(student.config.num_hidden_layers, teacher.config.num_hidden_layers) if hidden else []
+    answered = [batch | _answers(teacher, batch, layers) for batch in tqdm(batches, "the teacher reads", leave=False)]
+    identity = {"temperature": temperature, "alpha": alpha, "hidden": hidden, "texts": text_digest(repr(list(texts)))}
+    identity |= {"method": "distil", "teacher": model_digest(teacher)}
+    loss = _distillation_loss(temperature, alpha, hidden)
+    return train(student, tokenizer, corpus, answered, loss, Path(out), clock, settings, **identity)
+
+
+def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """T^2 KL(softmax(teacher / T) || softmax(student / T)), in nats, mean over positions.
+
+    A high temperature shows what the teacher thinks of the tags that it does not choose. The factor
+    T^2 makes up for gradients that shrink with 1 / T^2, so that the weights of the loss need not
+    follow the temperature.
+
+    Args:
+        student, teacher: emissions, `(positions, tags)`.
+
+    Source: Hinton, Vinyals and Dean 2015, "Distilling the Knowledge in a Neural Network", section 2.
+    """
+    ours, theirs = (log_softmax(emissions / temperature, -1) for emissions in (student, teacher))
+    return temperature**2 * kl_div(ours, theirs, log_target=True, reduction="batchmean")
+
+
+def matching_layers(student: int, teacher: int) -> list[int]:
+    """For each of `student` layers the one of `teacher` layers at the same relative depth, from 0.
+
+    The last matches the last. Source: Jiao et al. 2020, "TinyBERT", section 3.1, the uniform strategy.
+
+    Raises:
+        ValueError: the student has more layers than the teacher, or none.
+    """
+    if not 1 <= student <= teacher:
+        raise ValueError(f"a student of {student} layers for a teacher of {teacher}: take 1 to {teacher}")
+    return [(layer + 1) * teacher // student - 1 for layer in range(student)]
+
+
+def shallow_student(teacher: RanerModel, layers: int) -> RanerModel:
+    """A new model of `layers` encoder layers, copies of the teacher's `matching_layers`; all else is copied too.
+
+    Starting from copies is much of what a shallow student ever learns (Sanh et al. 2019,
+    "DistilBERT", section 3).
+
+    Raises:
+        ValueError: as in `matching_layers`.
+    """
+    chosen = matching_layers(layers, teacher.config.num_hidden_layers)
+    config = copy.deepcopy(teacher.config)
+    config.num_hidden_layers = layers
+    for name, kept in (("kept_heads", kept_heads(teacher.config)), ("kept_neurons", kept_neurons(teacher.config))):
+        if getattr(config, name, None):
+            setattr(config, name, [kept[layer] for layer in chosen])
+    tensors = {name: t.detach().clone() for name, t in teacher.state_dict().items() if ".layer." not in name}
+    for new, old in enumerate(chosen):
+        for name, tensor in teacher.bert.encoder.layer[old].state_dict().items():
+            tensors[f"bert.encoder.layer.{new}.{name}"] = tensor.detach().clone()
+    return assemble(config, tensors)
+
+
+def _check_distillation(
+    student: RanerModel, teacher: RanerModel, temperature: float, alpha: float, hidden: float
+) -> None:
+    if temperature <= 0 or not 0 <= alpha <= 1 or hidden < 0:
+        raise ValueError(f"{temperature=}, {alpha=}, {hidden=}: wanted above 0, 0 to 1, and 0 or more")
+    if student.labels != teacher.labels:
+        raise ValueError("student and teacher name other labels: give the student the teacher's id2label, in its order")
+    check_vocabulary(student, teacher)
+    if hidden and student.config.hidden_size != teacher.config.hidden_size:
+        widths = f"{student.config.hidden_size} and {teacher.config.hidden_size} features wide"
+        raise ValueError(f"hidden states {widths} cannot be compared: pass hidden=0")
+
+
+def check_vocabulary(model: RanerModel, other: RanerModel) -> None:
+    tokens, others = (getattr(m.config, "kept_tokens", None) or m.config.vocab_size for m in (model, other))
+    if tokens != others:
+        raise ValueError("the two models have other vocabularies: prune the vocabulary of both alike, or afterwards")
+
+
+def _without_labels(batch: Batch) -> Batch:
+    return batch | {"labels": torch.full_like(batch["labels"], IGNORED_LABEL)}
+
+
+@torch.no_grad()
+def _answers(teacher: RanerModel, batch: Batch, layers: Sequence[int]) -> Batch:
+    """What the teacher says: `teacher_emissions`, and `teacher_states` `(layers, batch, length, features)`."""
+    ids, mask = (batch[name].to(teacher.device) for name in ("input_ids", "attention_mask"))
+    with torch.autocast(teacher.device.type, torch.bfloat16, enabled=BF16):
+        said = teacher.eval()(ids, mask, output_hidden_states=bool(layers))
+    answers = {"teacher_emissions": said.logits.float().cpu()}
+    if layers:
+        answers["teacher_states"] = torch.stack([said.hidden_states[layer + 1].half().cpu() for layer in layers])
+    return answers
+
+
+def _distillation_loss(temperature: float, alpha: float, hidden: float) -> Loss:
+    def loss(model: nn.Module, batch: Batch) -> Tensor:
+        inputs = {name: tensor for name, tensor in batch.items() if not name.startswith("teacher_")}
+        said, real = model(**inputs, output_hidden_states=bool(hidden)), batch["attention_mask"].bool()
+        soft = soft_loss(said.logits[real].float(), batch["teacher_emissions"][real], temperature)
+        total = alpha * said.loss + (1 - alpha) * soft
+        if not hidden:
+            return total
+        states = torch.stack(said.hidden_states[1:])[:, real].float()
+        return total + hidden * mse_loss(states, batch["teacher_states"][:, real].float())
+
+    return loss

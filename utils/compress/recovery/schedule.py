@@ -1,0 +1,44 @@
+"""TODO compress.recovery.schedule."""
+
+from collections.abc import Callable, Sequence
+
+from utils.model.pruned_shape import Size, size_of
+from utils.model.raner import RanerModel
+
+
+def gradual(start: Size, final: Size, steps: int) -> list[Size]:
+    """What is left after each step, fast at first and slowly towards the end: final + (start - final) (1 - t/n)^3.
+
+    Source: Zhu and Gupta 2017, "To prune, or not to prune", equation 1, for parts left instead of sparsity.
+
+    Raises:
+        ValueError: no step, or `final` is more than `start`.
+    """
+    if steps < 1 or final.heads > start.heads or final.neurons > start.neurons:
+        raise ValueError(f"from {start} to {final} in {steps} steps: pruning takes at least one step, and never adds")
+    shares = [(1 - step / steps) ** 3 for step in range(1, steps + 1)]
+    return [Size(*(round(f + (s - f) * share) for s, f in zip(start, final, strict=True))) for share in shares]
+
+
+def gradual_recovery(
+    model: RanerModel,
+    schedule: Sequence[Size],
+    prune: Callable[[RanerModel, int, int], RanerModel],
+    recover: Callable[[RanerModel, int], RanerModel],
+) -> RanerModel:
+    """Prune to the next target, recover, and again: later cuts see what the recovered model needs.
+
+    Args:
+        schedule: targets, `gradual` or `one_shot`.
+        prune: `(model, heads left, neurons left) -> model`; scores are to be computed anew inside.
+        recover: `(model, step) -> model`, `step` from 1; give each step a directory of its own.
+
+    Raises:
+        ValueError: `prune` left another number of heads or neurons than asked.
+    """
+    for step, target in enumerate(schedule, 1):
+        model = prune(model, *target)
+        if size_of(model) != target:
+            raise ValueError(f"step {step}: {target} was to be left, but prune left {size_of(model)}")
+        model = recover(model, step)
+    return model

@@ -1,0 +1,60 @@
+"""TODO course.exercises.nb00."""
+
+from utils.compress.pruning.cost import cost_by_part
+from utils.course.teaching import Checker, number
+from utils.model.anatomy import parameters_by_part, published_config
+from utils.model.pruned_shape import pruning_map
+from utils.model.raner import RanerModel
+
+_CONFIG = published_config()
+
+
+_PARTS = {name: cost.parameters for name, cost in cost_by_part(_CONFIG, pruning_map(_CONFIG), 1).items()}
+
+
+_TOTAL = sum(_PARTS.values())
+
+
+def pruned_share() -> Checker:
+    """Percent of all parameters that go with 20 % of the heads, at the published size."""
+    attention = 100 * _PARTS["attention"] / _TOTAL
+    return number(
+        0.2 * attention,
+        {
+            20: "20 % of the heads is not 20 % of the model: heads are only one of its parts",
+            18: "that is the article's number; what does the bar above say all heads together hold?",
+            attention: "that is what *all* heads hold; 20 % of them go",
+            0.002 * attention: "right size, but asked for in percent",
+        },
+        tolerance=0.02,
+    )
+
+
+def int8_megabytes() -> Checker:
+    """MB of the published model with one byte for each parameter but those of the embeddings, which keep four."""
+    embeddings, everything = 4 * _PARTS["embeddings"] / 1e6, 4 * _TOTAL / 1e6
+    return number(
+        embeddings + (everything - embeddings) / 4,
+        {
+            everything / 4: "that shrinks the embeddings too; `{nn.Linear}` leaves them at four bytes",
+            everything: "that is the model before: linear layers now take one byte a parameter",
+            (everything - embeddings) / 4: "these are the linear layers alone; the embeddings are still in the file",
+            110: "that is the article's number; add up the two parts",
+        },
+        tolerance=0.01,
+    )
+
+
+def relative_size(model: RanerModel) -> Checker:
+    """Parameters of a model in percent of the published RaNER's."""
+    share = 100 * sum(parameters_by_part(model).values()) / _TOTAL
+    return number(
+        share,
+        {
+            share / 100: "right size, but asked for in percent",
+            share * 1e6: "mind the units: one side counts single parameters, the other millions",
+            100 / 16: "a quarter of the width is a sixteenth of each matrix, but a quarter of the embeddings: count",
+            25: "a quarter of the width makes a matrix sixteen times as small",
+            100 * 100 / share: "the other way round: mini in percent of the published one",
+        },
+    )

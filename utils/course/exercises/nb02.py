@@ -1,0 +1,80 @@
+"""TODO course.exercises.nb02."""
+
+import numpy as np
+
+from utils.course.teaching import Checker, number
+from utils.measure.bootstrap import RESAMPLES
+
+CALLS = (103.0, 98.0, 101.0, 912.0, 99.0, 100.0, 102.0)
+"""Seven calls in ms; another program woke up during one of them."""
+
+
+def typical_call() -> Checker:
+    """The median of `CALLS`, ms."""
+    return number(
+        float(np.median(CALLS)),
+        {
+            float(np.mean(CALLS)): "that is the mean: one stalled call out of seven doubles it",
+            min(CALLS): "that is the luckiest call; nobody gets it every time",
+            CALLS[len(CALLS) // 2]: "that is the middle of the list as it came; sort it first",
+        },
+        tolerance=1e-3,
+    )
+
+
+def resampled_f1_by_hand(counts: np.ndarray) -> Checker:
+    """Many bootstrap values of F1 in points.
+
+    Args:
+        counts: `(sentences, 3)`: correct, predicted and annotated entities of each sentence.
+    """
+    observed = float(_f1(counts.sum(0)))
+    spread = _bootstrap(counts).std()
+
+    def checker(answer: object) -> str | None:
+        values = np.asarray(answer, float)
+        if values.ndim != 1 or len(values) < 100:
+            return "at least 100 values of F1 are expected, one for each resample"
+        if values.std() < 1e-9 < spread:
+            return "all values are the same: draw *with* replacement, or you only shuffle the sentences"
+        if values.max() <= 1:
+            return "F1 in points, 0 to 100, is asked for"
+        if abs(values.mean() - observed) > 3 * spread:
+            return "off the mark: sum the counts of the drawn sentences first, then take one F1"
+        if not 0.7 * spread <= values.std() <= 1.4 * spread:
+            return "the spread is off: draw as many sentences as there are"
+        return None
+
+    return checker
+
+
+def unpaired_width(a: np.ndarray, b: np.ndarray) -> Checker:
+    """Width in points of the 95 % interval of a difference of F1 when each system gets its own resample.
+
+    Args:
+        a, b: `(sentences, 3)` counts of the two systems, as for `resampled_f1`.
+    """
+    of_a, of_b, together = _bootstrap(a, seed=1), _bootstrap(b, seed=2), _bootstrap(b, seed=1)
+    return number(
+        _width(of_b - of_a),
+        {
+            _width(together - of_a): "that is the paired one: both got the same sentences",
+            _width(of_a) + _width(of_b): "widths of independent parts do not add up; their squares do",
+            _width(of_a): "that is the interval of one system, not of the difference",
+        },
+        tolerance=0.14,
+    )
+
+
+def _bootstrap(counts: np.ndarray, seed: int = 0) -> np.ndarray:
+    rows = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
+    return _f1(counts[rows].sum(1))
+
+
+def _f1(counts: np.ndarray) -> np.ndarray:
+    correct, predicted, gold = np.moveaxis(counts, -1, 0)
+    return 200 * correct / np.maximum(predicted + gold, 1)
+
+
+def _width(values: np.ndarray) -> float:
+    return float(np.ptp(np.percentile(values, [2.5, 97.5])))

@@ -1,0 +1,63 @@
+"""TODO course.figures.nb00."""
+
+from collections.abc import Collection
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from utils.course.figures.base import BLUE, GREEN, ORANGE, PURPLE, Picture, picture
+
+STOPS = (
+    ("00", "Start here", "Which promises break\nunder arithmetic?", "look"),
+    ("01", "RaNER and\nits data", "What does it find,\nwhat does it miss?", "look"),
+    ("02", "Measuring\nfairly", "When is a difference\na difference?", "look"),
+    ("03", "Head\nimportance", "Which heads matter?", "cut"),
+    ("04", "Pruning", "What does taking\nthem out save?", "cut"),
+    ("05", "Recovery", "Can the accuracy\ncome back?", "cut"),
+    ("06", "Dynamic\nquantisation", "What do 8 bits\ncost and give?", "translate"),
+    ("07", "ONNX Runtime", "Is another engine\nfaster?", "translate"),
+    ("08", "The whole\npipeline", "What is left of\nthe article's table?", "deliver"),
+    ("09", "Serving", "Does it hold under\nfifty typists?", "deliver"),
+    ("10", "Distillation", "Would a small student\nhave been better?", "deliver"),
+)
+"""Number, title, question and phase of every notebook."""
+
+
+PHASES = {"look": BLUE, "cut": ORANGE, "translate": GREEN, "deliver": PURPLE}
+
+
+def course_map(present: Collection[str], here: str = "") -> Picture:
+    """The notebooks as stations of one line, and what each hands to the next.
+
+    Args:
+        present: numbers of the notebooks that are there; the others are drawn hollow.
+        here: number of the notebook that shows the map.
+    """
+    figure = picture(12, 4.6)
+    axes = figure.subplots()
+    places = [(i % 6, 1 - i // 6) for i in range(len(STOPS))]
+    line = [*places[:6], (5.62, 1), (5.62, 0.5), (-0.55, 0.5), (-0.55, 0), *places[6:]]
+    axes.plot(*zip(*line, strict=True), color="#c8c8c8", linewidth=5, zorder=0, solid_joinstyle="round")
+    for (x, y), (number, title, question, phase) in zip(places, STOPS, strict=True):
+        _station(axes, x, y, number, PHASES[phase], number in present)
+        axes.text(x, y + 0.13, title, ha="center", va="bottom", fontsize=12)
+        axes.text(x, y - 0.13, question, ha="center", va="top", fontsize=9.5, color="#333333")
+    if here:
+        x, y = places[[stop[0] for stop in STOPS].index(here)]
+        axes.annotate("you are here", (x + 0.1, y + 0.03), (x + 0.2, y + 0.06), fontsize=9, color=BLUE)
+    _phase_legend(axes)
+    axes.set(xlim=(-0.75, 5.8), ylim=(-0.5, 1.45))
+    axes.axis("off")
+    return figure
+
+
+def _station(axes: Axes, x: float, y: float, number: str, colour: str, present: bool) -> None:
+    face, text = (colour, "white") if present else ("white", colour)
+    axes.plot(x, y, "o", markersize=30, markerfacecolor=face, markeredgecolor=colour, markeredgewidth=2.5)
+    axes.text(x, y, number, ha="center", va="center", color=text)
+
+
+def _phase_legend(axes: Axes) -> None:
+    handles = [Rectangle((0, 0), 1, 1, color=colour) for colour in PHASES.values()]
+    names = ["look: know it, measure it", "cut: fewer heads", "translate: fewer bits", "deliver: in use"]
+    axes.legend(handles, names, loc="lower right", frameon=False, fontsize=9.5)

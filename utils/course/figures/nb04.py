@@ -1,0 +1,89 @@
+"""TODO course.figures.nb04."""
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from utils.course.figures.base import MARKERS, SERIES, Picture, panel_axes, picture, plain_axes
+
+
+def survivors_figure(gone: Mapping[str, Mapping[int, Collection[int]]], layers: int, heads: int) -> Picture:
+    """Which heads are left, one small grid a choice, layers from bottom to top; blue is left, white is gone.
+
+    Args:
+        gone: title -> layer -> head numbers, both from 0.
+    """
+    figure, panels = panel_axes(len(gone), 2.6)
+    edges = np.arange(heads + 1) + 0.5, np.arange(layers + 1) + 0.5
+    for axes, (title, choice) in zip(panels, gone.items(), strict=True):
+        left = np.ones((layers, heads))
+        for layer, numbers in choice.items():
+            left[layer, list(numbers)] = 0
+        axes.pcolormesh(*edges, left, cmap="Blues", vmin=0, vmax=1.3, edgecolors="#dddddd")
+        axes.set_title(title, fontsize=9.5, loc="left")
+    figure.supxlabel("head", fontsize=10)
+    figure.supylabel("layer", fontsize=10)
+    return figure
+
+
+def savings_figure(
+    savings: Mapping[str, Mapping[str, Mapping[float, float]]], promised: Mapping[str, float]
+) -> Picture:
+    """What goes with a growing share of each part of a model; dashed: what somebody promised.
+
+    Args:
+        savings: title of a panel -> part -> percent of that part removed -> percent of the model saved.
+        promised: title of a panel -> percent of the model.
+    """
+    figure = picture(11, 3.9)
+    panels = figure.subplots(1, len(savings), sharey=True, squeeze=False)[0]
+    for axes, (title, parts) in zip(panels, savings.items(), strict=True):
+        _curves(axes, parts)
+        axes.axhline(promised[title], color="black", linestyle="--", linewidth=1)
+        axes.annotate("promised", (100, promised[title]), (0, 3), textcoords="offset points", ha="right", fontsize=9)
+        plain_axes(axes, title, "of that part removed (%)", "saved (%)")
+    panels[0].set_ylim(bottom=0)
+    panels[0].legend(frameon=False)
+    return figure
+
+
+def _curves(axes: Axes, curves: Mapping[str, Mapping[float, float]]) -> None:
+    for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
+        axes.plot(list(curve), list(curve.values()), marker=marker, markersize=4.5, color=colour, label=name)
+
+
+def f1_curves(curves: Mapping[str, Mapping[float, tuple[float, float, float]]], marked: Mapping[str, float]) -> Picture:
+    """F1 along pruning curves, each with the band of its 95 % interval.
+
+    Args:
+        curves: what is removed -> ratio (0 to 1) -> `(f1, low, high)` in points.
+        marked: name -> ratio, drawn as a vertical line.
+    """
+    figure = picture(12, 3.9)
+    axes = figure.subplots()
+    for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
+        percent, (f1, low, high) = 100 * np.array(list(curve)), np.array(list(curve.values())).T
+        axes.plot(percent, f1, marker=marker, markersize=5, color=colour, label=name)
+        axes.fill_between(percent, low, high, color=colour, alpha=0.18, linewidth=0)
+    for style, (name, ratio) in zip(("--", ":", "-."), marked.items(), strict=False):
+        axes.axvline(100 * ratio, color="black", linestyle=style, linewidth=1, label=f"{name}: {100 * ratio:.0f} %")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    plain_axes(axes, "without retraining (band: 95 % interval)", "removed (%)", "F1 (points)")
+    return figure
+
+
+def left_figure(left: Mapping[str, Mapping[str, Mapping[float, float]]]) -> Picture:
+    """What is left of each cost along a pruning curve.
+
+    Args:
+        left: title of a panel -> curve -> ratio (0 to 1) -> percent of the unpruned model.
+    """
+    figure = picture(12, 3.6)
+    panels = figure.subplots(1, len(left), sharey=True, squeeze=False)[0]
+    for axes, (title, curves) in zip(panels, left.items(), strict=True):
+        _curves(axes, {name: {100 * ratio: v for ratio, v in curve.items()} for name, curve in curves.items()})
+        plain_axes(axes, title, "heads removed (%)", "left (%)")
+    panels[0].set_ylim(bottom=0)
+    panels[0].legend(frameon=False, loc="lower left")
+    return figure

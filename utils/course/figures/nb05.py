@@ -1,0 +1,65 @@
+"""Pictures of notebook 05: what a cut broke, how it comes back, and where learning by heart begins."""
+
+from collections.abc import Mapping, Sequence
+
+from utils.compress.training import Epoch
+from utils.course.figures.base import BLUE, GREY, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
+
+
+def error_profile_figure(damages: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Picture:
+    """One panel a question, one line a model, one dot a group.
+
+    Args:
+        damages: model -> title of a panel -> group -> value, as `damage.damage` gives them; every
+            model has the same panels and groups.
+    """
+    panels = next(iter(damages.values()))
+    figure = picture(12, 1.7 + 0.32 * len(damages))
+    places = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (title, groups) in zip(places, panels.items(), strict=True):
+        axes.grid(axis="y", color="#eeeeee")
+        for colour, marker, group in zip(SERIES, MARKERS, groups, strict=False):
+            values = [panel[title][group] for panel in damages.values()]
+            axes.plot(values, list(damages), marker, color=colour, label=group, markersize=7)
+        axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9.5)
+        plain_axes(axes, "", title)
+    axes.invert_yaxis()
+    return figure
+
+
+def recovery_figure(curves: Mapping[str, Sequence[Epoch]], levels: Mapping[str, float]) -> Picture:
+    """F1 on dev against wall-clock; dashed: models that nobody trained here.
+
+    Args:
+        curves: recovery -> its learning curve.
+        levels: model -> F1 in points.
+    """
+    figure = picture(10, 3.9)
+    axes = figure.subplots()
+    for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
+        seconds, f1 = [point.seconds for point in curve], [point.f1 for point in curve]
+        axes.plot(seconds, f1, marker=marker, markersize=5, color=colour, label=name)
+    for style, (name, f1) in zip(("--", ":", "-."), levels.items(), strict=False):
+        axes.axhline(f1, color="black", linestyle=style, linewidth=1, label=name)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    plain_axes(axes, "", "seconds", "F1 on dev (points)")
+    return figure
+
+
+def overfitting_figure(curve: Sequence[Epoch], kept: Epoch) -> Picture:
+    """Training loss above, F1 on dev below, epoch by epoch; the dashed line is the epoch that is kept.
+
+    Args:
+        curve: points of a training; a loss that is NaN is not drawn.
+    """
+    figure = picture(10, 4.6)
+    above, below = figure.subplots(2, 1, sharex=True)
+    epochs = [point.epoch for point in curve]
+    above.plot(epochs, [point.loss for point in curve], "o-", color=ORANGE, markersize=4)
+    above.set_ylim(bottom=0)
+    below.plot(epochs, [point.f1 for point in curve], "o-", color=BLUE, markersize=4)
+    for axes in (above, below):
+        axes.axvline(kept.epoch, color=GREY, linestyle="--", linewidth=1)
+    plain_axes(above, "", y="training loss (nats a character)")
+    plain_axes(below, "", "epoch", "F1 on dev (points)")
+    return figure

@@ -1,0 +1,84 @@
+"""Pictures of notebook 06: roundings, which part suffers from them, and where they save time."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
+
+from utils.course.figures.base import BLUE, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
+from utils.studies.sensitivity import PartDamage
+
+
+def rounding_figure(values: ArrayLike, errors: Mapping[str, ArrayLike], steps: Mapping[str, ArrayLike]) -> Picture:
+    """The numbers of a matrix, what rounding adds to them, and how far apart the grid points are.
+
+    Args:
+        values: the matrix.
+        errors: grid -> rounded minus exact, any shape.
+        steps: grid -> scale of each row, or one for all.
+    """
+    figure = picture(12, 3.5)
+    numbers, rounding, rows = figure.subplots(1, 3)
+    values = np.asarray(values)
+    numbers.hist(values.ravel(), bins=80, color=BLUE)
+    numbers.set_yscale("log")
+    plain_axes(numbers, "the weights", "value", "how many")
+    for colour, (name, error) in zip(SERIES, errors.items(), strict=False):
+        rounding.hist(np.asarray(error).ravel(), bins=60, histtype="step", linewidth=1.8, color=colour, label=name)
+    rounding.locator_params(axis="x", nbins=5)
+    rounding.legend(frameon=False, fontsize=9, loc="lower center")
+    plain_axes(rounding, "what rounding adds", "rounded minus exact", "how many")
+    for colour, (name, step) in zip(SERIES, steps.items(), strict=False):
+        rows.plot(
+            np.sort(np.broadcast_to(np.asarray(step).ravel(), len(values))), color=colour, linewidth=1.8, label=name
+        )
+    rows.set_ylim(bottom=0)
+    rows.legend(frameon=False, fontsize=9, loc="lower right")
+    plain_axes(rows, "the step of the grid", "row of the matrix, sorted", "step")
+    return figure
+
+
+def sensitivity_figure(damages: Mapping[str, PartDamage]) -> Picture:
+    """What INT8 in one part alone does: change of F1 with its interval, sentences tagged otherwise, noise."""
+    figure = picture(12, 1.2 + 0.3 * len(damages))
+    f1, changed, noise = figure.subplots(1, 3, sharey=True)
+    places = range(len(damages))
+    for place, damage in enumerate(damages.values()):
+        f1.plot([damage.f1.low, damage.f1.high], [place] * 2, color=ORANGE, linewidth=2.5, solid_capstyle="butt")
+    f1.plot([damage.f1.f1 for damage in damages.values()], places, "o", color=ORANGE, markersize=6)
+    f1.axvline(0, color="black", linewidth=1)
+    f1.set(yticks=places, yticklabels=list(damages))
+    f1.set_ylim(len(damages) - 0.4, -0.6)
+    plain_axes(f1, "F1 (points, 95 % interval)", "INT8 minus float32")
+    _bars(changed, [100 - damage.agreement for damage in damages.values()])
+    plain_axes(changed, "sentences tagged otherwise (%)")
+    _bars(noise, [damage.noise for damage in damages.values()])
+    plain_axes(noise, "noise in the emissions (%)")
+    return figure
+
+
+def _bars(axes: Axes, values: Sequence[float]) -> None:
+    bars = axes.barh(range(len(values)), values, color=BLUE, height=0.6)
+    axes.bar_label(bars, [f"{value:.1f}" for value in values], padding=3, fontsize=9)
+    axes.set_xlim(0, 1.15 * max(*values, 1e-9))
+    axes.tick_params(axis="y", length=0)
+
+
+def speedup_figure(ratios: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Picture:
+    """How many times as fast as float32, by the length of the text; below the line it is slower.
+
+    Args:
+        ratios: title of a panel -> line -> characters -> times as fast.
+    """
+    figure = picture(11, 3.8)
+    panels = figure.subplots(1, len(ratios), sharey=True, squeeze=False)[0]
+    for axes, (title, lines) in zip(panels, ratios.items(), strict=True):
+        for colour, marker, (name, line) in zip(SERIES, MARKERS, lines.items(), strict=False):
+            axes.plot(list(line), list(line.values()), marker=marker, markersize=5, color=colour, label=name)
+        axes.axhline(1, color="black", linewidth=1)
+        axes.set_xticks(sorted({length for line in lines.values() for length in line}))
+        plain_axes(axes, title, "characters", "times as fast as float32")
+    panels[0].set_ylim(bottom=0)
+    panels[0].legend(frameon=False, loc="best", fontsize=9)
+    return figure

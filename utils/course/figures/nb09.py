@@ -1,0 +1,81 @@
+"""Pictures of notebook 09: edits, confidence, waits under load, threads and processes."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+
+from utils.course.figures.base import BLUE, GREY, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes, plain_logarithm
+from utils.measure.calibration import Band
+from utils.serving.load import Load
+from utils.serving.trials import Edit, Throughput
+
+
+def edits_figure(edits: Sequence[Edit]) -> Picture:
+    """Time of each state of an edited text, analysed from nothing and with what is known already."""
+    figure = picture(9, 3.5)
+    axes = figure.subplots()
+    numbers = range(len(edits))
+    axes.plot(numbers, [edit.full for edit in edits], "s-", color=ORANGE, markersize=4, label="from nothing")
+    axes.plot(numbers, [edit.incremental for edit in edits], "o-", color=BLUE, markersize=4, label="incremental")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    plain_axes(axes, "", "edits so far", "time of the analysis (ms)")
+    return figure
+
+
+def reliability_figure(bands: Sequence[Band]) -> Picture:
+    """Share of right entities over their confidence, with their number; on the dashed line confidence is honest."""
+    figure = picture(6.5, 4.6)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
+    axes.plot([band.confidence for band in bands], [band.right for band in bands], "o-", color=BLUE)
+    for band in bands:
+        place = (band.confidence, band.right)
+        axes.annotate(f"{band.count}", place, (6, -12), textcoords="offset points", fontsize=9)
+    axes.set(xlim=(0, 1.05), ylim=(0, 1.05))
+    plain_axes(axes, "Numbers: how many entities", "mean confidence", "share that is right")
+    return figure
+
+
+def load_figure(curves: Mapping[str, Mapping[int, Load]], limit: float) -> Picture:
+    """Wait and share of answered edits over the number of typists, one line a model.
+
+    A line of waits ends where fewer than 95 % of the edits were answered.
+
+    Args:
+        curves: model -> typists -> what they saw.
+        limit: milliseconds, drawn as a dashed line.
+    """
+    figure = picture(12, 4)
+    wait, answered = figure.subplots(1, 2, sharex=True)
+    for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
+        style = {"color": colour, "marker": marker, "markersize": 6, "alpha": 0.85, "label": name}
+        wait.plot(list(curve), [load.within(95) for load in curve.values()], **style)
+        answered.plot(list(curve), [100 * len(load.milliseconds) / load.sent for load in curve.values()], **style)
+    wait.axhline(limit, color="black", linestyle="--", linewidth=1)
+    wait.set_yscale("log")
+    plain_logarithm(wait.yaxis)
+    answered.set_ylim(0, 105)
+    plain_axes(wait, f"Dashed: {limit:g} ms", "typists", "95 % of all edits answered within (ms)")
+    plain_axes(answered, "The rest was shed, or typed over", "typists", "edits answered (%)")
+    figure.legend(*wait.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9)
+    return figure
+
+
+def throughput_figure(found: Mapping[str, Throughput]) -> Picture:
+    """Answers a second and memory, one bar an arrangement of processes and threads."""
+    figure = picture(11, 1.2 + 0.6 * len(found))
+    speed, memory = figure.subplots(1, 2, sharey=True)
+    _bars(speed, [one.per_second for one in found.values()], "answers a second")
+    _bars(memory, [one.megabytes for one in found.values()], "memory of all processes (MB)")
+    speed.set_yticks(range(len(found)), list(found))
+    speed.invert_yaxis()
+    return figure
+
+
+def _bars(axes: Axes, values: Sequence[float], title: str) -> None:
+    bars = axes.barh(range(len(values)), values, color=BLUE, height=0.55)
+    axes.bar_label(bars, fmt="%.0f", padding=4)
+    axes.set_xlim(0, 1.15 * max(values))
+    axes.tick_params(axis="y", length=0)
+    plain_axes(axes, title)

@@ -1,0 +1,224 @@
+"""What a run shows: the table as text, `report.html`, and the tables inside the two READMEs.
+
+The article compares four versions of RaNER. Each has its row here, the article's words and numbers
+beside what the ledger holds; versions of our own stand below. A time, a size and a memory come from the
+article-scale row where one was measured; F1 comes from the mini-RaNER row, whose function the
+article-scale twin computes.
+"""
+
+import base64
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+
+from utils.course.tables import UNMEASURED, html_table, markdown_table, table
+from utils.measure.memory import MB
+from utils.studies.recovery_bars import STUDY
+
+TEMPLATE = Path(__file__).with_name("report.html")
+
+
+SCORES = ("precision", "recall", "f1", "f1_low", "f1_high", "f1_by_type")
+
+
+class TableRow(NamedTuple):
+    """A row of the article's table (its section 4.1), and the stage and backend that answer it."""
+
+    chinese: str
+    english: str
+    stage: str
+    backend: str
+    milliseconds: str
+    megabytes: str
+    f1: str
+
+
+ARTICLE = (
+    TableRow("原始 RaNER", "original RaNER", "original", "torch-fp32", "320 ± 15", "820", "94.3"),
+    TableRow("仅量化", "quantised", "quantized", "torch-int8", "140 ± 8", "310", "93.5"),
+    TableRow("量化+剪枝", "pruned, quantised", "pruned-quantized", "torch-int8", "100 ± 6", "330", "93.1"),
+    TableRow("ONNX Runtime + 量化", "ONNX Runtime, quantised", "quantized", "onnx-int8", "85 ± 5", "290", "93.3"),
+)
+
+
+OWN = (
+    TableRow("本课程：压缩版", "this course: compressed", "compressed", "onnx-int8", *3 * [UNMEASURED]),
+    TableRow("本课程：再压缩版", "this course: compressed more", "compressed-more", "onnx-int8", *3 * [UNMEASURED]),
+)
+"""Versions that the article does not have, shown below its own where a run measured them."""
+
+
+COMPARISON_HEADER = {
+    "en": ("version", "ms, article", "ms, here", "speed-up", "MB, article", "peak MB", "file MB", "F1, article",
+           "F1, here [95 %]"),
+    "zh": ("版本", "原文 ms", "实测 ms", "加速", "原文 MB", "内存峰值 MB", "文件 MB", "原文 F1", "实测 F1 [95 %]"),
+}  # fmt: skip
+
+
+STAGES_HEADER = ("stage", "scale", "backend", "heads", "parameters", "file MB", "ms (p95)", "peak MB", "F1 [95 %]")
+
+
+PICTURE = {"en": "Time, size, memory and F1 of the measured versions", "zh": "各版本的时间、体积、内存与 F1"}
+
+
+MEASURED_ON = {"en": "Measured by `make course` on {}.", "zh": "由 `make course` 测得，机器：{}。"}
+
+
+def versions(rows: Iterable[dict]) -> list[dict]:
+    """One ledger row per stage and backend: costs of the larger scale that was measured, scores wherever they stand.
+
+    Two scales never stand side by side: once anything was measured at article scale, what was not is left out.
+    """
+    merged: dict[tuple, dict] = {}
+    for row in rows:
+        key = row["stage"], row["backend"]
+        costs, scores = row, merged.get(key, row)
+        if costs["scale"] == "mini":
+            costs, scores = scores, costs
+        merged[key] = costs | {name: scores[name] if costs[name] is None else costs[name] for name in SCORES}
+    largest = "article" if any(row["scale"] == "article" for row in merged.values()) else "mini"
+    return [row for row in merged.values() if row["scale"] == largest]
+
+
+def comparison(rows: Iterable[dict], language: str = "en") -> list[list[str]]:
+    """The article's four versions, claimed and measured, then those of `OWN`, as cells below `COMPARISON_HEADER`."""
+    found = {(row["stage"], row["backend"]): row for row in versions(rows)}
+    original = found.get((ARTICLE[0].stage, ARTICLE[0].backend))
+    table = []
+    measured = [version for version in OWN if (version.stage, version.backend) in found]
+    for version in (*ARTICLE, *measured):
+        row = found.get((version.stage, version.backend))
+        name = version.english if language == "en" else version.chinese
+        here = [_latency(row), _speed_up(row, original), _number(row, "rss_mb", 1), _number(row, "file_bytes", MB)]
+        table.append([name, version.milliseconds, *here[:2], version.megabytes, *here[2:], version.f1, _f1(row)])
+    return table
+
+
+def stages(rows: Iterable[dict]) -> list[list[str]]:
+    """Every ledger row as cells below `STAGES_HEADER`."""
+    return [
+        [row["stage"], row["scale"], row["backend"], _heads(row), _number(row, "parameters", 1),
+         _number(row, "file_bytes", MB), _latency(row), _number(row, "rss_mb", 1), _f1(row)]
+        for row in rows
+    ]  # fmt: skip
+
+
+def _number(row: dict | None, column: str, unit: int) -> str:
+    if row is None or row[column] is None:
+        return UNMEASURED
+    value = row[column] / unit
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _latency(row: dict | None) -> str:
+    latency = row and row["latency_ms"]
+    return f"{latency['p50']:.1f} ({latency['p95']:.1f})" if latency else UNMEASURED
+
+
+def _speed_up(row: dict | None, original: dict | None) -> str:
+    if not (row and original and row["latency_ms"] and original["latency_ms"] and row["scale"] == original["scale"]):
+        return UNMEASURED
+    return f"{original['latency_ms']['p50'] / row['latency_ms']['p50']:.2f}×"
+
+
+def _f1(row: dict | None) -> str:
+    if row is None or row["f1"] is None:
+        return UNMEASURED
+    interval = "" if row["f1_low"] is None else f" [{row['f1_low']:.1f}, {row['f1_high']:.1f}]"
+    return f"{row['f1']:.1f}{interval}"
+
+
+def _heads(row: dict) -> str:
+    return UNMEASURED if row["heads_per_layer"] is None else str(sum(row["heads_per_layer"]))
+
+
+def machine_line(machine: dict) -> str:
+    """Processor, cores, memory, instructions and versions, in one line."""
+    software = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    flags = " ".join(machine["flags"]) or "no vector flags seen"
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_mb'] / 1000:.0f} GB, {flags}; {software}"
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG of 150 dots an inch."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight")
+    return buffer.getvalue()
+
+
+def html_report(rows: Sequence[dict], run: dict, picture: bytes) -> str:
+    """The whole report as one HTML page that needs nothing else but the notebooks beside it.
+
+    Args:
+        rows: the run's ledger.
+        run: what `run.json` holds.
+        picture: PNG.
+    """
+    settings = {name: value if value != "" else "embedded" for name, value in run["settings"].items()}
+    return Template(TEMPLATE.read_text("utf-8")).substitute(
+        started=escape(run["started"]),
+        state=escape(run["state"]),
+        machine=escape(machine_line(run["machine"])),
+        settings=escape(", ".join(f"{name}: {value}" for name, value in settings.items())),
+        comparison=html_table(COMPARISON_HEADER["en"], comparison(rows)),
+        stages=html_table(STAGES_HEADER, stages(rows)),
+        picture=base64.b64encode(picture).decode(),
+        notebooks="\n".join(map(_notebook_item, run["notebooks"])),
+    )
+
+
+def _notebook_item(entry: dict) -> str:
+    name = escape(entry["name"])
+    link = f'<a href="{name}.ipynb">{name}</a>' if entry["state"] == "done" else name
+    minutes = f"{entry['minutes']:.1f} min" if entry["minutes"] is not None else escape(entry["state"])
+    return f"<tr><td>{link}</td><td>{minutes}</td></tr>"
+
+
+def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str) -> str:
+    """A README with its results table and the minutes of its syllabus written anew.
+
+    Args:
+        text: the README; it holds `<!-- results -->` ... `<!-- /results -->` and rows `| 03 | ... | minutes |`.
+        language: `en` or `zh`.
+
+    Raises:
+        ValueError: the two marks are not there.
+    """
+    table = markdown_table(COMPARISON_HEADER[language], comparison(rows, language))
+    place = MEASURED_ON[language].format(machine_line(run["machine"]))
+    block = f"![{PICTURE[language]}](data/reference/results.png)\n\n{table}\n\n{place}"
+    marks = re.compile(r"(<!-- results -->\n).*?(\n<!-- /results -->)", re.S)
+    if not marks.search(text):
+        raise ValueError("no <!-- results --> ... <!-- /results --> to write between")
+    text = marks.sub(lambda match: match[1] + block + match[2], text)
+    for entry in run["notebooks"]:
+        row = re.compile(rf"^(\| {entry['name'][:2]} \|.*\| )[^|]*( \|)$", re.M)
+        text = row.sub(lambda match, entry=entry: f"{match[1]}{entry['minutes']:.1f}{match[2]}", text)
+    return text
+
+
+def study_table(path: Path = STUDY) -> Markdown:
+    """The rows of a study by `utils.studies.recovery_bars`, or one sentence where there is no such file."""
+    if not path.is_file():
+        return Markdown(f"`data/reference/{path.name}` is not there: this study has not been made yet.")
+    study = json.loads(path.read_text("utf-8"))
+    original = study["original"]
+    start = ("original", "", "", "", f"{original['f1']:.1f}", "", "", "")
+    header = ("", "heads", "neurons", "F1 after the cut", "F1 recovered", "difference", "95 % interval", "bar")
+    return table(header, [start, *map(_study_row, study["rows"])])
+
+
+def _study_row(row: dict) -> tuple:
+    d, cut = row["difference"], f"{row['f1_pruned']:.1f}" if "f1_pruned" in row else ""
+    bar = f"-{row['allowed']} {'✓' if row['holds'] else '✗'}" if "holds" in row else ""
+    interval = f"{d['low']:+.2f} to {d['high']:+.2f}"
+    counts = (row["stage"], row.get("heads", ""), row.get("neurons", ""))
+    return (*counts, cut, f"{row['f1_recovered']:.1f}", f"{d['f1']:+.2f}", interval, bar)

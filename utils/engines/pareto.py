@@ -1,0 +1,76 @@
+"""Several engines on the same texts: how long they take, what their optimisers really fused, which to pick."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from utils.measure.ledger import ORIGINAL
+from utils.measure.memory import MB
+
+
+class Choice(NamedTuple):
+    """One engine in numbers: ms and bytes and memory in MB at `scale`, F1 in points (None: not measured)."""
+
+    stage: str
+    backend: str
+    milliseconds: float
+    megabytes: float
+    memory: float
+    f1: float | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.backend}, {self.stage}"
+
+
+class _HasTimeAndF1(Protocol):
+    milliseconds: float
+    f1: float | None
+
+
+Timed = TypeVar("Timed", bound=_HasTimeAndF1)
+
+
+def choices(rows: Sequence[dict], notebook: str, scale: str = "article") -> list[Choice]:
+    """The rows that a notebook measured at `scale`, fastest first; F1 is the mini's, whose function the twin has."""
+    f1 = {(row["stage"], row["backend"]): row["f1"] for row in rows if row["scale"] == "mini"}
+    found = [
+        Choice(
+            row["stage"],
+            row["backend"],
+            row["latency_ms"]["p50"],
+            row["file_bytes"] / MB,
+            row["rss_mb"],
+            f1.get((row["stage"], row["backend"])),
+        )
+        for row in rows
+        if row["scale"] == scale and row["notebook"] == notebook
+    ]
+    return sorted(found, key=lambda choice: choice.milliseconds)
+
+
+def pick(found: Sequence[Choice], margin: float) -> Choice:
+    """The fastest one that loses at most `margin` points of F1 against the untouched model.
+
+    Raises:
+        ValueError: the untouched model is not among them, so nothing can be compared.
+    """
+    original = next((c for c in found if (c.stage, c.backend) == ORIGINAL and c.f1 is not None), None)
+    if original is None:
+        raise ValueError(f"no F1 of {'/'.join(ORIGINAL)} to compare with")
+    return min(
+        (c for c in found if c.f1 is not None and c.f1 >= original.f1 - margin), key=lambda choice: choice.milliseconds
+    )
+
+
+def front(found: Sequence[Timed]) -> list[Timed]:
+    """The Pareto front, fastest first: those that no other one beats in time or in F1 without losing in the other.
+
+    Args:
+        found: anything with `milliseconds` and `f1`; where F1 is None it was not measured, and cannot be compared.
+    """
+    scored = sorted((c for c in found if c.f1 is not None), key=lambda c: (c.milliseconds, -c.f1))
+    best, kept = float("-inf"), []
+    for choice in scored:
+        if choice.f1 > best:
+            best, kept = choice.f1, [*kept, choice]
+    return kept

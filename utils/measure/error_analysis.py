@@ -1,0 +1,126 @@
+"""Is the tagger still right? Strict entity F1, how sure we are of it, and which errors remain.
+
+An entity counts as found only if its start, its end and its type are all right. With `correct` such
+entities among `predicted` and `gold` ones (the CoNLL measure: Tjong Kim Sang and De Meulder 2003,
+"Introduction to the CoNLL-2003 Shared Task", section 2.4):
+
+    precision = correct / predicted    recall = correct / gold    F1 = 2 * correct / (predicted + gold)
+
+Counts are summed over all sentences first (micro average), 0 / 0 is 0, and every share is given in
+points, 0 to 100. A test set is a sample: other sentences would have given another F1. Drawing
+sentences from the test set with replacement shows how much another (the bootstrap).
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from utils.measure.scores import Predictions, entity_scores
+from utils.text.entities import Sentence, Span
+
+
+class ErrorRow(NamedTuple):
+    """One error; gold or predicted fields are empty where that side has no entity."""
+
+    kind: str
+    domain: str
+    trap: str
+    gold_text: str
+    gold_type: str
+    predicted_text: str
+    predicted_type: str
+    sentence: int
+
+
+def error_table(sentences: Sequence[Sentence], predictions: Predictions) -> list[ErrorRow]:
+    """One row an error, sentence by sentence.
+
+    Kinds: `wrong type` (right range), `wrong boundary` (the ranges overlap; the type may be wrong
+    too), `missed` (gold without a counterpart), `spurious` (predicted without one). Each entity
+    stands in at most one row.
+
+    Raises:
+        ValueError: not one prediction list a sentence.
+    """
+    return [
+        _error_row(index, sentence, gold, predicted)
+        for index, (sentence, entities) in enumerate(zip(sentences, predictions, strict=True))
+        for gold, predicted in _pair_errors(sentence.spans, {entity.span for entity in entities})
+    ]
+
+
+def _pair_errors(gold: frozenset[Span], predicted: set[Span]) -> list[tuple[Span | None, Span | None]]:
+    """Wrong spans of both sides, each gold span with the free predicted one that overlaps it most."""
+    free = sorted(predicted - gold)
+    pairs: list[tuple[Span | None, Span | None]] = []
+    for span in sorted(gold - predicted):
+        partner = max(free, key=lambda other: _overlap(span, other), default=None)
+        if partner and _overlap(span, partner):
+            free.remove(partner)
+            pairs.append((span, partner))
+        else:
+            pairs.append((span, None))
+    return pairs + [(None, span) for span in free]
+
+
+def _overlap(a: Span, b: Span) -> float:
+    """Shared characters over all characters of both: 1 only for the same range, 0 for strangers."""
+    shared = min(a.end, b.end) - max(a.start, b.start)
+    return max(shared, 0) / (max(a.end, b.end) - min(a.start, b.start))
+
+
+def _error_row(index: int, sentence: Sentence, gold: Span | None, predicted: Span | None) -> ErrorRow:
+    if gold and predicted:
+        kind = "wrong type" if gold[:2] == predicted[:2] else "wrong boundary"
+    else:
+        kind = "missed" if gold else "spurious"
+    sides = ((sentence.text[s.start : s.end], s.type) if s else ("", "") for s in (gold, predicted))
+    (gold_text, gold_type), (text, kind_found) = sides
+    return ErrorRow(kind, sentence.domain, sentence.trap, gold_text, gold_type, text, kind_found, index)
+
+
+KINDS = ("missed", "wrong boundary", "wrong type", "spurious")
+"""Kinds of error, as `evaluation.error_table` names them."""
+
+
+Name = tuple[str, str]
+"""Text and type of an entity."""
+
+
+def names_of(sentences: Sequence[Sentence]) -> set[Name]:
+    """All names that are annotated there."""
+    return {(entity.text, entity.type) for sentence in sentences for entity in sentence.entities}
+
+
+def error_profile(
+    sentences: Sequence[Sentence], predictions: Predictions, known: Collection[Name]
+) -> dict[str, dict[str, float]]:
+    """Panels for `plots_recovery.damage_figure`: title -> group -> value.
+
+    F1 of each annotated type in points; errors of each of `KINDS` for every 100 annotated entities;
+    the share of known and of new names that are found, in percent.
+
+    Args:
+        known: names that the training sentences show, `names_of` them.
+
+    Raises:
+        ValueError: there is no sentence, or not one prediction list a sentence.
+    """
+    scores = entity_scores(sentences, predictions)
+    errors = Counter(row.kind for row in error_table(sentences, predictions))
+    return {
+        "F1 by type (points)": {kind: s.f1 for kind, s in scores.by_type.items() if s.support},
+        "errors for every 100 names": {kind: 100 * errors[kind] / max(scores.support, 1) for kind in KINDS},
+        "names found (%)": found_names(sentences, predictions, known),
+    }
+
+
+def found_names(sentences: Sequence[Sentence], predictions: Predictions, known: Collection[Name]) -> dict[str, float]:
+    """Recall in percent of the names that are `known` and of those that are not; a group without names is left out."""
+    hits = {"seen in train": [], "new": []}
+    for sentence, entities in zip(sentences, predictions, strict=True):
+        found = {entity.span for entity in entities}
+        for entity in sentence.entities:
+            group = "seen in train" if (entity.text, entity.type) in known else "new"
+            hits[group].append(entity.span in found)
+    return {group: 100 * sum(found) / len(found) for group, found in hits.items() if found}

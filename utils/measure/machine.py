@@ -1,0 +1,46 @@
+"""TODO measure.machine."""
+
+import functools
+import importlib.metadata
+import platform
+
+import cpuinfo
+import psutil
+
+from utils.measure.memory import MB
+
+FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp")
+"""CPU features that decide how fast float and 8-bit integer products are."""
+
+
+PACKAGES = ("torch", "transformers", "onnxruntime", "numpy")
+
+
+def machine() -> dict:
+    """On what it ran: `cpu`, `flags` (those of `FLAGS` it has), physical `cores` and `logical_cores`,
+    torch's `threads` at this moment, `memory_mb`, and `versions` of the system, Python and the libraries.
+    """
+    cpu, flags = _cpu()
+    import torch
+
+    return {
+        "cpu": cpu,
+        "flags": list(flags),
+        "cores": psutil.cpu_count(logical=False) or psutil.cpu_count(),
+        "logical_cores": psutil.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory_mb": round(psutil.virtual_memory().total / MB),
+        "versions": {"os": f"{platform.system()} {platform.machine()}", "python": platform.python_version()}
+        | {package: importlib.metadata.version(package) for package in PACKAGES},
+    }
+
+
+@functools.cache
+def _cpu() -> tuple[str, tuple[str, ...]]:
+    info = cpuinfo.get_cpu_info()
+    spelled = {flag.replace("_", "") for flag in info.get("flags", [])}  # systems differ in underscores
+    return info.get("brand_raw", platform.machine()), tuple(f for f in FLAGS if f.replace("_", "") in spelled)
+
+
+INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp")
+"""Instructions that multiply and add 8-bit integers in one go, on x86 and (`asimddp`) on ARM."""

@@ -1,0 +1,85 @@
+"""TODO measure.memory."""
+
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+MB = 10**6
+
+
+class BenchmarkError(RuntimeError):
+    """A measurement that did not come about; the message carries the cause."""
+
+
+class Memory(NamedTuple):
+    """MB of a process: its peak, and what it held after its imports, before the model was loaded."""
+
+    peak: float
+    baseline: float
+
+
+def peak_memory(loader: str, path: str | Path, text: str, threads: int = 1) -> Memory:
+    """Peak memory of a fresh Python process that loads a tagger and tags `text` once.
+
+    The peak counts everything the process ever held, imports included; compare it with the baseline.
+
+    Args:
+        loader: dotted name of a function path -> Tagger, such as `utils.model.torch_tagger:load_tagger`.
+        threads: `OMP_NUM_THREADS` of that process, which torch and `utils.engines.onnx_session` follow.
+
+    Raises:
+        BenchmarkError: the process failed; the message ends with the last line of its stderr.
+    """
+    request = json.dumps({"loader": loader, "path": str(path), "text": text})
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    command = [sys.executable, "-X", "utf8", "-m", "utils.measure.memory"]
+    child = subprocess.run(command, input=request, capture_output=True, encoding="utf-8", env=environment)
+    if child.returncode:
+        cause = (child.stderr.strip().splitlines() or ["it wrote nothing; was it killed?"])[-1]
+        raise BenchmarkError(f"{loader} on {path}: the process ended with {child.returncode}: {cause}")
+    return Memory(**json.loads(child.stdout.splitlines()[-1]))
+
+
+def _tag_and_report(loader: str, path: str, text: str) -> dict[str, float]:
+    load = pkgutil.resolve_name(loader)
+    baseline = psutil.Process().memory_info().rss / MB
+    load(path).predict([text])
+    return {"peak": _peak_bytes() / MB, "baseline": baseline}
+
+
+def _peak_bytes() -> int:
+    """Largest resident set of this process so far.
+
+    On Linux `VmHWM` and not `ru_maxrss`: a child inherits the latter from the process that started it.
+    """
+    if sys.platform == "linux":
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def directory_bytes(path: str | Path) -> int:
+    """Bytes of a file, or of all files below a directory (links followed).
+
+    Raises:
+        FileNotFoundError: nothing is there.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: nothing there to weigh")
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+if __name__ == "__main__":
+    print(json.dumps(_tag_and_report(**json.load(sys.stdin))))

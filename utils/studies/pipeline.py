@@ -1,0 +1,49 @@
+"""The article's four versions as files: prune, fine-tune, quantise, export, as notebook 08 does it."""
+
+from functools import partial
+from pathlib import Path
+
+from utils.compress.batches import make_batches
+from utils.compress.importance.gradients import michel_per_example
+from utils.compress.pruning.remove import prune_heads
+from utils.compress.pruning.select import select_globally
+from utils.compress.quantization.dynamic import quantize
+from utils.compress.quantization.saved import save_quantized
+from utils.compress.recovery.fine_tuning import fine_tune
+from utils.engines.onnx_export import export_onnx
+from utils.engines.onnx_quantize import quantize_onnx
+from utils.measure.run import Run
+from utils.model.checkpoint import load_raner, save_raner
+from utils.model.raner import RanerModel
+from utils.tagger.tokenizer import CharacterTokenizer
+
+SHARE_PRUNED = 0.2
+"""Of the heads: the article's choice."""
+
+
+def article_versions(run: Run) -> dict[str, Path]:
+    """Model directories by the names of the article's table; what notebook 08 has not left is made alike."""
+    original, tokenizer = run.model()
+
+    def kept(name, build):
+        return run.artifact(f"mini/{name}-seed{run.seed}", build)
+
+    recovered = kept("recovered", partial(recover, run, original, tokenizer))
+    exported = kept("original-onnx", lambda path: export_onnx(original, tokenizer, path))
+    pruned, _ = load_raner(recovered)
+    return {
+        "original": kept("original", lambda path: save_raner(original, tokenizer, path)),
+        "quantised": kept("quantized", lambda path: save_quantized(quantize(original), tokenizer, path)),
+        "pruned, quantised": kept("pruned-quantized", lambda path: save_quantized(quantize(pruned), tokenizer, path)),
+        "ONNX Runtime, quantised": kept("original-onnx-int8", lambda path: quantize_onnx(exported, path)),
+    }
+
+
+def recover(run: Run, original: RanerModel, tokenizer: CharacterTokenizer, path: Path) -> None:
+    """Save the original without its weakest heads, fine-tuned on the run's corpus."""
+    sample = run.corpus.train[: 64 if run.quick else 256]
+    scores = michel_per_example(original, make_batches(sample, tokenizer, original.labels))
+    pruned = prune_heads(original, select_globally(scores, round(SHARE_PRUNED * scores.numel())))
+    checkpoints = path.with_name(f"{path.name}-checkpoints")
+    tuned = fine_tune(pruned, tokenizer, run.training, checkpoints, epochs=1 if run.quick else 4, seed=run.seed)
+    save_raner(tuned, tokenizer, path)

@@ -1,0 +1,165 @@
+"""Does the accuracy come back? The four cuts of `utils.compress.recipes`, pruned, recovered and tested on any corpus.
+
+Beside them stands the unpruned model with the same training: where it gains too, the gain is the
+training's and not the pruning's.
+
+    python -m utils.studies.recovery_bars --corpus DIR --out FILE.json
+
+Corpora that take minutes a model are run once, and their file is kept in `data/reference`. An
+interrupted run goes on where it stopped when the same command is given again.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from utils.compress.batches import make_batches
+from utils.compress.importance.gradients import neuron_importance
+from utils.compress.importance.registry import SCORES
+from utils.compress.recipes import CUTS, judge, left_after, prune_to
+from utils.compress.recovery.distillation import distil
+from utils.compress.recovery.fine_tuning import fine_tune
+from utils.files import DATA, RUNS, write_atomically
+from utils.measure.bootstrap import paired_bootstrap
+from utils.measure.evaluation import Evaluation, evaluate
+from utils.measure.machine import machine
+from utils.model.checkpoint import MINI_RANER, load_raner
+from utils.model.raner import RanerModel
+from utils.model.torch_tagger import torch_tagger
+from utils.tagger.tokenizer import CharacterTokenizer
+from utils.text.corpus import load_corpus
+from utils.text.entities import Corpus
+
+AGAIN = "original, trained again"
+
+
+SCORED_ON = 256
+"""Training sentences that heads and neurons are scored on."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """The unpruned model, the corpus, and how long and how fast every recovery trains."""
+
+    model: RanerModel
+    tokenizer: CharacterTokenizer
+    corpus: Corpus
+    folder: Path
+    epochs: int
+    learning_rate: float
+    seed: int
+
+    def evaluate(self, model: RanerModel) -> Evaluation:
+        return evaluate(torch_tagger(model, self.tokenizer), self.corpus.test, self.seed)
+
+    def training(self, name: str) -> dict:
+        settings = {"epochs": self.epochs, "learning_rate": self.learning_rate, "seed": self.seed}
+        return settings | {"tokenizer": self.tokenizer, "corpus": self.corpus, "out": self.folder / name}
+
+
+def recover_cut(study: Study, name: str, original: Evaluation) -> dict:
+    """Prune, distil from the unpruned model, judge: one row, F1 in points; `seconds` by the wall, pauses included."""
+    sample = make_batches(study.corpus.train[:SCORED_ON], study.tokenizer, study.model.labels)
+    scores = SCORES["Fisher"](study.model, sample), neuron_importance(study.model, sample)
+    target = left_after(study.model, CUTS[name])
+    pruned, start = prune_to(study.model, *scores, target), time.monotonic()
+    recovered = distil(pruned, study.model, hidden=0, **study.training(name))
+    seconds, evaluation = time.monotonic() - start, study.evaluate(recovered)
+    verdict = judge(CUTS[name], study.corpus.test, original, evaluation, study.seed)
+    return {
+        "stage": name,
+        "heads": target.heads,
+        "neurons": target.neurons,
+        "parameters": recovered.num_parameters(),
+        "f1_pruned": study.evaluate(pruned).scores.f1,
+        "f1_recovered": evaluation.scores.f1,
+        "difference": verdict.difference._asdict(),
+        "allowed": verdict.allowed,
+        "holds": verdict.holds,
+        "seconds": seconds,
+    }
+
+
+def train_original(study: Study, original: Evaluation) -> dict:
+    """The unpruned model, trained on as long: what training alone is worth."""
+    start = time.monotonic()
+    trained = fine_tune(study.model, **study.training("original-again"))
+    seconds, evaluation = time.monotonic() - start, study.evaluate(trained)
+    difference = paired_bootstrap(study.corpus.test, original.predictions, evaluation.predictions, study.seed)
+    row = {"stage": AGAIN, "f1_recovered": evaluation.scores.f1}
+    return row | {"difference": difference._asdict(), "seconds": seconds}
+
+
+def run_study(study: Study, out: Path, command: str) -> dict:
+    """All cuts, one row each, written to `out` after every row; rows that are there are kept.
+
+    Raises:
+        ValueError: `out` holds the rows of another command.
+    """
+    original = study.evaluate(study.model)
+    header = {
+        "command": command,
+        "machine": machine(),
+        "sentences": {split: len(sentences) for split, sentences in study.corpus._asdict().items()},
+        "original": {"f1": original.scores.f1, "f1_low": original.f1_low, "f1_high": original.f1_high},
+    }
+    jobs = {name: partial(recover_cut, study, name, original) for name in CUTS}
+    return keep_rows(out, header, jobs | {AGAIN: partial(train_original, study, original)})
+
+
+def keep_rows(out: Path, header: dict, jobs: dict[str, Callable[[], dict]]) -> dict:
+    """`header` and one row a job, named by its `stage`; `out` is written after every row, rows in it are kept.
+
+    Raises:
+        ValueError: `out` holds the rows of another command than the header's.
+    """
+    found = header | {"rows": _earlier_rows(out, header["command"])}
+    finished = {row["stage"] for row in found["rows"]}
+    for job in (job for stage, job in jobs.items() if stage not in finished):
+        found["rows"].append(job())
+        write_atomically(out, json.dumps(found, indent=2))
+    return found
+
+
+def _earlier_rows(out: Path, command: str) -> list[dict]:
+    if not out.is_file():
+        return []
+    earlier = json.loads(out.read_text("utf-8"))
+    if earlier["command"] != command:
+        raise ValueError(f"{out} was made by `{earlier['command']}`: give another file, or delete this one")
+    return earlier["rows"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True, help="directory with train, dev and test")
+    parser.add_argument("--out", type=Path, required=True, help="file for the rows, JSON")
+    parser.add_argument("--model", type=Path, default=MINI_RANER)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    model, tokenizer = load_raner(given.model)
+    folder = RUNS / "recovery-bars" / given.out.stem
+    study = Study(model, tokenizer, load_corpus(given.corpus), folder, given.epochs, given.learning_rate, given.seed)
+    command = (
+        f"python -m utils.studies.recovery_bars --corpus {given.corpus.name} --out {given.out.name} "
+        f"--epochs {given.epochs} "
+        f"--learning-rate {given.learning_rate:g} --seed {given.seed}"
+    )
+    if given.model != MINI_RANER:
+        command += f" --model {given.model.name}"
+    for row in run_study(study, given.out, command)["rows"]:
+        print(f"{row['stage']}: {row['difference']['f1']:+.2f} points", "" if row.get("holds", True) else "(too many)")
+
+
+if __name__ == "__main__":
+    main()
+
+
+STUDY = DATA / "reference" / "recovery-msra.json"
+"""What `utils.studies.recovery_bars` found on a large public corpus."""

@@ -1,0 +1,76 @@
+"""What a cut broke, and what each second of a recovery brings back.
+
+One F1 says how much is lost, not what. `damage` asks three times: which types, which kinds of error,
+which names? A name that the training sentences show may be remembered; any other has to be recognised
+by the words around it. `recover` trains, and keeps what a picture needs: the learning curve.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from utils.compress.recovery.rescaling import rescale_heads
+from utils.compress.training import Batch, Epoch, dev_f1, learning_curve
+from utils.model.raner import RanerModel
+from utils.tagger.tokenizer import CharacterTokenizer
+from utils.text.entities import Corpus
+
+
+class Recovered(NamedTuple):
+    """A recovered model, its learning curve, and the wall-clock of all that was done to it."""
+
+    model: RanerModel
+    curve: list[Epoch]
+    seconds: float
+
+
+def run_recovery(
+    method: Callable[..., RanerModel], model: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus, **settings
+) -> Recovered:
+    """Train a copy of `model` and keep the curve; checkpoints are thrown away.
+
+    The curve begins at 0 seconds with the model as it came; its loss there is NaN, nobody measured it.
+
+    Args:
+        method: `recovery.fine_tune` or `recovery.distil`.
+        settings: the method's other arguments; without `seconds` its default decides how long it takes.
+
+    Raises:
+        ValueError, DivergedError: the method's own.
+    """
+    first = Epoch(0, 0, math.nan, dev_f1(model, tokenizer, corpus))
+    start = time.monotonic()
+    with TemporaryDirectory() as out:
+        trained = method(model, tokenizer=tokenizer, corpus=corpus, out=out, **settings)
+        curve = learning_curve(out)
+    return Recovered(trained, [first, *curve], time.monotonic() - start)
+
+
+def run_rescaling(
+    model: RanerModel, original: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus, batches: Sequence[Batch]
+) -> Recovered:
+    """`rescale_heads` as a recovery beside others: a curve of two points, before and after.
+
+    Args:
+        batches: what the original's outputs are compared on; see `recovery.rescale_heads`.
+
+    Raises:
+        ValueError: `rescale_heads`' own.
+    """
+    start = time.monotonic()
+    rescaled = rescale_heads(model, original, batches)
+    seconds = time.monotonic() - start
+    pairs = ((0.0, model), (seconds, rescaled))
+    curve = [Epoch(0, elapsed, math.nan, dev_f1(m, tokenizer, corpus)) for elapsed, m in pairs]
+    return Recovered(rescaled, curve, seconds)
+
+
+def concatenate_curves(curves: Sequence[Sequence[Epoch]]) -> list[Epoch]:
+    """Learning curves one after another: epochs and seconds of each go on where the one before ended."""
+    points, epoch, seconds = [], 0.0, 0.0
+    for curve in curves:
+        points += [p._replace(epoch=p.epoch + epoch, seconds=p.seconds + seconds) for p in curve]
+        epoch, seconds = points[-1].epoch, points[-1].seconds
+    return points

@@ -1,0 +1,330 @@
+"""How the embedded model, mini-RaNER, was made: grown by stacking, from nothing, on two cores.
+
+Three layers learn fastest; doubled by copying to six and then twelve, they keep what they know
+(Gong et al. 2019, "Efficient Training of BERT by Progressively Stacking"). While the model is
+shallow, a masked-language-model loss (Devlin et al. 2019) on the same masked characters, and on
+text without labels, teaches it Chinese beside the tagging.
+
+    python -m utils.studies.train_mini --msra DIR --unlabelled DIR --out DIR
+
+An interrupted run goes on where it stopped when the same command is given again.
+"""
+
+import argparse
+import copy
+import random
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset, SequentialSampler
+from transformers import BertConfig, BertTokenizer, Trainer, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from utils.measure.evaluation import evaluate
+from utils.model.checkpoint import MINI_RANER, load_raner, save_raner
+from utils.model.raner import IGNORED_LABEL, RanerModel
+from utils.model.torch_tagger import torch_tagger
+from utils.tagger.tagger import Tagger
+from utils.tagger.tokenizer import CharacterTokenizer
+from utils.text.augmentation import name_pool, swap_entities
+from utils.text.corpus import DEFAULT_CORPUS, load_corpus
+from utils.text.entities import Corpus, Sentence, Span, annotate
+from utils.text.segmentation import segments
+from utils.text.tags import RANER_LABELS, bioes_tags
+
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+BUCKETS = (16, 32, 48, 64, 96, 128)
+
+
+TOKENS_A_BATCH = 3072
+
+
+GEOMETRY = {"hidden_size": 192, "num_attention_heads": 12, "intermediate_size": 768, "max_position_embeddings": 512}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One depth of the growing model; `own_copies` says how often our train split is repeated."""
+
+    layers: int
+    steps: int
+    learning_rate: float
+    warmup: int
+    schedule: str
+    mlm_weight: float
+    own_copies: int
+
+
+STAGES = (
+    Stage(3, 3600, 1.5e-3, 300, "constant_with_warmup", 0.2, 2),
+    Stage(6, 2400, 8e-4, 100, "constant_with_warmup", 0.2, 2),
+    Stage(12, 4600, 6e-4, 150, "linear", 0.0, 4),
+)
+
+
+def build_vocabulary(texts: list[str]) -> list[str]:
+    """Specials, ASCII, the common characters of GB 2312 (rows 1-9, 16-55), and all that the texts hold."""
+    rows = [*range(0xA1, 0xAA), *range(0xB0, 0xD8)]
+    codes = [bytes((row, cell)).decode("gb2312", "ignore") for row in rows for cell in range(0xA1, 0xFF)]
+    common = {c for c in [*map(chr, range(33, 127)), *codes, *"—…“”‘’·㎡℃"] if c.strip()}
+    used = {c for text in texts for c in set(text.lower()) if c.isprintable() and c.strip()}
+    return [*SPECIALS, *sorted({c.lower() for c in common | used if len(c.lower()) == 1})]
+
+
+class TrainingBatches(Dataset):
+    """Item i is the whole i-th batch: drawn, augmented and masked by `(seed, i)` alone, so resumable."""
+
+    def __init__(self, sentences, unlabelled, tokenizer, stage: Stage, seed: int):
+        self.sentences = [p for s in sentences for p in pieces(s)]
+        self.labelled = len(self.sentences)
+        if stage.mlm_weight:
+            self.sentences += [p for text in unlabelled for p in pieces(Sentence(text))]
+        self.tokenizer, self.stage, self.seed = tokenizer, stage, seed
+        self.names = name_pool(sentences)
+        self.plan = self._plan(random.Random(seed))
+
+    def _plan(self, rng: random.Random) -> list[tuple[int, list[int]]]:
+        by_width = defaultdict(list)
+        for index, sentence in enumerate(self.sentences):
+            by_width[next(b for b in BUCKETS if len(sentence.text) + 2 <= b)].append(index)
+        plan = []
+        while len(plan) < self.stage.steps:
+            epoch = []
+            for width, members in by_width.items():
+                rng.shuffle(members)
+                size = TOKENS_A_BATCH // width
+                full = len(members) - len(members) % size
+                epoch += [(width, members[i : i + size]) for i in range(0, full, size)]
+            rng.shuffle(epoch)
+            plan += epoch
+        return plan[: self.stage.steps]
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, step: int) -> dict[str, Tensor]:
+        rng = random.Random(self.seed * 1_000_003 + step)
+        width, members = self.plan[step]
+        chosen = [self._vary(self.sentences[i], width - 2, rng) for i in members]
+        encoding = self.tokenizer.batch([s.text for s in chosen], width)
+        labels = np.full(encoding.input_ids.shape, IGNORED_LABEL)
+        for row, (index, sentence) in enumerate(zip(members, chosen, strict=True)):
+            if index < self.labelled:
+                labels[row, encoding.label_mask[row]] = [RANER_LABELS.index(tag) for tag in bioes_tags(sentence)]
+        return self._mask(encoding, labels, np.random.default_rng(rng.getrandbits(32)))
+
+    def _vary(self, sentence: Sentence, limit: int, rng: random.Random) -> Sentence:
+        if rng.random() < 0.5:
+            sentence = swap_entities(sentence, self.names, rng)
+        if rng.random() < 0.5:
+            sentence = annotate(sentence.text.translate(HALF_WIDTH), sentence.spans)
+        return sentence if len(sentence.text) <= limit else annotate(sentence.text[:limit], _inside(sentence, limit))
+
+    def _mask(self, encoding, labels: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
+        vocabulary = self.tokenizer.tokenizer
+        draw = rng.random(labels.shape)
+        hidden = (draw < 0.15) & encoding.label_mask if self.stage.mlm_weight else np.zeros(labels.shape, bool)
+        dropped = (draw > 0.97) & encoding.label_mask
+        ids = np.where(dropped, vocabulary.unk_token_id, encoding.input_ids)
+        ids = np.where(hidden, vocabulary.mask_token_id, ids)
+        targets = np.where(hidden, encoding.input_ids, IGNORED_LABEL)
+        arrays = {"input_ids": ids, "attention_mask": encoding.attention_mask, "labels": labels, "targets": targets}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+HALF_WIDTH = {code: code - 0xFEE0 for code in [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]}
+"""Full-width digits and Latin letters to ASCII: MSRA writes one, people type the other."""
+
+
+def pieces(sentence: Sentence) -> list[Sentence]:
+    """Parts of a sentence that fit the widest bucket; a cut through an entity drops that entity."""
+    parts = []
+    for start, end in segments(sentence.text, BUCKETS[-1] - 2):
+        spans = [Span(s - start, e - start, k) for s, e, k in sentence.spans if start <= s and e <= end]
+        parts.append(annotate(sentence.text[start:end], spans))
+    return parts
+
+
+def _inside(sentence: Sentence, limit: int) -> list[Span]:
+    return [span for span in sentence.spans if span.end <= limit]
+
+
+class TaggingAndMasking(nn.Module):
+    """RaNER beside a masked-LM head that shares the word embeddings."""
+
+    def __init__(self, raner: RanerModel, mlm_weight: float):
+        super().__init__()
+        self.raner, self.mlm_weight = raner, mlm_weight
+        hidden = raner.config.hidden_size
+        self.transform = nn.Sequential(nn.Linear(hidden, hidden), nn.GELU(), nn.LayerNorm(hidden))
+        self.bias = nn.Parameter(torch.zeros(raner.config.vocab_size))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, labels: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        out = self.raner(input_ids, attention_mask, labels, output_hidden_states=bool(self.mlm_weight))
+        if not self.mlm_weight:
+            return {"loss": out.loss}
+        masked = targets >= 0
+        embeddings = self.raner.bert.embeddings.word_embeddings.weight
+        logits = self.transform(out.hidden_states[-1][masked]) @ embeddings.T + self.bias
+        return {"loss": out.loss + self.mlm_weight * nn.functional.cross_entropy(logits.float(), targets[masked])}
+
+
+class OrderedTrainer(Trainer):
+    """The Trainer over ready-made batches, in their planned order."""
+
+    def _get_train_sampler(self, *args) -> SequentialSampler:
+        return SequentialSampler(self.train_dataset)
+
+
+def train_stage(
+    model: TaggingAndMasking, batches: TrainingBatches, stage: Stage, out: Path, seed: int, save_steps: int = 250
+) -> None:
+    """Train one depth; resumes from the last checkpoint in `out`."""
+    arguments = TrainingArguments(
+        output_dir=str(out),
+        max_steps=stage.steps,
+        per_device_train_batch_size=1,
+        learning_rate=stage.learning_rate,
+        warmup_steps=stage.warmup,
+        lr_scheduler_type=stage.schedule,
+        weight_decay=0.01,
+        bf16=True,
+        use_cpu=not torch.cuda.is_available(),
+        logging_steps=50,
+        save_steps=save_steps,
+        save_total_limit=2,
+        seed=seed,
+        report_to=[],
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+    )
+    trainer = OrderedTrainer(model, arguments, train_dataset=batches, data_collator=lambda items: items[0])
+    out.mkdir(parents=True, exist_ok=True)
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(out)))
+
+
+def grow(model: TaggingAndMasking, stage: Stage) -> TaggingAndMasking:
+    """Double the encoder by copying its layers on top of themselves; CRF and heads come along."""
+    grown = copy.deepcopy(model)
+    layers = grown.raner.bert.encoder.layer
+    while len(layers) < stage.layers:
+        layers.extend(copy.deepcopy(layers))
+    for index, layer in enumerate(layers):
+        layer.attention.self.layer_idx = index
+    grown.raner.config.num_hidden_layers = len(layers)
+    grown.mlm_weight = stage.mlm_weight
+    return grown
+
+
+def new_model(vocabulary_size: int, stage: Stage) -> TaggingAndMasking:
+    """An untrained model of the first stage's depth."""
+    config = BertConfig(
+        vocab_size=vocabulary_size,
+        num_hidden_layers=stage.layers,
+        id2label=dict(enumerate(RANER_LABELS)),
+        label2id={label: i for i, label in enumerate(RANER_LABELS)},
+        attn_implementation="eager",
+        **GEOMETRY,
+    )
+    return TaggingAndMasking(RanerModel(config), stage.mlm_weight)
+
+
+def tie_unseen_to_unknown(model: RanerModel, tokenizer: CharacterTokenizer, texts: list[str]) -> int:
+    """Give characters that no training text held the embedding of [UNK]; returns how many."""
+    seen = {i for text in texts for c in set(text) for i in tokenizer.pieces(c)}
+    seen |= {i for text in texts for c in set(text.translate(HALF_WIDTH)) for i in tokenizer.pieces(c)}
+    unseen = [i for i in range(len(SPECIALS), model.config.vocab_size) if i not in seen]
+    table = model.bert.embeddings.word_embeddings.weight
+    with torch.no_grad():
+        table[unseen] = table[tokenizer.tokenizer.unk_token_id].clone()
+    return len(unseen)
+
+
+def prepare_tokenizer(out: Path, texts: list[str]) -> CharacterTokenizer:
+    """The vocabulary, made once and kept in `out`."""
+    path = out / "vocab.txt"
+    if not path.exists():
+        path.write_text("".join(f"{token}\n" for token in build_vocabulary(texts)), "utf-8")
+    return CharacterTokenizer(BertTokenizer(vocab=str(path), do_lower_case=True))
+
+
+def train(msra: Path, unlabelled_dir: Path, out: Path, seed: int) -> None:
+    """All stages, each resumable; the finished model goes to `data/models/mini-raner`."""
+    out.mkdir(parents=True, exist_ok=True)
+    corpus = load_corpus(msra)
+    unlabelled = [t for p in sorted(unlabelled_dir.glob("*.txt")) for t in p.read_text("utf-8").split("\n") if t]
+    own = load_corpus(DEFAULT_CORPUS).train
+    texts = [s.text for s in corpus.train + own] + unlabelled
+    tokenizer = prepare_tokenizer(out, texts)
+    model = None
+    for number, stage in enumerate(STAGES, 1):
+        torch.manual_seed(seed + number)
+        model = grow(model, stage) if model else new_model(len(tokenizer), stage)
+        done = out / f"stage-{number}.pt"
+        if done.exists():
+            model.load_state_dict(torch.load(done, weights_only=True))
+            continue
+        batches = TrainingBatches(corpus.train + own * stage.own_copies, unlabelled, tokenizer, stage, seed + number)
+        train_stage(model, batches, stage, out / f"stage-{number}", seed + number)
+        torch.save(model.state_dict(), done)
+    print(
+        f"{tie_unseen_to_unknown(model.raner, tokenizer, texts)} characters were never seen: they share [UNK]'s vector"
+    )
+    save_raner(model.raner, tokenizer, MINI_RANER, torch.float16)
+    write_card(corpus, len(unlabelled), seed)
+
+
+def write_card(msra: Corpus, unlabelled: int, seed: int) -> None:
+    """Evaluate the shipped model on both test sets and write its `README.md`."""
+    model, tokenizer = load_raner(MINI_RANER)
+    own, tagger = load_corpus(DEFAULT_CORPUS), torch_tagger(model, tokenizer)
+    card = Template((Path(__file__).parent / "model_card.md").read_text("utf-8")).substitute(
+        layers=model.config.num_hidden_layers,
+        heads=model.config.num_attention_heads,
+        hidden_size=model.config.hidden_size,
+        scores="\n".join(_score_line(name, tagger, test) for name, test in (("ours", own.test), ("MSRA", msra.test))),
+        msra_sentences=f"{len(msra.train):,}",
+        own_sentences=f"{len(own.train):,}",
+        unlabelled_texts=f"{unlabelled:,}",
+        tokens=f"{TOKENS_A_BATCH:,}",
+        stages="\n".join(_stage_line(stage) for stage in STAGES),
+        seed=seed,
+        parameters=f"{model.num_parameters():,}",
+        vocabulary=f"{model.config.vocab_size:,}",
+    )
+    (MINI_RANER / "README.md").write_text(card, "utf-8")
+
+
+def _stage_line(stage: Stage) -> str:
+    rate, schedule = f"{stage.learning_rate:g}", stage.schedule.replace("_", " ")
+    cells = (stage.layers, f"{stage.steps:,}", rate, schedule, f"{stage.mlm_weight:g}", stage.own_copies)
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _score_line(name: str, tagger: Tagger, sentences: list[Sentence]) -> str:
+    evaluation = evaluate(tagger, sentences)
+    scores = evaluation.scores
+    types = ", ".join(f"{kind} {s.f1:.1f}" for kind, s in scores.by_type.items())
+    numbers = f"{scores.precision:.1f} | {scores.recall:.1f} | {scores.f1:.1f}"
+    return f"| {name} | {len(sentences):,} | {numbers} | {evaluation.f1_low:.1f}-{evaluation.f1_high:.1f} | {types} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--msra", type=Path, required=True, help="directory with train, dev, test of MSRA NER")
+    parser.add_argument("--unlabelled", type=Path, required=True, help="directory of plain .txt files, a text a line")
+    parser.add_argument("--out", type=Path, required=True, help="directory for checkpoints")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    train(arguments.msra, arguments.unlabelled, arguments.out, arguments.seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Several sentences in one row: little padding, and attention over short rows only.
+
+A batch is padded to its longest sentence, and every padded position is multiplied like any other.
+Packing puts sentences one behind the other into rows of about equal length. What keeps them apart is
+the mask: the graphs of `utils.engines.onnx_session` let a position see those of its own number only, and count
+places inside each number. The emissions are those of each sentence alone, to rounding.
+
+(Packing without contamination between the sequences: Krell et al. 2021, "Efficient Sequence Packing
+without Cross-contamination", section 3.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+Backend = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+BATCH_COST = 32
+"""What a batch costs besides its positions (calls, and reading all weights once), in positions; roughly."""
+
+
+def cheapest_batches(lengths: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Cut sorted lengths into ranges of at most `most`, so that padded positions and `BATCH_COST`s are fewest.
+
+    A batch is as wide as its longest text. Few large batches pad much, many small ones read the weights
+    often; the best of all cuts is found range by range (dynamic programming).
+    """
+    best = [(0, 0)]  # of the first n lengths: the least cost, and where the last batch begins
+    for end in range(1, len(lengths) + 1):
+        width = lengths[end - 1] + 2
+        starts = range(max(0, end - most), end)
+        best.append(min((best[start][0] + (end - start) * width + BATCH_COST, start) for start in starts))
+    ranges, end = [], len(lengths)
+    while end:
+        ranges.append((best[end][1], end))
+        end = best[end][1]
+    return ranges[::-1]
+
+
+WIDTH = 128
+"""Positions of a row, roughly. Short rows save attention's work, many rows nothing more."""
+
+
+class Place(NamedTuple):
+    """Where a sentence stands: its row, its first position there, and its number in that row, from 1."""
+
+    row: int
+    start: int
+    number: int
+
+
+def even_batches(lengths: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Ranges of `most` texts each; the last may be smaller."""
+    return [(first, min(first + most, len(lengths))) for first in range(0, len(lengths), most)]
+
+
+def packing_backend(backend: Backend, width: int = WIDTH) -> Backend:
+    """A backend that takes a padded batch, packs it for `backend`, and unpacks the emissions."""
+
+    def emissions(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        lengths = attention_mask.sum(1).tolist()
+        places = pack(lengths, width)
+        shape = 1 + max(p.row for p in places), max(p.start + n for p, n in zip(places, lengths, strict=True))
+        ids, numbers = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        for text, (place, n) in enumerate(zip(places, lengths, strict=True)):
+            ids[place.row, place.start : place.start + n] = input_ids[text, :n]
+            numbers[place.row, place.start : place.start + n] = place.number
+        rows = backend(ids, numbers)
+        answer = np.zeros((*input_ids.shape, rows.shape[-1]), rows.dtype)
+        for text, (place, n) in enumerate(zip(places, lengths, strict=True)):
+            answer[text, :n] = rows[place.row, place.start : place.start + n]
+        return answer
+
+    return emissions
+
+
+def pack(lengths: Sequence[int], width: int) -> list[Place]:
+    """A place for each length, in rows as equal as one pass makes them.
+
+    The longest comes first and each goes to the row that is emptiest (Graham 1969, "Bounds on
+    Multiprocessing Timing Anomalies", section 5). There are as many rows as `width` makes necessary;
+    a row may become longer than that, by less than the last text that came into it.
+    """
+    count = max(1, round(sum(lengths) / width))
+    filled, held = [0] * count, [0] * count
+    places: dict[int, Place] = {}
+    for text in sorted(range(len(lengths)), key=lambda text: -lengths[text]):
+        row = filled.index(min(filled))
+        held[row] += 1
+        places[text] = Place(row, filled[row], held[row])
+        filled[row] += lengths[text]
+    return [places[text] for text in range(len(lengths))]

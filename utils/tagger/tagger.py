@@ -1,0 +1,116 @@
+"""From text to entities, whatever does the arithmetic.
+
+A `Tagger` owns the vocabulary, the labels and the CRF scores. Its backend is any callable
+`(input_ids, attention_mask) -> emissions` over numpy arrays, int64 in, float32
+`(batch, length, tags)` out: torch, ONNX Runtime or another engine.
+
+torch is imported only by the functions that use it: a process that serves another engine does not
+pay for it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from utils.tagger.batching import Backend, cheapest_batches, even_batches, packing_backend
+from utils.tagger.marginals import path_evidence
+from utils.tagger.tokenizer import CharacterTokenizer
+from utils.tagger.viterbi import viterbi
+from utils.text.entities import Entity
+from utils.text.segmentation import MAX_CHARACTERS, segments, sentence_ranges
+from utils.text.tags import spans_from_bio, spans_from_bioes
+
+
+class Tagger:
+    """Finds entities in texts of any length."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        tokenizer: CharacterTokenizer,
+        labels: Sequence[str],
+        crf: tuple[np.ndarray, np.ndarray, np.ndarray],
+        limit: int = MAX_CHARACTERS,
+    ):
+        self.backend, self.tokenizer, self.labels, self.crf, self.limit = backend, tokenizer, list(labels), crf, limit
+        self.cut: Callable[[str], list[tuple[int, int]]] = _whole
+        self.batches: Callable[[Sequence[int], int], list[tuple[int, int]]] = cheapest_batches
+        bioes = any(label[0] in "ES" for label in labels)
+        self._spans = spans_from_bioes if bioes else spans_from_bio
+
+    def predict(self, texts: Sequence[str], batch_size: int = 16) -> list[list[Entity]]:
+        """Entities of each text, in order of their start, in code points.
+
+        A text over `limit` characters is cut at sentence ends and its parts are tagged apart.
+        Parts of similar length share a batch of at most `batch_size`, on which the answer does not depend.
+        `confidence` is the CRF's probability that all characters of the entity have these tags
+        (`utils.tagger.marginals`); ModelScope reports another number, `emission_confidence`.
+        """
+        parts = [(i, start, text[start:end]) for i, text in enumerate(texts) for start, end in self._ranges(text)]
+        parts.sort(key=lambda part: len(part[2]))
+        found: list[list[Entity]] = [[] for _ in texts]
+        for first, end in self.batches([len(part[2]) for part in parts], batch_size):
+            batch = parts[first:end]
+            for (i, offset, _), entities in zip(batch, self._tag([p[2] for p in batch]), strict=True):
+                found[i] += [Entity(s + offset, e + offset, k, t, c) for s, e, k, t, c in entities]
+        return [sorted(entities, key=lambda entity: entity.start) for entities in found]
+
+    def _ranges(self, text: str) -> Iterator[tuple[int, int]]:
+        """Non-empty ranges whose word pieces fit the model, however many a character takes."""
+        pending, limit = self.cut(text), self.limit
+        while pending:
+            start, end = pending.pop()
+            if end - start <= limit and len(self.tokenizer.encode(text[start:end])[0]) <= self.limit + 2:
+                if end > start:
+                    yield start, end
+                continue
+            shorter = limit if end - start > limit else max(1, (end - start) // 2)
+            pending += [(start + s, start + e) for s, e in segments(text[start:end], shorter)]
+
+    def _tag(self, texts: list[str]) -> Iterator[Iterator[tuple[int, int, str, str, float]]]:
+        encoding = self.tokenizer.batch(texts)
+        emissions = self.backend(encoding.input_ids, encoding.attention_mask)
+        rows = _front(emissions, encoding.label_mask)
+        lengths = encoding.label_mask.sum(1)
+        paths = viterbi(rows, lengths, *self.crf)
+        evidence = path_evidence(rows, lengths, *self.crf, paths)
+        for text, path, (opening, closing) in zip(texts, paths, evidence, strict=True):
+            yield (
+                (start, end, kind, text[start:end], min(1.0, float(np.exp(opening[start] + closing[end - 1]))))
+                for start, end, kind in self._spans([self.labels[tag] for tag in path])
+            )
+
+
+def _whole(text: str) -> list[tuple[int, int]]:
+    return [(0, len(text))]
+
+
+def by_sentence(tagger: Tagger) -> Tagger:
+    """The same tagger, but the sentences of a text are read apart, several in one batch.
+
+    Attention compares every character with every other one of its row, so short rows are less work
+    than a long one. What it costs is context: no sentence knows of its neighbours. Offsets are those
+    of the whole text, in code points.
+    """
+    apart = copy.copy(tagger)
+    apart.cut = sentence_ranges
+    return apart
+
+
+def _front(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Rows where `mask` is true first, in order, shape unchanged (see `utils.model.crf.compact`)."""
+    return np.take_along_axis(rows, np.argsort(~mask, axis=1, kind="stable")[..., None], axis=1)
+
+
+def packed(tagger: Tagger) -> Tagger:
+    """The same tagger, reading the sentences of all texts apart and packed into rows.
+
+    Only for backends that run a graph of `utils.engines.onnx_session`: others take any number but 0 for 1.
+    """
+    apart = by_sentence(tagger)
+    apart.backend = packing_backend(tagger.backend)
+    apart.batches = even_batches
+    return apart
