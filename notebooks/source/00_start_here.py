@@ -23,18 +23,21 @@ seed = 1
 quick = False
 
 # %% tags=["nbval-ignore-output"]
-from utils import files
 from utils.compress.pruning import cost
-from utils.course import tables, teaching, widgets
+from utils.course import widgets
 from utils.course.exercises import nb00 as exercises
 from utils.course.figures import base
 from utils.course.figures import nb00 as figures
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
 from utils.course.workshop import readiness
-from utils.measure import run
-from utils.model import anatomy, pruned_shape, torch_tagger
+from utils.files import DATA
+from utils.measure.run import open_run
+from utils.model import anatomy, pruned_shape
+from utils.model.torch_tagger import torch_tagger
 
-run = run.open_run(run_dir, model, corpus, seed, quick)
-teaching.show_minutes("00")
+run = open_run(run_dir, model, corpus, seed, quick)
+show_minutes("00")
 
 # %% [markdown]
 # ## What was promised
@@ -79,7 +82,7 @@ config = anatomy.published_config()
 parts = cost.cost_by_part(config, pruned_shape.pruning_map(config), length=502)
 millions = {name: part.parameters / 1e6 for name, part in parts.items()}
 attention_share = 100 * millions["attention"] / sum(millions.values())
-teaching.reveal(my_guess, round(attention_share, 1), "%")
+reveal(my_guess, round(attention_share, 1), "%")
 
 # %%
 base.shares_figure({"RaNER as published": millions}, "M")
@@ -96,15 +99,15 @@ base.shares_figure({"RaNER as published": millions}, "M")
 percent_gone = ...
 
 # %%
-teaching.exercise(percent_gone, exercises.pruned_share())
+exercise(percent_gone, exercises.pruned_share())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 percent_gone = 0.20 * attention_share
-teaching.exercise(percent_gone, exercises.pruned_share())
+exercise(percent_gone, exercises.pruned_share())
 
 # %%
-teaching.check("removing 20 % of the heads cannot remove 18 % of the parameters", 0.20 * attention_share < 18)
-teaching.check("not even removing half of the heads could", 0.50 * attention_share < 18)
+check("removing 20 % of the heads cannot remove 18 % of the parameters", 0.20 * attention_share < 18)
+check("not even removing half of the heads could", 0.50 * attention_share < 18)
 
 # %% [markdown]
 # ### Exercise 2: one byte instead of four
@@ -116,16 +119,16 @@ print({name: f"{size:.2f} M" for name, size in millions.items()})
 megabytes = ...
 
 # %%
-teaching.exercise(megabytes, exercises.int8_megabytes())
+exercise(megabytes, exercises.int8_megabytes())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 linear = sum(millions.values()) - millions["embeddings"]
 megabytes = 4 * millions["embeddings"] + 1 * linear
-teaching.exercise(megabytes, exercises.int8_megabytes())
+exercise(megabytes, exercises.int8_megabytes())
 
 # %%
-teaching.check("420 MB is about right for the original in float32", 400 < 4 * sum(millions.values()) < 420)
-teaching.check("INT8 for linear layers alone cannot reach 110 MB", megabytes > 110)
+check("420 MB is about right for the original in float32", 400 < 4 * sum(millions.values()) < 420)
+check("INT8 for linear layers alone cannot reach 110 MB", megabytes > 110)
 
 # %% [markdown]
 # ### And the time?
@@ -138,8 +141,8 @@ my_guess = ...
 # %%
 work = {name: part.multiply_adds / 1e9 for name, part in parts.items()}
 attention_work = 100 * work["attention"] / sum(work.values())
-teaching.reveal(my_guess, round(attention_work, 1), "%")
-teaching.check(
+reveal(my_guess, round(attention_work, 1), "%")
+check(
     "20 % of the heads do less than 10 % of the work, so they cannot save 35 % of it", 0.2 * attention_work < 10
 )
 
@@ -150,7 +153,7 @@ teaching.check(
 
 # %%
 quantised_mb, pruned_and_quantised_mb = 310, 330
-teaching.check(
+check(
     "the article's smaller model needs more memory than its larger one", pruned_and_quantised_mb > quantised_mb
 )
 
@@ -163,7 +166,7 @@ teaching.check(
 # Each station starts from what the one before left behind, and writes one line a version into a ledger. Hollow stations are not built yet.
 
 # %%
-present = {path.name[:2] for path in (files.DATA.parent / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
+present = {path.name[:2] for path in (DATA.parent / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
 figures.course_map(present, here="00")
 
 # %% [markdown]
@@ -173,10 +176,10 @@ figures.course_map(present, here="00")
 
 # %% tags=["nbval-ignore-output"]
 findings = readiness.check_environment()
-tables.table(("", "found", "advice"), [(f.what, f.found, f.advice or "fine") for f in findings])
+table(("", "found", "advice"), [(f.what, f.found, f.advice or "fine") for f in findings])
 
 # %%
-teaching.check(
+check(
     "everything that the course cannot run without is there", not any(f.advice for f in findings if f.required)
 )
 
@@ -188,7 +191,7 @@ teaching.check(
 # %%
 sentence = "青河大学校长陈默昨日在北京说，新校区明年启用。"
 raner, tokenizer = run.model()
-tagger = torch_tagger.torch_tagger(raner, tokenizer)
+tagger = torch_tagger(raner, tokenizer)
 print(f"{raner.config.num_hidden_layers} layers of {raner.config.num_attention_heads} heads")
 
 # %% tags=["nbval-ignore-output"]
@@ -199,8 +202,8 @@ widgets.show(sentence, entities)
 # An entity is a **range of characters and a type**. The label is written beside each colour; the confidence shows when the pointer rests on it.
 
 # %%
-teaching.check("every entity is a slice of the text", all(sentence[e.start : e.end] == e.text for e in entities))
-teaching.check("no two entities overlap", all(a.end <= b.start for a, b in zip(entities, entities[1:], strict=False)))
+check("every entity is a slice of the text", all(sentence[e.start : e.end] == e.text for e in entities))
+check("no two entities overlap", all(a.end <= b.start for a, b in zip(entities, entities[1:], strict=False)))
 
 # %% [markdown]
 # Now a sentence of your own. Type into the box and leave it; try a name that is also an ordinary word, such as 高峰.
@@ -217,11 +220,11 @@ widgets.tagging_box(tagger, "高峰说，早高峰的时候不要去中关村。
 percent_of_published = ...
 
 # %%
-teaching.exercise(percent_of_published, exercises.relative_size(raner))
+exercise(percent_of_published, exercises.relative_size(raner))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 percent_of_published = 100 * sum(anatomy.parameters_by_part(raner).values()) / 1e6 / sum(millions.values())
-teaching.exercise(percent_of_published, exercises.relative_size(raner))
+exercise(percent_of_published, exercises.relative_size(raner))
 
 # %% [markdown]
 # ## What you know now

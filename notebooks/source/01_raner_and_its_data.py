@@ -29,17 +29,25 @@ from dataclasses import replace
 import numpy as np
 
 from utils.compress.pruning import cost
-from utils.course import tables, teaching, widgets
+from utils.course import widgets
 from utils.course.exercises import nb01 as exercises
 from utils.course.figures import base
 from utils.course.figures import nb01 as figures
-from utils.measure import bootstrap, error_analysis, evaluation, ledger, machine, run, scores
-from utils.model import anatomy, pruned_shape, torch_tagger
-from utils.tagger import viterbi
+from utils.course.sizes import sizes_of
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.measure import bootstrap, error_analysis, ledger, machine
+from utils.measure.evaluation import evaluate
+from utils.measure.run import open_run
+from utils.measure.scores import entity_scores
+from utils.model import anatomy, pruned_shape
+from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.tagger.viterbi import viterbi
 from utils.text import tags
 
-run = run.open_run(run_dir, model, corpus, seed, quick)
-teaching.show_minutes("01")
+run = open_run(run_dir, model, corpus, seed, quick)
+sizes = sizes_of("01", quick)
+show_minutes("01")
 
 # %% [markdown]
 # ## What is asked of the model?
@@ -48,7 +56,7 @@ teaching.show_minutes("01")
 
 # %%
 raner, tokenizer = run.model()
-tagger = torch_tagger.torch_tagger(raner, tokenizer)
+tagger = torch_tagger(raner, tokenizer)
 data = run.corpus
 example = next((s for s in data.test if s.trap == "org-contains-loc"), data.test[0])
 widgets.show(example.text, example.entities)
@@ -62,11 +70,11 @@ widgets.show(example.text, example.entities)
 my_guess = ...
 
 # %%
-teaching.reveal(my_guess, len(raner.labels), "tags")
+reveal(my_guess, len(raner.labels), "tags")
 print("  ".join(raner.labels))
 
 # %%
-tables.table(("character", *example.text[:16]), [("tag", *tags.bioes_tags(example)[:16])])
+table(("character", *example.text[:16]), [("tag", *tags.bioes_tags(example)[:16])])
 
 # %% [markdown]
 # ### Exercise 1: tag by hand
@@ -78,12 +86,12 @@ print(exercises.TO_TAG.text)
 my_tags = [...]
 
 # %%
-teaching.exercise(my_tags, exercises.hand_tags)
+exercise(my_tags, exercises.hand_tags)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 foreign_name = ["B-PER", "I-PER", "I-PER", "I-PER", "I-PER", "I-PER", "I-PER", "E-PER"]
 my_tags = ["S-PER", "O", "O", "O", "B-ORG", "E-ORG", "O", *foreign_name, "O"]
-teaching.exercise(my_tags, exercises.hand_tags)
+exercise(my_tags, exercises.hand_tags)
 
 # %% [markdown]
 # ## What is in the corpus?
@@ -92,7 +100,7 @@ teaching.exercise(my_tags, exercises.hand_tags)
 
 # %%
 rows = [(name, len(split), sum(len(s.entities) for s in split)) for name, split in data._asdict().items()]
-tables.table(("split", "sentences", "entities"), rows)
+table(("split", "sentences", "entities"), rows)
 
 # %% [markdown]
 # The corpus was written for this course, one sentence at a time, and it is kept difficult on purpose. **Predict: of the entities in the test split, what percent have a text that the train split never shows?**
@@ -107,7 +115,7 @@ unseen = {
     kind: 100 * np.mean([e.text not in known for e in test_entities if e.type == kind])
     for kind in sorted({e.type for e in test_entities})
 }
-teaching.reveal(my_guess, round(100 * float(np.mean([e.text not in known for e in test_entities])), 1), "%")
+reveal(my_guess, round(100 * float(np.mean([e.text not in known for e in test_entities])), 1), "%")
 
 # %%
 sentences = [sentence for split in data for sentence in split]
@@ -125,8 +133,8 @@ figures.corpus_figure(domains, [len(s.text) for s in sentences], traps, unseen)
 
 # %%
 texts = [sentence.text for sentence in data.train]
-teaching.check("no test sentence is a training sentence", not {s.text for s in data.test} & set(texts))
-teaching.check(
+check("no test sentence is a training sentence", not {s.text for s in data.test} & set(texts))
+check(
     "most test entities were never seen in training", np.mean([e.text not in known for e in test_entities]) > 0.5
 )
 
@@ -143,14 +151,14 @@ print(f"{config.hidden_size} features, {config.intermediate_size} neurons a laye
 
 # %%
 counted = anatomy.parameters_by_part(raner)
-tables.table(("part", "parameters"), [(part, f"{count:,}") for part, count in counted.items()])
+table(("part", "parameters"), [(part, f"{count:,}") for part, count in counted.items()])
 
 # %% [markdown]
 # Two ways to know a number are better than one. The table above *counts* what is in memory. `cost_by_part` in `utils/pruning.py` *computes* it from five sizes in the config. Notebook 04 will predict with it what pruning saves.
 
 # %%
 computed = cost.cost_by_part(config, pruned_shape.pruning_map(config), length=502)
-teaching.check(
+check(
     "counted = computed, part by part", counted == {name: part.parameters for name, part in computed.items()}
 )
 
@@ -177,14 +185,14 @@ base.shares_figure(
 parameters_of_one_head = ...
 
 # %%
-teaching.exercise(parameters_of_one_head, exercises.head_parameters())
+exercise(parameters_of_one_head, exercises.head_parameters())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 features, head_size = 768, 768 // 12
 into_the_head = 3 * (features * head_size + head_size)  # query, key and value, each with a bias
 out_of_the_head = head_size * features  # its columns in the output matrix; the bias stays
 parameters_of_one_head = into_the_head + out_of_the_head
-teaching.exercise(parameters_of_one_head, exercises.head_parameters())
+exercise(parameters_of_one_head, exercises.head_parameters())
 
 # %% [markdown]
 # ## What does the CRF do?
@@ -195,13 +203,13 @@ teaching.exercise(parameters_of_one_head, exercises.head_parameters())
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-sample = data.test[::5] if run.quick else data.test
-emissions = [torch_tagger.emissions_of(tagger, sentence.text) for sentence in sample]
+sample = data.test[:: sizes.every]
+emissions = [emissions_of(tagger, sentence.text) for sentence in sample]
 alone = [rows.argmax(1) for rows in emissions]
-together = [viterbi.viterbi(rows[None], [len(rows)], *tagger.crf)[0] for rows in emissions]
-broken_alone = sum(tags.illegal_moves(raner.labels, tags) > 0 for tags in alone)
-broken_together = sum(tags.illegal_moves(raner.labels, tags) > 0 for tags in together)
-teaching.reveal(my_guess, broken_alone, f"of {len(sample)} sentences; with the CRF {broken_together}")
+together = [viterbi(rows[None], [len(rows)], *tagger.crf)[0] for rows in emissions]
+broken_alone = sum(tags.illegal_moves(raner.labels, path) > 0 for path in alone)
+broken_together = sum(tags.illegal_moves(raner.labels, path) > 0 for path in together)
+reveal(my_guess, broken_alone, f"of {len(sample)} sentences; with the CRF {broken_together}")
 
 # %% [markdown]
 # The CRF adds a score for every **move** from one tag to the next, learnt together with the network, and takes the *path* with the highest sum (Viterbi). Nobody told it the rules of BIOES. **Predict: which cells of the next picture will be dark purple?**
@@ -216,11 +224,11 @@ print(f"mean score of an allowed move: {transitions[legal].mean():+.2f}")
 print(f"mean score of a forbidden one: {transitions[~legal].mean():+.2f}")
 
 # %%
-teaching.check("BIOES forbids most moves between the tags", (~legal).sum() > legal.sum())
-teaching.check(
+check("BIOES forbids most moves between the tags", (~legal).sum() > legal.sum())
+check(
     "the CRF scores forbidden moves lower than allowed ones", transitions[~legal].mean() < transitions[legal].mean()
 )
-teaching.check("with the CRF fewer sentences have a forbidden move than without", broken_together < broken_alone)
+check("with the CRF fewer sentences have a forbidden move than without", broken_together < broken_alone)
 
 # %% [markdown]
 # ### Exercise 3: be Viterbi
@@ -228,10 +236,10 @@ teaching.check("with the CRF fewer sentences have a forbidden move than without"
 # Three characters, three tags. The first table holds the emissions, the second the moves: *from* the row *to* the column. Which path has the highest sum? Answer with three letters, such as `"OOO"`.
 
 # %%
-tables.table(("", *exercises.TAGS), [(f"character {i + 1}", *row) for i, row in enumerate(exercises.EMISSIONS)])
+table(("", *exercises.TAGS), [(f"character {i + 1}", *row) for i, row in enumerate(exercises.EMISSIONS)])
 
 # %%
-tables.table(
+table(
     ("from \\ to", *exercises.TAGS), [(tag, *row) for tag, row in zip(exercises.TAGS, exercises.MOVES, strict=True)]
 )
 
@@ -239,13 +247,13 @@ tables.table(
 my_path = ...
 
 # %%
-teaching.exercise(my_path, exercises.best_path)
+exercise(my_path, exercises.best_path)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_path = (
     "BEO"  # 0.8 + 2.0 + 2.0; "OEO" has better emissions but pays 9 for O -> E; "OBE" is what a greedy reader takes
 )
-teaching.exercise(my_path, exercises.best_path)
+exercise(my_path, exercises.best_path)
 
 # %% [markdown]
 # ## How good is it?
@@ -258,9 +266,9 @@ teaching.exercise(my_path, exercises.best_path)
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-baseline = evaluation.evaluate(tagger, sample, seed)
+baseline = evaluate(tagger, sample, seed)
 scores = baseline.scores
-teaching.reveal(my_guess, round(scores.f1, 1), "points")
+reveal(my_guess, round(scores.f1, 1), "points")
 print(f"precision {scores.precision:.1f}, recall {scores.recall:.1f}, {scores.support} entities")
 print(f"95 % interval of F1: {baseline.f1_low:.1f} to {baseline.f1_high:.1f}")
 
@@ -270,7 +278,7 @@ print(f"95 % interval of F1: {baseline.f1_low:.1f} to {baseline.f1_high:.1f}")
 
 # %%
 def f1_and_interval(sentences, predictions):
-    return scores.entity_scores(sentences, predictions).f1, *bootstrap.f1_interval(sentences, predictions, seed)
+    return entity_scores(sentences, predictions).f1, *bootstrap.f1_interval(sentences, predictions, seed)
 
 
 def f1_of_type(kind):
@@ -310,11 +318,11 @@ row = ledger.make_row(
     "original", "01", "mini", "torch-fp32", model=raner, evaluation=baseline, machine=machine.machine()
 )
 run.ledger.append(row)
-tables.table(("column", "value"), [(key, row[key]) for key in list(row)[:-1]])
+table(("column", "value"), [(key, row[key]) for key in list(row)[:-1]])
 
 # %%
-teaching.check("the row counts the same parameters as we did", row["parameters"] == sum(counted.values()))
-teaching.check("what nobody measured is empty, not zero", row["latency_ms"] is None and row["rss_mb"] is None)
+check("the row counts the same parameters as we did", row["parameters"] == sum(counted.values()))
+check("what nobody measured is empty, not zero", row["latency_ms"] is None and row["rss_mb"] is None)
 
 # %% [markdown]
 # ## What is wrong, when it is wrong?
@@ -327,11 +335,11 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 errors = error_analysis.error_table(sample, baseline.predictions)
 kinds_of_error = Counter(error.kind for error in errors)
-teaching.reveal(my_guess, kinds_of_error.most_common(1)[0][0])
-tables.table(("kind", "errors"), kinds_of_error.most_common())
+reveal(my_guess, kinds_of_error.most_common(1)[0][0])
+table(("kind", "errors"), kinds_of_error.most_common())
 
 # %% tags=["nbval-ignore-output"]
-tables.table(
+table(
     ("kind", "trap", "annotated", "tagged", "in"),
     [
         (e.kind, e.trap, f"{e.gold_text} {e.gold_type}", f"{e.predicted_text[:20]} {e.predicted_type}",

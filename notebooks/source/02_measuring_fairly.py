@@ -28,15 +28,24 @@ from time import perf_counter
 import numpy as np
 
 from utils.compress.quantization import dynamic
-from utils.course import tables, teaching
 from utils.course.exercises import nb02 as exercises
 from utils.course.figures import base
 from utils.course.figures import nb02 as figures
-from utils.measure import bootstrap, evaluation, latency, ledger, machine, memory, run
-from utils.model import checkpoint, torch_tagger, twin
+from utils.course.sizes import sizes_of
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.measure import latency, ledger, machine
+from utils.measure.bootstrap import paired_bootstrap
+from utils.measure.evaluation import evaluate
+from utils.measure.memory import peak_memory
+from utils.measure.run import open_run
+from utils.model.checkpoint import save_raner
+from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.model.twin import article_twin
 
-run = run.open_run(run_dir, model, corpus, seed, quick)
-teaching.show_minutes("02")
+run = open_run(run_dir, model, corpus, seed, quick)
+sizes = sizes_of("02", quick)
+show_minutes("02")
 
 # %% [markdown]
 # The article reports "320 ± 15" ms. Plus or minus *what*, over how many calls, after which warm-up, on how many cores? It does not say, so nobody can check it. This notebook settles these questions once, for every number that the course will report.
@@ -50,11 +59,11 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 raner, tokenizer = run.model()
-tagger = torch_tagger.torch_tagger(raner, tokenizer)
+tagger = torch_tagger(raner, tokenizer)
 sentence = run.corpus.test[0].text
-latency = latency.measure_latency({"one sentence": lambda: tagger.predict([sentence])}, repeats=40 if quick else 100)
-calls = np.array(latency["one sentence"].samples)
-teaching.reveal(my_guess, float(100 * (calls.max() / calls.min() - 1)), "%")
+timed_once = latency.measure_latency({"one sentence": lambda: tagger.predict([sentence])}, repeats=sizes.calls)
+calls = np.array(timed_once["one sentence"].samples)
+reveal(my_guess, float(100 * (calls.max() / calls.min() - 1)), "%")
 
 # %% tags=["nbval-ignore-output"]
 figures.samples_figure(calls, f"one sentence of {len(sentence)} characters, call after call")
@@ -70,13 +79,13 @@ figures.samples_figure(calls, f"one sentence of {len(sentence)} characters, call
 stalled = np.append(calls, 10 * calls.max())
 statistics = {"mean": np.mean, "median": np.median, "minimum": np.min}
 moved = {name: float(f(stalled) - f(calls)) for name, f in statistics.items()}
-tables.table(
+table(
     ("", "before (ms)", "moved by (ms)"), [(n, f"{f(calls):.2f}", f"{moved[n]:.3f}") for n, f in statistics.items()]
 )
 
 # %%
-teaching.check("one stalled call moves the mean more than the median", moved["mean"] > moved["median"])
-teaching.check("the minimum does not notice it at all", moved["minimum"] == 0)
+check("one stalled call moves the mean more than the median", moved["mean"] > moved["median"])
+check("the minimum does not notice it at all", moved["minimum"] == 0)
 
 # %% [markdown]
 # The minimum is even steadier, but it answers another question: how fast could it be, were we alone on the machine? Users get the typical call, which is the **median** (p50), and remember the bad ones, which is the **p95**. The ledger keeps both.
@@ -90,11 +99,11 @@ print(exercises.CALLS)
 typical = ...
 
 # %%
-teaching.exercise(typical, exercises.typical_call())
+exercise(typical, exercises.typical_call())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 typical = sorted(exercises.CALLS)[len(exercises.CALLS) // 2]
-teaching.exercise(typical, exercises.typical_call())
+exercise(typical, exercises.typical_call())
 
 # %% [markdown]
 # ## Why throw the first calls away?
@@ -105,13 +114,13 @@ teaching.exercise(typical, exercises.typical_call())
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-fresh = torch_tagger.torch_tagger(*run.model())
+fresh = torch_tagger(*run.model())
 early = []
 for _ in range(8):
     start = perf_counter()
     fresh.predict([sentence])
     early.append(1000 * (perf_counter() - start))
-teaching.reveal(my_guess, early[0] / float(np.median(calls)), "times as slow")
+reveal(my_guess, early[0] / float(np.median(calls)), "times as slow")
 print("the first calls, ms:", "  ".join(f"{ms:.1f}" for ms in early))
 
 # %% [markdown]
@@ -139,14 +148,14 @@ def on_threads(count, text):
 # %% tags=["nbval-ignore-output"]
 variants = {f"{name}, {n} thread{'s' * (n > 1)}": on_threads(n, text)
             for name, text in (("sentence", sentence), ("article", article)) for n in (1, 2)}  # fmt: skip
-on_cores = latency.measure_latency(variants, repeats=5 if quick else 15)
+on_cores = latency.measure_latency(variants, repeats=sizes.rounds)
 base.latency_figure(on_cores)
 
 # %% tags=["nbval-ignore-output"]
 gain = {
     name: on_cores[f"{name}, 1 thread"].p50 / on_cores[f"{name}, 2 threads"].p50 for name in ("sentence", "article")
 }
-teaching.reveal(my_guess, ", ".join(f"{name} {ratio:.2f} times as fast" for name, ratio in gain.items()))
+reveal(my_guess, ", ".join(f"{name} {ratio:.2f} times as fast" for name, ratio in gain.items()))
 
 # %% [markdown]
 # Splitting work among cores costs something itself, and a small model has little to split. "Milliseconds" without a number of threads means nothing, and a library takes as many as it can get. The course therefore **pins two threads** everywhere and writes the number into the ledger.
@@ -164,11 +173,11 @@ slowdown = np.repeat([1.0, 1.1], 20)
 times = 100 * slowdown + random.normal(0, 1, 40)
 in_blocks = 100 * (np.median(times[20:]) / np.median(times[:20]) - 1)
 in_turns = 100 * (np.median(times[1::2]) / np.median(times[0::2]) - 1)
-teaching.reveal(my_guess, f"{in_blocks:+.1f} % in blocks, {in_turns:+.1f} % in turns")
+reveal(my_guess, f"{in_blocks:+.1f} % in blocks, {in_turns:+.1f} % in turns")
 
 # %%
-teaching.check("in blocks, two equal variants look about 10 % apart", 8 < in_blocks < 12)
-teaching.check("in turns, they look equal to 2 %", abs(in_turns) < 2)
+check("in blocks, two equal variants look about 10 % apart", 8 < in_blocks < 12)
+check("in turns, they look equal to 2 %", abs(in_turns) < 2)
 
 # %% [markdown]
 # `measure_latency` takes turns: a b c, a b c, … A slow minute then hits everybody alike.
@@ -180,7 +189,7 @@ teaching.check("in turns, they look equal to 2 %", abs(in_turns) < 2)
 # %% tags=["nbval-ignore-output"]
 same = {"A": lambda: tagger.predict([article]), "the same A": lambda: tagger.predict([article])}
 with latency.pinned_threads(2):
-    itself = latency.measure_latency(same, repeats=5 if quick else 15)
+    itself = latency.measure_latency(same, repeats=sizes.rounds)
 noise = 100 * abs(itself["A"].p50 / itself["the same A"].p50 - 1)
 print(f"a thing differs from itself by {noise:.1f} % in this run: no smaller difference can be claimed from it")
 
@@ -195,9 +204,9 @@ print(f"a thing differs from itself by {noise:.1f} % in this run: no smaller dif
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-sample = run.corpus.test[::5] if quick else run.corpus.test
-baseline = evaluation.evaluate(tagger, sample, seed)
-teaching.reveal(my_guess, round(baseline.f1_high - baseline.f1_low, 1), "points wide")
+sample = run.corpus.test[:: sizes.every]
+baseline = evaluate(tagger, sample, seed)
+reveal(my_guess, round(baseline.f1_high - baseline.f1_low, 1), "points wide")
 print(f"F1 {baseline.scores.f1:.1f} [{baseline.f1_low:.1f}, {baseline.f1_high:.1f}] on {len(sample)} sentences")
 
 # %% [markdown]
@@ -217,7 +226,7 @@ print("sentences x counts:", counts.shape)
 my_f1s = ...
 
 # %%
-teaching.exercise(my_f1s, exercises.resampled_f1_by_hand(counts))
+exercise(my_f1s, exercises.resampled_f1_by_hand(counts))
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -228,7 +237,7 @@ def resampled(counts):
 
 
 my_f1s = resampled(counts)
-teaching.exercise(my_f1s, exercises.resampled_f1_by_hand(counts))
+exercise(my_f1s, exercises.resampled_f1_by_hand(counts))
 
 # %% tags=["nbval-ignore-output"]
 low, high = np.percentile(my_f1s, [2.5, 97.5])
@@ -237,7 +246,7 @@ figures.bootstrap_figure({"F1": my_f1s}, "F1 (points)")
 
 # %%
 width = baseline.f1_high - baseline.f1_low
-teaching.check(
+check(
     "ten lines of numpy give the library's interval",
     max(abs(low - baseline.f1_low), abs(high - baseline.f1_high)) <= 0.2 * width,
 )
@@ -255,9 +264,9 @@ teaching.check(
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-int8 = evaluation.evaluate(torch_tagger.torch_tagger(dynamic.quantize(raner), tokenizer), sample, seed)
-difference = bootstrap.paired_bootstrap(sample, baseline.predictions, int8.predictions, seed)
-teaching.reveal(my_guess, round(0.0 - difference.f1, 2), "points lost")
+int8 = evaluate(torch_tagger(dynamic.quantize(raner), tokenizer), sample, seed)
+difference = paired_bootstrap(sample, baseline.predictions, int8.predictions, seed)
+reveal(my_guess, round(0.0 - difference.f1, 2), "points lost")
 print(
     f"INT8 minus original: 95 % interval {difference.low:+.2f} to {difference.high:+.2f}, p = {difference.p_value:.3f}"
 )
@@ -276,11 +285,11 @@ counts_int8 = counts_of(int8.predictions)
 my_width = ...
 
 # %%
-teaching.exercise(my_width, exercises.unpaired_width(counts, counts_int8))
+exercise(my_width, exercises.unpaired_width(counts, counts_int8))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_width = float(np.ptp(np.percentile(resampled(counts_int8) - resampled(counts), [2.5, 97.5])))
-teaching.exercise(my_width, exercises.unpaired_width(counts, counts_int8))
+exercise(my_width, exercises.unpaired_width(counts, counts_int8))
 
 # %% tags=["nbval-ignore-output"]
 rows = random.integers(len(counts), size=(1000, len(counts)))
@@ -292,7 +301,7 @@ figures.bootstrap_figure(
 
 # %%
 width_unpaired = np.ptp(np.percentile(unpaired, [2.5, 97.5]))
-teaching.check("pairing makes the interval narrower", difference.high - difference.low < width_unpaired)
+check("pairing makes the interval narrower", difference.high - difference.low < width_unpaired)
 
 # %% [markdown]
 # The same two systems, the same sentences: only the paired question is sharp enough to answer. Every comparison of this course is paired.
@@ -309,20 +318,20 @@ teaching.check("pairing makes the interval narrower", difference.high - differen
 my_guess = ...
 
 # %%
-twin = twin.article_twin(raner)
+twin = article_twin(raner)
 parameters = {name: sum(p.numel() for p in m.parameters()) for name, m in (("mini", raner), ("twin", twin))}
 print(f"{parameters['twin'] / 1e6:.1f} million parameters, {4 * parameters['twin'] / 1e6:.1f} MB as float32")
 
 # %%
-big = torch_tagger.torch_tagger(twin, tokenizer)
-emissions = [torch_tagger.emissions_of(t, article[:100]) for t in (tagger, big)]
-teaching.check("the twin's emissions are mini's, to 1e-4", np.abs(emissions[0] - emissions[1]).max() < 1e-4)
+big = torch_tagger(twin, tokenizer)
+emissions = [emissions_of(t, article[:100]) for t in (tagger, big)]
+check("the twin's emissions are mini's, to 1e-4", np.abs(emissions[0] - emissions[1]).max() < 1e-4)
 
 # %% tags=["nbval-ignore-output"]
 both = {"mini": lambda: tagger.predict([article]), "twin": lambda: big.predict([article])}
 with latency.pinned_threads(2):
-    timed, here = latency.measure_latency(both, repeats=3 if quick else 7), machine.machine()
-teaching.reveal(my_guess, timed["twin"].p50 / timed["mini"].p50, "times as slow")
+    timed, here = latency.measure_latency(both, repeats=sizes.twin_rounds), machine.machine()
+reveal(my_guess, timed["twin"].p50 / timed["mini"].p50, "times as slow")
 base.latency_figure(timed)
 
 # %% [markdown]
@@ -338,13 +347,13 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 sizes = {"mini": ("mini", raner), "twin": ("article", twin)}
 saved = {
-    name: run.artifact(f"{scale}/original-seed{seed}", lambda path, m=m: checkpoint.save_raner(m, tokenizer, path))
+    name: run.artifact(f"{scale}/original-seed{seed}", lambda path, m=m: save_raner(m, tokenizer, path))
     for name, (scale, m) in sizes.items()
 }
 memory = {
-    name: memory.peak_memory("utils.model.torch_tagger:load_tagger", path, article, 2) for name, path in saved.items()
+    name: peak_memory("utils.model.torch_tagger:load_tagger", path, article, 2) for name, path in saved.items()
 }
-teaching.reveal(my_guess, round(memory["twin"].peak), "MB")
+reveal(my_guess, round(memory["twin"].peak), "MB")
 figures.memory_figure(memory)
 
 # %% [markdown]
@@ -360,15 +369,15 @@ for name, (scale, measured) in sizes.items():
     )  # fmt: skip
     run.ledger.append(row)
 columns = ("scale", "parameters", "file_bytes", "latency_ms", "rss_mb", "f1")
-tables.table(columns, [[row[c] for c in columns] for row in run.ledger.rows() if row["stage"] == "original"])
+table(columns, [[row[c] for c in columns] for row in run.ledger.rows() if row["stage"] == "original"])
 
 # %%
 written = run.ledger.row("original", "article", "torch-fp32")
-teaching.check("the twin's row says how many threads it had", written["machine"]["threads"] == 2)
-teaching.check(
+check("the twin's row says how many threads it had", written["machine"]["threads"] == 2)
+check(
     "four bytes a parameter explain the file, to 2 %", abs(written["file_bytes"] / (4 * parameters["twin"]) - 1) < 0.02
 )
-teaching.check("memory is more than the file", written["rss_mb"] * 1e6 > written["file_bytes"])
+check("memory is more than the file", written["rss_mb"] * 1e6 > written["file_bytes"])
 
 # %% [markdown]
 # F1 stays empty in the twin's row: it was not measured there, and would be mini's.

@@ -26,19 +26,28 @@ quick = False
 import numpy as np
 import torch
 
-from utils.compress import batches
-from utils.compress.importance import oracle, registry, weights
+from utils.compress.batches import make_batches
+from utils.compress.importance import registry, weights
+from utils.compress.importance.oracle import leave_one_out
 from utils.compress.pruning import remove, select
-from utils.course import tables, teaching, widgets
+from utils.course import widgets
 from utils.course.exercises import nb03 as exercises
 from utils.course.figures import base, nb04
 from utils.course.figures import nb03 as figures
-from utils.measure import bootstrap, evaluation, ledger, run
-from utils.model import pruned_shape, torch_tagger
+from utils.course.sizes import sizes_of
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.measure import ledger
+from utils.measure.bootstrap import paired_bootstrap
+from utils.measure.evaluation import evaluate
+from utils.measure.run import open_run
+from utils.model import pruned_shape
+from utils.model.torch_tagger import torch_tagger
 from utils.studies import score_contest
 
-run = run.open_run(run_dir, model, corpus, seed, quick)
-teaching.show_minutes("03")
+run = open_run(run_dir, model, corpus, seed, quick)
+sizes = sizes_of("03", quick)
+show_minutes("03")
 
 # %% [markdown]
 # Some of the 144 heads are to go. Which ones? The article ranks them by a score of its own, and adds a rule of thumb: keep the heads of layers 9 to 12. We first find out what heads are *really* worth, then hold every score against that.
@@ -49,9 +58,9 @@ teaching.show_minutes("03")
 raner, tokenizer = run.model()
 layers, heads = raner.config.num_hidden_layers, raner.config.num_attention_heads
 total = pruned_shape.size_of(raner).heads
-sample = run.corpus.train[:: max(1, len(run.corpus.train) // (14 if quick else 92))]
-dev = run.corpus.dev[:: max(1, len(run.corpus.dev) // (13 if quick else 69))]
-batches = batches.make_batches(sample, tokenizer, raner.labels, batch_size=min(8 if quick else 16, len(sample) // 2))
+sample = run.corpus.train[:: max(1, len(run.corpus.train) // sizes.scored)]
+dev = run.corpus.dev[:: max(1, len(run.corpus.dev) // sizes.compared)]
+batches = make_batches(sample, tokenizer, raner.labels, batch_size=min(sizes.batch, len(sample) // 2))
 print(f"{total} heads; scored on {len(sample)} sentences, compared on {len(dev)} others")
 
 # %% [markdown]
@@ -69,9 +78,9 @@ print(f"{total} heads; scored on {len(sample)} sentences, compared on {len(dev)}
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-halves = [oracle.leave_one_out(raner, half) for half in (batches[::2], batches[1::2])]
+halves = [leave_one_out(raner, half) for half in (batches[::2], batches[1::2])]
 oracle = sum(halves) / 2
-teaching.reveal(my_guess, int((oracle < 0).sum()), f"of {total} heads")
+reveal(my_guess, int((oracle < 0).sum()), f"of {total} heads")
 
 # %% tags=["nbval-ignore-output"]
 fifth = round(0.2 * total)
@@ -121,12 +130,12 @@ def repaired(batches_of_slopes):
 
 
 # %%
-teaching.reveal(my_guess, f"{repaired(slopes_of_batches)}, and with the bug {with_the_bug(slopes_of_batches)}")
+reveal(my_guess, f"{repaired(slopes_of_batches)}, and with the bug {with_the_bug(slopes_of_batches)}")
 other_order = slopes_of_batches.flip(0)
-teaching.check(
+check(
     "repaired, the order of the batches does not matter", repaired(other_order) == repaired(slopes_of_batches)
 )
-teaching.check("with the bug it does", with_the_bug(other_order) != with_the_bug(slopes_of_batches))
+check("with the bug it does", with_the_bug(other_order) != with_the_bug(slopes_of_batches))
 
 # %% [markdown]
 # No error, no warning, plausible numbers: that is how a bug lives for years. A function that returns gradients (`torch.autograd.grad`) cannot have it.
@@ -140,11 +149,11 @@ print(exercises.SLOPES)
 score_of_head = ...
 
 # %%
-teaching.exercise(score_of_head, exercises.michel_by_hand())
+exercise(score_of_head, exercises.michel_by_hand())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 score_of_head = np.abs(exercises.SLOPES.sum(axis=1)).sum() / exercises.SLOPES.size
-teaching.exercise(score_of_head, exercises.michel_by_hand())
+exercise(score_of_head, exercises.michel_by_hand())
 
 # %% [markdown]
 # Per character, per sentence or per batch: three different scores, and papers do not always say which one they used. The last depends on how many sentences happen to share a batch.
@@ -177,8 +186,8 @@ figures.score_grids({"the oracle": oracle, **scores})
 
 # %%
 per_token, per_example, per_batch = (scores[f"Michel, per {unit}"] for unit in ("token", "example", "batch"))
-teaching.check("per sentence, more cancels than per character", bool((per_example <= per_token + 1e-6).all()))
-teaching.check("per batch, more cancels than per sentence", bool((per_batch <= per_example + 1e-6).all()))
+check("per sentence, more cancels than per character", bool((per_example <= per_token + 1e-6).all()))
+check("per batch, more cancels than per sentence", bool((per_batch <= per_example + 1e-6).all()))
 
 # %% [markdown]
 # ## Does it rank the heads as the oracle does?
@@ -194,7 +203,7 @@ code, formula = (scores[name][~oracle.isnan()].numpy() for name in ("article's c
 my_correlation = ...
 
 # %%
-teaching.exercise(my_correlation, exercises.rank_correlation(code, formula))
+exercise(my_correlation, exercises.rank_correlation(code, formula))
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -203,7 +212,7 @@ def ranks(values):
 
 
 my_correlation = np.corrcoef(ranks(code), ranks(formula))[0, 1]
-teaching.exercise(my_correlation, exercises.rank_correlation(code, formula))
+exercise(my_correlation, exercises.rank_correlation(code, formula))
 
 # %% tags=["nbval-ignore-output"]
 print(f"the article's code and its formula rank the heads with a correlation of {my_correlation:.2f}")
@@ -218,11 +227,11 @@ print(f"{fifth} of {total} heads each")
 shared = ...
 
 # %%
-teaching.exercise(shared, exercises.shared_by_chance(fifth, total))
+exercise(shared, exercises.shared_by_chance(fifth, total))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 shared = fifth * fifth / total  # each of the first choice's heads is in the second with a chance of fifth / total
-teaching.exercise(shared, exercises.shared_by_chance(fifth, total))
+exercise(shared, exercises.shared_by_chance(fifth, total))
 
 # %% [markdown]
 # So a number alone says little. Every comparison needs to be told **what chance would have got**: the grey band, from scores that are noise. The dashed line is the other end, the oracle's two halves against each other.
@@ -246,7 +255,7 @@ figures.agreement_figure({m: {name: a[m] for name, a in measured.items()} for m 
 low, high = bands["Spearman with the oracle"]
 closest = max(measured, key=lambda name: measured[name]["Spearman with the oracle"])
 lost = [name for name, a in measured.items() if low <= a["Spearman with the oracle"] <= high]
-teaching.reveal(my_guess, f"closest: {closest}; no better than chance: {', '.join(lost) or 'none'}")
+reveal(my_guess, f"closest: {closest}; no better than chance: {', '.join(lost) or 'none'}")
 
 # %% [markdown]
 # ## What is left of F1 when many heads go?
@@ -259,7 +268,7 @@ teaching.reveal(my_guess, f"closest: {closest}; no better than chance: {', '.joi
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-ratios = (0.5, 0.8) if quick else (0.2, 0.5, 0.7, 0.8, 0.9)
+ratios = sizes.ratios
 counts = [round(ratio * total) for ratio in ratios]
 contenders = scores | {"the oracle": oracle} | {f"random {i + 1}": score for i, score in enumerate(noise[:5])}
 curves = score_contest.pruning_curves(raner, tokenizer, contenders, counts, dev)
@@ -277,11 +286,11 @@ half = ratios.index(0.5)
 whole = score_contest.curve_f1(dev, [score_contest.predictions_without(raner, tokenizer, {}, dev)])[0]
 by_oracle = f1["the oracle"]
 best_at_half = max(scores, key=lambda name: f1[name][half])
-teaching.reveal(
+reveal(
     my_guess,
     f"of {whole:.1f} points {f1[best_at_half][half]:.1f} by {best_at_half}, {by_oracle[half]:.1f} by the oracle",
 )
-teaching.check("the oracle's order has the best curve", np.mean(by_oracle) >= max(np.mean(f1[name]) for name in scores))
+check("the oracle's order has the best curve", np.mean(by_oracle) >= max(np.mean(f1[name]) for name in scores))
 
 # %% [markdown]
 # ### Who wins, and how sure is that?
@@ -290,7 +299,7 @@ teaching.check("the oracle's order has the best curve", np.mean(by_oracle) >= ma
 
 # %% tags=["nbval-ignore-output"]
 ranking = score_contest.standings(dev, {name: curves[name] for name in scores}, seed)
-tables.table(("score", "mean F1", "95 % interval", "first (% of the draws)", "Spearman with the oracle"),
+table(("score", "mean F1", "95 % interval", "first (% of the draws)", "Spearman with the oracle"),
       [(s.name, f"{s.f1:.1f}", f"{s.low:.1f} to {s.high:.1f}", f"{s.first:.0f}", f"{measured[s.name][measures[0]]:.2f}")
        for s in ranking])  # fmt: skip
 
@@ -301,14 +310,14 @@ print(f"{winner} leads {second} by {ahead.f1:.2f} points, 95 % interval {ahead.l
 print("the lead is real on sentences like these" if ahead.low > 0 else "these sentences cannot tell the two apart")
 beaten = sum(ranking[0].f1 > np.mean(f1_of_noise) for f1_of_noise in random_f1)
 print(f"{winner} has the better curve than {beaten} of {len(random_f1)} random choices")
-teaching.check(f"the score closest to the oracle, {closest}, has the best curve", closest == winner)
+check(f"the score closest to the oracle, {closest}, has the best curve", closest == winner)
 
 # %% tags=["nbval-ignore-output"]
 above_noise = max(map(np.mean, random_f1))
 dice = [s.name for s in ranking if s.f1 <= above_noise]
 print("no better than the luckiest dice:", ", ".join(dice) or "none")
-teaching.check("the article's code beats every random choice", "article's code" not in dice)
-teaching.check("the article's formula, as meant, beats every random choice", "Frobenius norm" not in dice)
+check("the article's code beats every random choice", "article's code" not in dice)
+check("the article's formula, as meant, beats every random choice", "Frobenius norm" not in dice)
 
 # %% [markdown]
 # A ✗ is a verdict, not an accident. The winner of *this* model, corpus and sample goes on to notebook 04, under its name.
@@ -319,7 +328,7 @@ name_on_disk, scores_on_disk = registry.load_scores(saved)
 print("saved for the next notebook:", name_on_disk)
 
 # %%
-teaching.check("what is on disk has a value for every head", scores_on_disk.shape == (layers, heads))
+check("what is on disk has a value for every head", scores_on_disk.shape == (layers, heads))
 
 # %% [markdown]
 # ## Keep the upper layers?
@@ -353,8 +362,8 @@ costs = {
     for count, by in taken.items()
 }
 dearest = max(thirds, key=lambda name: costs[few][name])
-teaching.reveal(my_guess, f"{dearest}, when {few} heads go")
-tables.table(("heads taken from", *(f"{count} heads: F1 lost" for count in taken)),
+reveal(my_guess, f"{dearest}, when {few} heads go")
+table(("heads taken from", *(f"{count} heads: F1 lost" for count in taken)),
       [(name, *(f"{costs[count][name]:.1f}" for count in taken)) for name in ways])  # fmt: skip
 
 # %% [markdown]
@@ -362,13 +371,13 @@ tables.table(("heads taken from", *(f"{count} heads: F1 lost" for count in taken
 
 # %% tags=["nbval-ignore-output"]
 lower, _, upper = (taken[many][name] for name in thirds)
-d = bootstrap.paired_bootstrap(dev, lower, upper, seed)
+d = paired_bootstrap(dev, lower, upper, seed)
 print(f"upper third out instead of lower third: {d.f1:+.1f} points of F1, 95 % interval {d.low:+.1f} to {d.high:+.1f}")
-teaching.check("the upper third is worth more than the lower third (article)", d.high < 0)
-teaching.check("the lower third is worth more than the upper third", d.low > 0)
-free = bootstrap.paired_bootstrap(dev, taken[few][next(iter(thirds))], taken[few]["anywhere"], seed)
+check("the upper third is worth more than the lower third (article)", d.high < 0)
+check("the lower third is worth more than the upper third", d.low > 0)
+free = paired_bootstrap(dev, taken[few][next(iter(thirds))], taken[few]["anywhere"], seed)
 print(f"choosing anywhere instead of low: {free.f1:+.1f} points, 95 % interval {free.low:+.1f} to {free.high:+.1f}")
-teaching.check("the score's free choice is better than the weakest of the low layers (article)", free.low > 0)
+check("the score's free choice is better than the weakest of the low layers (article)", free.low > 0)
 
 # %% [markdown]
 # Two ✗ in the first pair mean that this sample cannot say. Whatever it says, it says it of *this* model. A rule of thumb costs nothing to test: that is the lesson, not the verdict.
@@ -387,7 +396,7 @@ ids, mask = torch.from_numpy(encoding.input_ids), torch.from_numpy(encoding.atte
 with torch.no_grad():
     attention = torch.cat(looking(ids, mask, output_attentions=True).attentions)
 print("layers, heads, from, to:", *attention.shape)
-teaching.check("every character spreads an attention of 1", bool((attention.sum(-1) - 1).abs().max() < 1e-5))
+check("every character spreads an attention of 1", bool((attention.sum(-1) - 1).abs().max() < 1e-5))
 
 # %% tags=["nbval-ignore-output"]
 named = {1 + place for entity in shown.entities for place in range(entity.start, entity.end)}
@@ -404,9 +413,9 @@ figures.attention_figure({title: attention[place] for title, place in extremes.i
 
 
 # %% tags=["nbval-ignore-output"]
-def looked_at(weights):
+def looked_at(attention):
     """Percent of the characters' attention on the marks, on themselves, 1 to 3 places away, and farther away."""
-    inner = weights[1:-1, 1:-1]
+    inner = attention[1:-1, 1:-1]
     itself, near = (inner.triu(-reach).tril(reach).sum() for reach in (0, 3))
     parts = torch.stack([len(inner) - inner.sum(), itself, near - itself, inner.sum() - near])
     return 100 * parts / len(inner)
@@ -421,7 +430,7 @@ def attention_of(text):
 # %% tags=["nbval-ignore-output"]
 several = [attention_of(sentence.text) for sentence in dev[:20]]
 means = {title: sum(looked_at(maps[place]) for maps in several) / len(several) for title, place in extremes.items()}
-tables.table(("percent of attention on", "[CLS], [SEP]", "itself", "1 to 3 away", "farther"),
+table(("percent of attention on", "[CLS], [SEP]", "itself", "1 to 3 away", "farther"),
       [(title, *(f"{share:.0f}" for share in shares)) for title, shares in means.items()])  # fmt: skip
 
 # %% [markdown]
@@ -452,28 +461,28 @@ nb04.survivors_figure(gone, layers, heads)
 # A choice made on *dev* has to be reported on sentences that had no say in it. Three choices of a fifth of the heads, really taken out, on *test*: the winner's, the article's, and dice.
 
 # %% tags=["nbval-ignore-output"]
-test = run.corpus.test[::10] if quick else run.corpus.test
-baseline = evaluation.evaluate(torch_tagger.torch_tagger(raner, tokenizer), test, seed)
+test = run.corpus.test[:: sizes.every]
+baseline = evaluate(torch_tagger(raner, tokenizer), test, seed)
 choices = {"heads-20": winner, "heads-20-article": "article's code", "heads-20-random": "random 1"}
 reported = {"nothing taken": baseline}
 for stage, name in choices.items():
     pruned = remove.prune_heads(raner, select.select_globally(contenders[name], fifth))
-    reported[name] = evaluation.evaluate(torch_tagger.torch_tagger(pruned, tokenizer), test, seed)
+    reported[name] = evaluate(torch_tagger(pruned, tokenizer), test, seed)
     run.ledger.append(ledger.make_row(stage, "03", "mini", "torch-fp32", model=pruned, evaluation=reported[name]))
 intervals = {name: (e.scores.f1, e.f1_low, e.f1_high) for name, e in reported.items()}
 base.f1_figure({"a fifth of the heads gone, no retraining (test)": intervals})
 
 # %% tags=["nbval-ignore-output"]
 for name, evaluation in list(reported.items())[1:]:
-    d = bootstrap.paired_bootstrap(test, baseline.predictions, evaluation.predictions, seed)
+    d = paired_bootstrap(test, baseline.predictions, evaluation.predictions, seed)
     print(f"{name}: {d.f1:+.2f} points against the original, 95 % interval {d.low:+.2f} to {d.high:+.2f}")
 
 # %%
 written = [run.ledger.row(stage, "mini", "torch-fp32") for stage in choices]
-teaching.check(
+check(
     "all choices leave the same number of heads", {sum(r["heads_per_layer"]) for r in written} == {total - fifth}
 )
-teaching.check("and the same number of parameters", len({r["parameters"] for r in written}) == 1)
+check("and the same number of parameters", len({r["parameters"] for r in written}) == 1)
 
 # %% [markdown]
 # ## What you know now

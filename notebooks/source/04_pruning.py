@@ -26,20 +26,29 @@ quick = False
 import numpy as np
 import torch
 
-from utils.compress import batches
+from utils.compress.batches import make_batches
 from utils.compress.importance import gradients, registry
 from utils.compress.pruning import cost, remove, select
-from utils.course import tables, teaching
 from utils.course.exercises import nb04 as exercises
 from utils.course.figures import base, nb03, results
 from utils.course.figures import nb04 as figures
-from utils.engines import variants
-from utils.measure import evaluation, latency, run, scores
-from utils.model import anatomy, checkpoint, pruned_shape, torch_tagger, twin
+from utils.course.sizes import sizes_of
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.engines.variants import Variant, measure_variants
+from utils.measure import latency
+from utils.measure.evaluation import evaluate
+from utils.measure.run import open_run
+from utils.measure.scores import agreement
+from utils.model import anatomy, pruned_shape
+from utils.model.checkpoint import load_raner, save_raner
+from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.model.twin import article_twin
 from utils.studies import sweep
 
-run = run.open_run(run_dir, model, corpus, seed, quick)
-teaching.show_minutes("04")
+run = open_run(run_dir, model, corpus, seed, quick)
+sizes = sizes_of("04", quick)
+show_minutes("04")
 
 # %% [markdown]
 # The article removes 20 % of the attention heads and reports: "参数量减少 18%" (parameters), "推理速度提升 35%" (speed), "F1 微降 1.2%". Three numbers, one cut. We predict each of them, then make the cut, then measure.
@@ -62,7 +71,7 @@ by_part = {
 }
 work = {name: {part: c.multiply_adds / 1e9 for part, c in parts.items()} for name, parts in by_part.items()}
 share = {name: 100 * parts["attention"] / sum(parts.values()) for name, parts in work.items()}
-teaching.reveal(my_guess, "; ".join(f"{name}: {percent:.1f} %" for name, percent in share.items()))
+reveal(my_guess, "; ".join(f"{name}: {percent:.1f} %" for name, percent in share.items()))
 
 # %%
 base.shares_figure(work, "G")
@@ -89,7 +98,7 @@ def saved(**left):
 
 heads = published.num_hidden_layers * published.num_attention_heads
 needed = next(n for n in range(heads + 1) if saved(heads=1 - n / heads)[0] >= 18)
-teaching.reveal(my_guess, f"{100 * needed / heads:.0f} % ({needed} of {heads})")
+reveal(my_guess, f"{100 * needed / heads:.0f} % ({needed} of {heads})")
 
 # %%
 names = {"heads": "heads", "neurons": "feed-forward neurons", "tokens": "characters"}
@@ -110,8 +119,8 @@ figures.savings_figure(savings, promised)
 # %%
 parameters_saved, work_saved = saved(heads=0.8)
 print(f"20 % of the heads: {parameters_saved:.1f} % of the parameters, {work_saved:.1f} % of the multiplications")
-teaching.check("20 % of the heads are 18 % of the parameters (article)", parameters_saved >= 17.5)
-teaching.check(
+check("20 % of the heads are 18 % of the parameters (article)", parameters_saved >= 17.5)
+check(
     "20 % of the heads do enough of the work for 1.35 times the speed (article)", work_saved >= 100 * (1 - 1 / 1.35)
 )
 
@@ -127,7 +136,7 @@ teaching.check(
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-batches = batches.make_batches(run.corpus.train[: 64 if quick else 256], tokenizer, original.labels)
+batches = make_batches(run.corpus.train[: sizes.scored], tokenizer, original.labels)
 
 
 def score_heads(path):
@@ -140,7 +149,7 @@ nb03.head_grid(scores, weakest, f"{winner}; crossed: the weakest fifth")
 
 # %% tags=["nbval-ignore-output"]
 lost = [len(weakest.get(layer, ())) for layer in range(len(scores))]
-teaching.reveal(my_guess, f"{min(lost)} to {max(lost)} a layer")
+reveal(my_guess, f"{min(lost)} to {max(lost)} a layer")
 
 # %% [markdown]
 # `select_globally` ranks all heads in one list. `select_per_layer` takes the same share of every layer. Both have a point: the first believes that scores of different layers can be compared, the second does not.
@@ -151,17 +160,17 @@ teaching.reveal(my_guess, f"{min(lost)} to {max(lost)} a layer")
 
 # %%
 rows = [(f"layer {i}", *(f"{score:.2f}" for score in row)) for i, row in enumerate(exercises.RANKED)]
-tables.table(("", *(f"head {h}" for h in range(4))), rows)
+table(("", *(f"head {h}" for h in range(4))), rows)
 
 # %%
 my_choice = ...
 
 # %%
-teaching.exercise(my_choice, exercises.global_choice)
+exercise(my_choice, exercises.global_choice)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_choice = select.select_globally(exercises.RANKED, 6)  # layer 1 loses all its heads
-teaching.exercise(my_choice, exercises.global_choice)
+exercise(my_choice, exercises.global_choice)
 
 # %% [markdown]
 # ## A mask or a removal?
@@ -186,32 +195,32 @@ pruned = without(heads=0.2)
 # %%
 texts = [sentence.text for sentence in run.corpus.test[:40]]
 with remove.masked_heads(original, weakest):
-    masked_tags = torch_tagger.torch_tagger(original, tokenizer).predict(texts)
-    masked_emissions = torch_tagger.emissions_of(torch_tagger.torch_tagger(original, tokenizer), texts[0])
-removed = torch_tagger.torch_tagger(pruned, tokenizer)
-difference = np.abs(masked_emissions - torch_tagger.emissions_of(removed, texts[0])).max()
-teaching.reveal(my_guess, "neither, removal, and the next section")
+    masked_tags = torch_tagger(original, tokenizer).predict(texts)
+    masked_emissions = emissions_of(torch_tagger(original, tokenizer), texts[0])
+removed = torch_tagger(pruned, tokenizer)
+difference = np.abs(masked_emissions - emissions_of(removed, texts[0])).max()
+reveal(my_guess, "neither, removal, and the next section")
 
 # %%
-teaching.check("removed heads answer like masked heads, to 1e-5", difference < 1e-5)
-same = scores.agreement(masked_tags, removed.predict(texts))
-teaching.check("and tag every sentence alike", same == 100)
+check("removed heads answer like masked heads, to 1e-5", difference < 1e-5)
+same = agreement(masked_tags, removed.predict(texts))
+check("and tag every sentence alike", same == 100)
 
 # %%
-cost = cost.predict_cost(original.config, pruned_shape.pruning_map(pruned.config), length)
+predicted = cost.predict_cost(original.config, pruned_shape.pruning_map(pruned.config), length)
 before, after = (sum(p.numel() for p in m.parameters()) for m in (original, pruned))
-print(f"{before:,} parameters, {cost.parameters:,} predicted, {after:,} counted")
-teaching.check("the prediction is right to the last parameter", cost.parameters == after)
+print(f"{before:,} parameters, {predicted.parameters:,} predicted, {after:,} counted")
+check("the prediction is right to the last parameter", predicted.parameters == after)
 
 # %% tags=["nbval-ignore-output"]
-path = run.artifact(f"mini/heads-20-seed{seed}", lambda path: checkpoint.save_raner(pruned, tokenizer, path))
-reloaded = torch_tagger.torch_tagger(*checkpoint.load_raner(path))
+path = run.artifact(f"mini/heads-20-seed{seed}", lambda path: save_raner(pruned, tokenizer, path))
+reloaded = torch_tagger(*load_raner(path))
 
 # %%
-same_bits = np.array_equal(torch_tagger.emissions_of(reloaded, texts[0]), torch_tagger.emissions_of(removed, texts[0]))
-teaching.check("saved and loaded again, it answers the same to the last bit", same_bits)
-heads_left = pruned_shape.pruning_map(checkpoint.load_raner(path)[0].config).heads
-teaching.check("its config says which heads are left", sum(map(len, heads_left)) == scores.numel() - sum(lost))
+same_bits = np.array_equal(emissions_of(reloaded, texts[0]), emissions_of(removed, texts[0]))
+check("saved and loaded again, it answers the same to the last bit", same_bits)
+heads_left = pruned_shape.pruning_map(load_raner(path)[0].config).heads
+check("its config says which heads are left", sum(map(len, heads_left)) == scores.numel() - sum(lost))
 
 # %% [markdown]
 # ### Exercise 2: they differ after all?
@@ -223,7 +232,7 @@ batch = {name: tensor[:4] for name, tensor in batches[0].items()}
 my_difference = ...
 
 # %%
-teaching.exercise(my_difference, exercises.emission_difference(original, batch))
+exercise(my_difference, exercises.emission_difference(original, batch))
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -233,7 +242,7 @@ def my_difference(a, b, batch):
     return (first - second).abs().max()
 
 
-teaching.exercise(my_difference, exercises.emission_difference(original, batch))
+exercise(my_difference, exercises.emission_difference(original, batch))
 
 # %% [markdown]
 # ## Is it faster?
@@ -262,9 +271,9 @@ def masked_call():
 
 
 to_mask = remove.prune_heads(original, {})
-masked_tagger = torch_tagger.torch_tagger(to_mask, tokenizer)
+masked_tagger = torch_tagger(to_mask, tokenizer)
 versions = {"original": original, "90 % of the weights zero": zeroed, "half of the heads removed": halved}
-taggers = {name: torch_tagger.torch_tagger(m, tokenizer) for name, m in versions.items()}
+taggers = {name: torch_tagger(m, tokenizer) for name, m in versions.items()}
 
 # %% [markdown]
 # The masked version gets weights of its own. If it borrowed the original's, it would find them in the processor's cache, where the original has just left them, and would look faster than it is.
@@ -273,24 +282,24 @@ taggers = {name: torch_tagger.torch_tagger(m, tokenizer) for name, m in versions
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in taggers.items()}
 calls = {"original": calls.pop("original"), "half of the heads masked": masked_call, **calls}
 with latency.pinned_threads(2):
-    times = latency.measure_latency(calls, repeats=5 if quick else 25)
-teaching.reveal(my_guess, " < ".join(sorted(times, key=lambda name: times[name].p50)))
+    times = latency.measure_latency(calls, repeats=sizes.rounds)
+reveal(my_guess, " < ".join(sorted(times, key=lambda name: times[name].p50)))
 base.latency_figure(times)
 
 # %% tags=["nbval-ignore-output"]
-relative = {name: latency.time_ratio(latency, times["original"]) for name, latency in times.items()}
-teaching.check("masking half of the heads saves 5 % of the time", relative["half of the heads masked"] < 0.95)
-teaching.check("90 % zeros save 5 % of the time", relative["90 % of the weights zero"] < 0.95)
-teaching.check("removing half of the heads saves 5 % of the time", relative["half of the heads removed"] < 0.95)
+relative = {name: latency.time_ratio(timed, times["original"]) for name, timed in times.items()}
+check("masking half of the heads saves 5 % of the time", relative["half of the heads masked"] < 0.95)
+check("90 % zeros save 5 % of the time", relative["90 % of the weights zero"] < 0.95)
+check("removing half of the heads saves 5 % of the time", relative["half of the heads removed"] < 0.95)
 
 # %%
 zeros = sum(int((p == 0).sum()) for p in zeroed.bert.encoder.parameters())
 counts = {name: sum(p.numel() for p in m.parameters()) for name, m in versions.items()}
 print(f"{zeros:,} zeros")
-teaching.check(
+check(
     "the zeros are stored and multiplied like any other number", counts["90 % of the weights zero"] == before
 )
-teaching.check("only the removal has fewer parameters", counts["half of the heads removed"] < before)
+check("only the removal has fewer parameters", counts["half of the heads removed"] < before)
 
 # %% [markdown]
 # Each ratio is taken round by round, against the original's time in the same round, and the median counts: a busy moment then slows both sides of it.
@@ -310,12 +319,12 @@ teaching.check("only the removal has fewer parameters", counts["half of the head
 my_places = [..., ...]
 
 # %%
-teaching.exercise(my_places, exercises.places_today)
+exercise(my_places, exercises.places_today)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 left = [head for head in range(12) if head not in (2, 5)]
 my_places = [left.index(3), left.index(7)]
-teaching.exercise(my_places, exercises.places_today)
+exercise(my_places, exercises.places_today)
 
 # %% [markdown]
 # `prune_heads` takes original numbers for ever and looks the places up in the pruning map of the config. So the order of the cuts cannot matter.
@@ -325,9 +334,9 @@ first, second = {0: [2, 5], 3: [0]}, {0: [3, 7], 4: [11]}
 in_steps = remove.prune_heads(remove.prune_heads(original, first), second)
 at_once = remove.prune_heads(original, {0: [2, 3, 5, 7], 3: [0], 4: [11]})
 pairs = zip(in_steps.parameters(), at_once.parameters(), strict=True)
-teaching.check("two cuts give the model of one cut, bit for bit", all(torch.equal(a, b) for a, b in pairs))
+check("two cuts give the model of one cut, bit for bit", all(torch.equal(a, b) for a, b in pairs))
 again = remove.prune_heads(in_steps, first)
-teaching.check(
+check(
     "naming a head that is gone already changes nothing", again.config.kept_heads == in_steps.config.kept_heads
 )
 
@@ -340,12 +349,12 @@ teaching.check(
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-test = run.corpus.test[:60] if quick else run.corpus.test
-ratios = (0, 0.2, 0.5, 0.95) if quick else (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+test = run.test
+ratios = sizes.ratios
 models = sweep.prune_sweep(remove.prune_heads, original, scores, ratios)
 evaluations = sweep.f1_sweep(models, tokenizer, test, seed)
 losses = sweep.f1_losses(test, evaluations, seed)
-tables.table(
+table(
     ("heads removed", "F1", "difference", "95 % interval"),
     [(f"{r:.0%}", f"{evaluations[r].scores.f1:.1f}", f"{d.f1:+.1f}", f"{d.low:+.1f} to {d.high:+.1f}")
      for r, d in losses.items()],
@@ -357,16 +366,16 @@ marks = {
     "surely within the article's loss": sweep.surely_within(losses, 1.2),
     "bend": sweep.bend({ratio: e.scores.f1 for ratio, e in evaluations.items()}),
 }
-teaching.reveal(my_guess, ", ".join(f"{name}: {ratio:.0%}" for name, ratio in marks.items()))
+reveal(my_guess, ", ".join(f"{name}: {ratio:.0%}" for name, ratio in marks.items()))
 figures.f1_curves({"heads": f1_of_heads}, marks)
 
 # %% [markdown]
 # "F1 微降 1.2%" is what the article allows itself for 20 %. *Surely within* is strict: the whole interval of the paired difference has to stay above that loss, on this test set. The *bend* is where the curve lies farthest above the straight line between its ends: up to there a head is cheap, from there on it is not.
 
 # %% tags=["nbval-ignore-output"]
-teaching.check("20 % of the heads cost 1.2 points or less (article)", losses[0.2].f1 >= -1.2)
-teaching.check("half of the heads go for 1.2 points or less", losses[0.5].f1 >= -1.2)
-teaching.check("the curve bends: the last heads cost more than the first", losses[0.95].f1 < 2 * losses[0.5].f1)
+check("20 % of the heads cost 1.2 points or less (article)", losses[0.2].f1 >= -1.2)
+check("half of the heads go for 1.2 points or less", losses[0.5].f1 >= -1.2)
+check("the curve bends: the last heads cost more than the first", losses[0.95].f1 < 2 * losses[0.5].f1)
 
 # %% [markdown]
 # ### And what is it good for?
@@ -374,18 +383,18 @@ teaching.check("the curve bends: the last heads cost more than the first", losse
 # Costs at two sizes now. The large one is the **twin** of notebook 02: every feature of mini four times, every matrix divided by four, the published 768 features and 21,128 characters. It tags exactly as mini does, heads cut or not, so it needs no F1 of its own. It is redundant by construction, and nothing here may make use of that. It stands in for a trained model of that size in one respect only: what the same matrices cost.
 
 # %% tags=["nbval-ignore-output"]
-few = (0, 0.5) if quick else (0, 0.2, 0.5, 0.8)
-twins = {ratio: twin.article_twin(models[ratio]) for ratio in few}
+few = sizes.timed_ratios
+twins = {ratio: article_twin(models[ratio]) for ratio in few}
 times = {
-    "mini": sweep.latency_sweep(models, tokenizer, article, repeats=3 if quick else 9),
-    "article": sweep.latency_sweep(twins, tokenizer, article, repeats=2 if quick else 5),
+    "mini": sweep.latency_sweep(models, tokenizer, article, repeats=sizes.mini_rounds),
+    "article": sweep.latency_sweep(twins, tokenizer, article, repeats=sizes.twin_rounds),
 }
 costs = {"mini": sweep.cost_sweep(models, length), "article": sweep.cost_sweep(twins, length)}
 
 # %%
-small, large = (torch_tagger.torch_tagger(m[0.5], tokenizer) for m in (models, twins))
-wide = np.abs(torch_tagger.emissions_of(large, texts[0]) - torch_tagger.emissions_of(small, texts[0])).max()
-teaching.check("the twin of the pruned model gives the pruned model's emissions, to 1e-4", wide < 1e-4)
+small, large = (torch_tagger(m[0.5], tokenizer) for m in (models, twins))
+wide = np.abs(emissions_of(large, texts[0]) - emissions_of(small, texts[0])).max()
+check("the twin of the pruned model gives the pruned model's emissions, to 1e-4", wide < 1e-4)
 
 # %% tags=["nbval-ignore-output"]
 figures.left_figure(sweep.left_of_each(costs, times))
@@ -395,11 +404,11 @@ figures.left_figure(sweep.left_of_each(costs, times))
 
 # %%
 work_left = {scale: c[0.5].multiply_adds / c[0].multiply_adds for scale, c in costs.items()}
-teaching.check("half of the heads are more of the work in mini than at the article's size", work_left["mini"] < work_left["article"])  # fmt: skip
+check("half of the heads are more of the work in mini than at the article's size", work_left["mini"] < work_left["article"])  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 time_left = {scale: t[0.5].p50 / t[0].p50 for scale, t in times.items()}
-teaching.check("and more of the time", time_left["mini"] < time_left["article"])
+check("and more of the time", time_left["mini"] < time_left["article"])
 
 # %% [markdown]
 # ## What does reach -18 %?
@@ -413,10 +422,10 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 neuron_scores = gradients.neuron_importance(original, batches)
-narrower = sweep.prune_sweep(remove.prune_neurons, original, neuron_scores, (0, 0.5) if quick else (0, 0.25, 0.5, 0.75))
+narrower = sweep.prune_sweep(remove.prune_neurons, original, neuron_scores, sizes.neuron_ratios)
 evaluated = sweep.f1_sweep(narrower, tokenizer, test, seed)
 f1_of_neurons = {ratio: (e.scores.f1, e.f1_low, e.f1_high) for ratio, e in evaluated.items()}
-teaching.reveal(my_guess, f"heads {f1_of_heads[0.5][0]:.1f}, neurons {f1_of_neurons[0.5][0]:.1f} points left")
+reveal(my_guess, f"heads {f1_of_heads[0.5][0]:.1f}, neurons {f1_of_neurons[0.5][0]:.1f} points left")
 figures.f1_curves({"heads": f1_of_heads, "feed-forward neurons": f1_of_neurons}, {})
 
 # %% [markdown]
@@ -441,13 +450,13 @@ print({part: c.parameters for part, c in by_part["RaNER as published"].items()})
 percent_of_neurons = ...
 
 # %%
-teaching.exercise(percent_of_neurons, exercises.neurons_besides_heads())
+exercise(percent_of_neurons, exercises.neurons_besides_heads())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 parameters = {part: c.parameters for part, c in by_part["RaNER as published"].items()}
 still_to_save = 0.18 * sum(parameters.values()) - 0.20 * parameters["attention"]
 percent_of_neurons = 100 * still_to_save / parameters["feed-forward"]
-teaching.exercise(percent_of_neurons, exercises.neurons_besides_heads())
+exercise(percent_of_neurons, exercises.neurons_besides_heads())
 
 # %% [markdown]
 # ### The third kind: characters
@@ -461,14 +470,14 @@ my_guess = ...
 seen = [sentence.text for sentence in (*run.corpus.train, *run.corpus.dev)]
 smaller, smaller_tokenizer = remove.prune_vocabulary(original, tokenizer, seen)
 strangers = [s for s in run.corpus.test if set(s.text) - set("".join(seen))]
-teaching.reveal(my_guess, f"{len(strangers)} of {len(run.corpus.test)}")
+reveal(my_guess, f"{len(strangers)} of {len(run.corpus.test)}")
 print(f"{len(smaller_tokenizer):,} rows left of {len(tokenizer):,} here, and of 21,128 as published")
 
 # %%
 known = [sentence.text for sentence in run.corpus.dev[:40]]
-alike = scores.agreement(torch_tagger.torch_tagger(original, tokenizer).predict(known), torch_tagger.torch_tagger(smaller, smaller_tokenizer).predict(known))  # fmt: skip
-teaching.check("texts of known characters are tagged as before", alike == 100)
-teaching.check("fewer rows, not one multiplication less", saved(tokens=len(smaller_tokenizer) / 21128)[1] == 0)
+alike = agreement(torch_tagger(original, tokenizer).predict(known), torch_tagger(smaller, smaller_tokenizer).predict(known))  # fmt: skip
+check("texts of known characters are tagged as before", alike == 100)
+check("fewer rows, not one multiplication less", saved(tokens=len(smaller_tokenizer) / 21128)[1] == 0)
 
 # %% [markdown]
 # An embedding is looked up, not multiplied. Removing rows makes a file smaller and nothing faster. And a character without a row is read as [UNK] by a model in use, whatever our test set says: the list of texts must be one of *everything that will be read*.
@@ -491,7 +500,7 @@ ways = {
     "20 % of the heads, characters": {"heads": 0.2, "tokens": 1 - tokens},
 }
 arithmetic = {way: saved(**{part: 1 - share for part, share in cut.items()}) for way, cut in ways.items()}
-tables.table(
+table(
     ("way", *ways["20 % of the heads, neurons"], "characters", "parameters saved", "multiplications saved"),
     [(way, *(f"{cut.get(part, 0):.0%}" for part in names), *(f"{p:.1f} %" for p in arithmetic[way]))
      for way, cut in ways.items()],
@@ -500,18 +509,18 @@ tables.table(
 # %% tags=["nbval-ignore-output"]
 found = {way: (without(cut.get("heads", 0), cut.get("neurons", 0)), tokenizer) for way, cut in ways.items()}
 found["20 % of the heads, characters"] = remove.prune_vocabulary(pruned, tokenizer, seen)
-after_cut = {way: evaluation.evaluate(torch_tagger.torch_tagger(*pair), test, seed) for way, pair in found.items()}
+after_cut = {way: evaluate(torch_tagger(*pair), test, seed) for way, pair in found.items()}
 differences = sweep.f1_losses(test, {"untouched": evaluations[0], **after_cut}, seed)
 for way in ways:
     print(f"{way:>30}: {differences[way].f1:+.1f} points, {differences[way].low:+.1f} to {differences[way].high:+.1f}")
 least, fastest = max(ways, key=lambda way: differences[way].f1), max(ways, key=lambda way: arithmetic[way][1])
-teaching.reveal(my_guess, f"F1: {least}; time, by arithmetic: {fastest}")
+reveal(my_guess, f"F1: {least}; time, by arithmetic: {fastest}")
 
 # %%
-teaching.check(
+check(
     "each of the four saves 18 % of the parameters", all(parameters >= 17.5 for parameters, _ in arithmetic.values())
 )
-teaching.check("the four save equally much work", max(w for _, w in arithmetic.values()) < 1.2 * min(w for _, w in arithmetic.values()))  # fmt: skip
+check("the four save equally much work", max(w for _, w in arithmetic.values()) < 1.2 * min(w for _, w in arithmetic.values()))  # fmt: skip
 
 # %% [markdown]
 # The same "-18 %" on paper, and four different models. A percentage of parameters says nothing about time, nor about F1. Where the intervals of two ways overlap, this test set cannot rank them.
@@ -535,20 +544,20 @@ stages = {
 
 def variant(scale, stage, pruned_model, evaluated=None):
     path = run.artifact(
-        f"{scale}/{stage}-seed{seed}", lambda path: checkpoint.save_raner(pruned_model, tokenizer, path)
+        f"{scale}/{stage}-seed{seed}", lambda path: save_raner(pruned_model, tokenizer, path)
     )
-    return variants.Variant(stage, "torch-fp32", path, pruned_model, evaluated)
+    return Variant(stage, "torch-fp32", path, pruned_model, evaluated)
 
 
 # %% tags=["nbval-ignore-output"]
 measured = {
-    stage: evaluation.evaluate(torch_tagger.torch_tagger(m, tokenizer), test, seed) for stage, m in stages.items()
+    stage: evaluate(torch_tagger(m, tokenizer), test, seed) for stage, m in stages.items()
 }
 mini_variants = [variant("mini", stage, m, measured[stage]) for stage, m in stages.items()]
 del twins, large  # memory for the next ones
-article_variants = [variant("article", stage, twin.article_twin(m)) for stage, m in stages.items()]
-mini_rows = variants.measure_variants(run, mini_variants, "04", "mini")
-article_rows = variants.measure_variants(run, article_variants, "04", "article", repeats=5)
+article_variants = [variant("article", stage, article_twin(m)) for stage, m in stages.items()]
+mini_rows = measure_variants(run, mini_variants, "04", "mini")
+article_rows = measure_variants(run, article_variants, "04", "article", repeats=5)
 results.results_figure(mini_rows)
 
 # %% tags=["nbval-ignore-output"]
@@ -556,20 +565,20 @@ results.results_figure(article_rows)
 
 # %% tags=["nbval-ignore-output"]
 at_first, with_20, _, with_both = (row["latency_ms"]["p50"] for row in article_rows)
-teaching.reveal(my_guess, at_first / with_20, "times as fast")
-teaching.check("20 % of the heads less make it 1.35 times as fast (article)", at_first / with_20 >= 1.35)
-teaching.check("half of the heads and neurons less do", at_first / with_both >= 1.35)
+reveal(my_guess, at_first / with_20, "times as fast")
+check("20 % of the heads less make it 1.35 times as fast (article)", at_first / with_20 >= 1.35)
+check("half of the heads and neurons less do", at_first / with_both >= 1.35)
 
 # %%
 sizes = [run.ledger.row(stage, "article", "torch-fp32")["parameters"] for stage in stages]
 print(
     ", ".join(f"{stage}: {100 * (1 - size / sizes[0]):.1f} % fewer" for stage, size in zip(stages, sizes, strict=True))
 )
-teaching.check("20 % of the heads less are 18 % of the parameters less (article)", 1 - sizes[1] / sizes[0] >= 0.175)
+check("20 % of the heads less are 18 % of the parameters less (article)", 1 - sizes[1] / sizes[0] >= 0.175)
 computed = abs(1 - sizes[1] / sizes[0] - parameters_saved / 100) < 1e-3
-teaching.check("counted in the twin = computed before the cut, to 0.1 %", computed)
+check("counted in the twin = computed before the cut, to 0.1 %", computed)
 files = [row["file_bytes"] / (4 * row["parameters"]) for row in (*mini_rows, *article_rows)]
-teaching.check("four bytes a parameter explain every file, to 2 %", all(abs(ratio - 1) < 0.02 for ratio in files))
+check("four bytes a parameter explain every file, to 2 %", all(abs(ratio - 1) < 0.02 for ratio in files))
 
 # %% [markdown]
 # ## What you know now

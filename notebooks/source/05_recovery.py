@@ -29,23 +29,33 @@ from functools import partial
 import numpy as np
 from IPython.display import clear_output
 
-from utils.compress import batches, recipes, training
+from utils.compress import recipes, training
+from utils.compress.batches import make_batches
 from utils.compress.importance import gradients, registry
 from utils.compress.recovery import distillation, fine_tuning, schedule
-from utils.course import report, tables, teaching
+from utils.course import report
 from utils.course.exercises import nb05 as exercises
 from utils.course.figures import base
 from utils.course.figures import nb05 as figures
-from utils.measure import bootstrap, error_analysis, evaluation, ledger, run
-from utils.model import checkpoint, pruned_shape, torch_tagger
+from utils.course.sizes import sizes_of
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.measure import error_analysis, ledger
+from utils.measure.bootstrap import paired_bootstrap
+from utils.measure.evaluation import evaluate
+from utils.measure.run import open_run
+from utils.model import pruned_shape
+from utils.model.checkpoint import load_raner, save_raner
+from utils.model.torch_tagger import torch_tagger
 from utils.studies import recovery_race
 from utils.text import augmentation
 
 # %% tags=["nbval-ignore-output"]
 
 
-run = run.open_run(run_dir, model, corpus, seed, quick)
-teaching.show_minutes("05")
+run = open_run(run_dir, model, corpus, seed, quick)
+sizes = sizes_of("05", quick)
+show_minutes("05")
 
 # %% [markdown]
 # Notebook 04 took heads and neurons out and left every other weight as it was. The article goes on: "对剪枝后的模型进行微调", fine-tune what is left. That is one way of several. Here they compete, **each with the same number of seconds**, because time is what you pay with.
@@ -56,12 +66,12 @@ teaching.show_minutes("05")
 original, tokenizer = run.model()
 shuffled = [run.corpus.train[i] for i in np.random.default_rng(seed).permutation(len(run.corpus.train))]
 data = run.corpus._replace(
-    train=shuffled[: 320 if quick else 1000],
-    dev=run.corpus.dev[: 32 if quick else 400],
-    test=run.corpus.test[:60] if quick else run.corpus.test,
+    train=shuffled[: sizes.train],
+    dev=run.corpus.dev[: sizes.dev],
+    test=run.test,
 )
-budget, long_budget = (2, 3) if quick else (10, 18)
-training = {"tokenizer": tokenizer, "corpus": data, "seconds": budget, "epochs": 100, "seed": seed}
+budget, long_budget = sizes.seconds, sizes.long_seconds
+recipe = {"tokenizer": tokenizer, "corpus": data, "seconds": budget, "epochs": 100, "seed": seed}
 print(", ".join(f"{len(sentences)} sentences in {split}" for split, sentences in data._asdict().items()))
 print(f"{budget} seconds for each training of the race, {long_budget} for what is to be shipped")
 
@@ -73,7 +83,7 @@ print(f"{budget} seconds for each training of the race, {long_budget} for what i
 # %%
 cuts = recipes.CUTS | {"brutal": recipes.Cut(heads=0.90, neurons=0.95, allowed=100)}
 targets = {name: recipes.left_after(original, cut) for name, cut in cuts.items()}
-tables.table(
+table(
     ("cut", "heads gone", "neurons gone", "heads left", "neurons left", "may lose (points)"),
     [(name, f"{cut.heads:.0%}", f"{cut.neurons:.0%}", *targets[name], cut.allowed) for name, cut in cuts.items()],
 )
@@ -82,7 +92,7 @@ tables.table(
 # Which heads go? Those with the lowest score, as in notebook 04, and neurons likewise.
 
 # %% tags=["nbval-ignore-output"]
-batches = batches.make_batches(data.train[: 64 if quick else 256], tokenizer, original.labels)
+batches = make_batches(data.train[: sizes.scored], tokenizer, original.labels)
 
 
 def score_heads(path):
@@ -95,7 +105,7 @@ pruned = {name: recipes.prune_to(original, head_scores, neuron_scores, target) f
 print("heads are chosen by:", winner)
 
 # %%
-teaching.check(
+check(
     "every cut leaves what it promises",
     all(pruned_shape.size_of(pruned[name]) == target for name, target in targets.items()),
 )
@@ -111,7 +121,7 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 def tested(tagger_model):
-    return evaluation.evaluate(torch_tagger.torch_tagger(tagger_model, tokenizer), data.test, seed)
+    return evaluate(torch_tagger(tagger_model, tokenizer), data.test, seed)
 
 
 known = error_analysis.names_of(data.train)
@@ -125,16 +135,16 @@ types, errors, names = (
     for whole, cut in zip(broken["original"].values(), broken["brutal"].values(), strict=True)
 )
 worst, hit = max(errors, key=errors.get), min(names, key=names.get)
-teaching.reveal(
+reveal(
     my_guess, f"{worst}, {errors[worst]:+.1f} for every 100 names; harder hit: {hit}, {names[hit]:+.1f} % found"
 )
-teaching.check("new names suffer more than names seen in train", hit == "new")
+check("new names suffer more than names seen in train", hit == "new")
 
 # %% tags=["nbval-ignore-output"]
 examples = [
     row for row in error_analysis.error_table(data.test, evaluations["brutal"].predictions) if row.kind == worst
 ]
-tables.table(
+table(
     ("annotated", "type", "predicted", "type", "in"),
     [(row.gold_text, row.gold_type, row.predicted_text, row.predicted_type, data.test[row.sentence].text)
      for row in examples[:5]],
@@ -168,12 +178,12 @@ print(exercises.OUT, exercises.WANTED, sep="\n\n")
 my_scale = ...
 
 # %%
-teaching.exercise(my_scale, exercises.head_scale())
+exercise(my_scale, exercises.head_scale())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 out, wanted = exercises.OUT, exercises.WANTED
 my_scale = (out * wanted).sum() / (out * out).sum()  # where the derivative of the squared error is zero
-teaching.exercise(my_scale, exercises.head_scale())
+exercise(my_scale, exercises.head_scale())
 
 # %% [markdown]
 # ### Distillation: ask the model that still knows
@@ -191,7 +201,7 @@ print(exercises.TEACHER, exercises.STUDENT, exercises.TEMPERATURE)
 my_loss = ...
 
 # %%
-teaching.exercise(my_loss, exercises.soft_loss_by_hand())
+exercise(my_loss, exercises.soft_loss_by_hand())
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -202,7 +212,7 @@ def soft(emissions):
 
 p, q = soft(exercises.TEACHER), soft(exercises.STUDENT)
 my_loss = exercises.TEMPERATURE**2 * (p * np.log(p / q)).sum()
-teaching.exercise(my_loss, exercises.soft_loss_by_hand())
+exercise(my_loss, exercises.soft_loss_by_hand())
 
 # %% [markdown]
 # ### The race
@@ -214,9 +224,9 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 rescaled = recovery_race.run_rescaling(pruned["brutal"], original, tokenizer, data, batches)
-tuned = recovery_race.run_recovery(fine_tuning.fine_tune, pruned["brutal"], **training)
+tuned = recovery_race.run_recovery(fine_tuning.fine_tune, pruned["brutal"], **recipe)
 taught = recovery_race.run_recovery(
-    partial(distillation.distil, teacher=original, hidden=0), pruned["brutal"], **training
+    partial(distillation.distil, teacher=original, hidden=0), pruned["brutal"], **recipe
 )
 race = {"rescaling": rescaled, "fine-tuning": tuned, "distillation": taught}
 clear_output(wait=True)
@@ -226,13 +236,13 @@ figures.recovery_figure({name: r.curve for name, r in race.items()}, whole)
 # %% tags=["nbval-ignore-output"]
 best = {name: max(point.f1 for point in r.curve) for name, r in race.items()}
 ahead = max(best, key=best.get)
-teaching.reveal(
+reveal(
     my_guess, f"{ahead} with {best[ahead]:.1f} on dev; rescaling alone {race['rescaling'].curve[-1].f1:.1f}"
 )
 
 # %%
-teaching.check("rescaling leaves every shape as it was", pruned_shape.size_of(rescaled.model) == targets["brutal"])
-teaching.check(
+check("rescaling leaves every shape as it was", pruned_shape.size_of(rescaled.model) == targets["brutal"])
+check(
     "so do fine-tuning and distillation",
     {pruned_shape.size_of(r.model) for r in (tuned, taught)} == {targets["brutal"]},
 )
@@ -250,13 +260,13 @@ def spelled(d):
 def compared(name, evaluation, *others):
     """One row: F1 on test, and what it is against other models, paired."""
     pairs = [
-        bootstrap.paired_bootstrap(data.test, evaluations[o].predictions, evaluation.predictions, seed) for o in others
+        paired_bootstrap(data.test, evaluations[o].predictions, evaluation.predictions, seed) for o in others
     ]
     return name, f"{evaluation.scores.f1:.1f}", *map(spelled, pairs)
 
 
 raced = {name: tested(r.model) for name, r in race.items()}
-tables.table(("recovery of the brutal cut", "F1 on test", "against the cut", "against the original"),
+table(("recovery of the brutal cut", "F1 on test", "against the cut", "against the original"),
       [compared(name, e, "brutal", "original") for name, e in raced.items()])  # fmt: skip
 
 # %% [markdown]
@@ -270,12 +280,12 @@ tables.table(("recovery of the brutal cut", "F1 on test", "against the cut", "ag
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-again = recovery_race.run_recovery(fine_tuning.fine_tune, original, **training | {"seconds": long_budget})
+again = recovery_race.run_recovery(fine_tuning.fine_tune, original, **recipe | {"seconds": long_budget})
 clear_output(wait=True)
 evaluations["original, trained again"] = tested(again.model)
 before, after = (evaluations[name].scores.f1 for name in ("original", "original, trained again"))
-teaching.reveal(my_guess, f"{after:.1f} after {before:.1f}")
-gain = bootstrap.paired_bootstrap(
+reveal(my_guess, f"{after:.1f} after {before:.1f}")
+gain = paired_bootstrap(
     data.test, *(evaluations[n].predictions for n in ("original", "original, trained again")), seed
 )
 print(f"what training alone gives: {spelled(gain)} points")
@@ -292,8 +302,8 @@ my_guess = ...
 
 # %%
 steps = 3
-schedule = schedule.gradual(pruned_shape.size_of(original), targets["brutal"], steps)
-tables.table(("step", "heads left", "neurons left"), [(i, *target) for i, target in enumerate(schedule, 1)])
+targets_in_steps = schedule.gradual(pruned_shape.size_of(original), targets["brutal"], steps)
+table(("step", "heads left", "neurons left"), [(i, *target) for i, target in enumerate(targets_in_steps, 1)])
 
 # %%
 stages = []
@@ -306,12 +316,12 @@ def prune(m, *numbers):
 
 
 def recover_step(m, step):
-    stages.append(recovery_race.run_recovery(fine_tuning.fine_tune, m, **training | {"seconds": budget / steps}))
+    stages.append(recovery_race.run_recovery(fine_tuning.fine_tune, m, **recipe | {"seconds": budget / steps}))
     return stages[-1].model
 
 
 # %% tags=["nbval-ignore-output"]
-in_steps = schedule.gradual_recovery(original, schedule, prune, recover_step)
+in_steps = schedule.gradual_recovery(original, targets_in_steps, prune, recover_step)
 clear_output(wait=True)
 in_steps_curve = recovery_race.concatenate_curves([stage.curve for stage in stages])
 figures.recovery_figure({"one shot": tuned.curve, f"{steps} steps": in_steps_curve}, whole)
@@ -319,13 +329,13 @@ figures.recovery_figure({"one shot": tuned.curve, f"{steps} steps": in_steps_cur
 # %% tags=["nbval-ignore-output"]
 evaluations["one shot"] = raced["fine-tuning"]
 stepwise = tested(in_steps)
-d = bootstrap.paired_bootstrap(data.test, evaluations["one shot"].predictions, stepwise.predictions, seed)
-teaching.reveal(my_guess, f"gradual against one shot: {spelled(d)} points on test")
-teaching.check("gradual pruning is surely better at equal training time", d.low > 0)
-teaching.check("one shot is surely better at equal training time", d.high < 0)
+d = paired_bootstrap(data.test, evaluations["one shot"].predictions, stepwise.predictions, seed)
+reveal(my_guess, f"gradual against one shot: {spelled(d)} points on test")
+check("gradual pruning is surely better at equal training time", d.low > 0)
+check("one shot is surely better at equal training time", d.high < 0)
 
 # %%
-teaching.check("both end at the same size", pruned_shape.size_of(in_steps) == pruned_shape.size_of(tuned.model))
+check("both end at the same size", pruned_shape.size_of(in_steps) == pruned_shape.size_of(tuned.model))
 
 # %% [markdown]
 # Each drop of the curve is a cut. Scoring again took time too, which the picture does not count. Two ✗ say that this test set cannot tell them apart; then take the simpler one.
@@ -351,7 +361,7 @@ print(hundred[0].text, amounts["100 and copies"][100].text, sep="\n")
 # %% tags=["nbval-ignore-output"]
 fed = {
     name: recovery_race.run_recovery(
-        fine_tuning.fine_tune, pruned["brutal"], **training | {"corpus": data._replace(train=sentences)}
+        fine_tuning.fine_tune, pruned["brutal"], **recipe | {"corpus": data._replace(train=sentences)}
     )
     for name, sentences in amounts.items()
 }
@@ -363,14 +373,14 @@ figures.recovery_figure({name: r.curve for name, r in fed.items()}, whole)
 fed_f1 = {name: tested(r.model) for name, r in fed.items()}
 evaluations["100"] = fed_f1["100"]
 lost, back, least = (e.scores.f1 for e in (evaluations["brutal"], fed_f1["all"], fed_f1["100"]))
-teaching.reveal(my_guess, f"{100 * (least - lost) / (back - lost):.0f} % of the way")
-tables.table(("sentences", "F1 on test", "against the cut", "against 100 sentences"),
+reveal(my_guess, f"{100 * (least - lost) / (back - lost):.0f} % of the way")
+table(("sentences", "F1 on test", "against the cut", "against 100 sentences"),
       [compared(name, e, "brutal", "100") for name, e in fed_f1.items()])  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
-copies = bootstrap.paired_bootstrap(data.test, fed_f1["100"].predictions, fed_f1["100 and copies"].predictions, seed)
-teaching.check("copies with other names are surely better than none", copies.low > 0)
-teaching.check("all sentences are better than a hundred", fed_f1["all"].scores.f1 > fed_f1["100"].scores.f1)
+copies = paired_bootstrap(data.test, fed_f1["100"].predictions, fed_f1["100 and copies"].predictions, seed)
+check("copies with other names are surely better than none", copies.low > 0)
+check("all sentences are better than a hundred", fed_f1["all"].scores.f1 > fed_f1["100"].scores.f1)
 
 # %% [markdown]
 # New names in old sentences teach that names change. They do not teach a new sentence, and some of the old ones stop making sense.
@@ -384,12 +394,12 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 longer = recovery_race.run_recovery(
-    fine_tuning.fine_tune, pruned["brutal"], **training | {"corpus": data._replace(train=hundred), "seconds": budget}
+    fine_tuning.fine_tune, pruned["brutal"], **recipe | {"corpus": data._replace(train=hundred), "seconds": budget}
 )
 clear_output(wait=True)
 epochs = [point for point in longer.curve if point.epoch % 1 == 0]  # the clock may cut the last one short
 kept = max(epochs, key=lambda point: point.f1)
-teaching.reveal(
+reveal(
     my_guess,
     f"{kept.f1:.1f} at its best, epoch {kept.epoch:.0f} of {epochs[-1].epoch:.0f}; {epochs[-1].f1:.1f} at the end",
 )
@@ -398,8 +408,8 @@ figures.overfitting_figure(epochs, kept)
 # %% tags=["nbval-ignore-output"]
 half = epochs[len(epochs) // 2 :]
 print(f"second half: loss {half[0].loss:.4f} to {half[-1].loss:.4f}, F1 on dev {half[0].f1:.1f} to {half[-1].f1:.1f}")
-teaching.check("the loss goes on falling in the second half", half[-1].loss < half[0].loss)
-teaching.check("F1 on dev gains less than a point in the second half", half[-1].f1 - half[0].f1 < 1)
+check("the loss goes on falling in the second half", half[-1].loss < half[0].loss)
+check("F1 on dev gains less than a point in the second half", half[-1].f1 - half[0].f1 < 1)
 
 # %% [markdown]
 # The loss says how well the model knows *these* hundred. Dev says what that is worth elsewhere. `fine_tune` keeps the epoch with the best F1 on dev, whatever came after.
@@ -409,18 +419,18 @@ teaching.check("F1 on dev gains less than a point in the second half", half[-1].
 # A training that nobody made. Which epoch do you keep, and which F1 do you report? A list of two numbers.
 
 # %%
-tables.table(exercises.COLUMNS, exercises.CURVE)
+table(exercises.COLUMNS, exercises.CURVE)
 
 # %%
 my_choice = [..., ...]
 
 # %%
-teaching.exercise(my_choice, exercises.kept_epoch)
+exercise(my_choice, exercises.kept_epoch)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 epoch, _, _, on_test = max(exercises.CURVE, key=lambda row: row[2])  # dev chooses
 my_choice = [epoch, on_test]  # test reports
-teaching.exercise(my_choice, exercises.kept_epoch)
+exercise(my_choice, exercises.kept_epoch)
 
 # %% [markdown]
 # ### And when it breaks altogether?
@@ -434,7 +444,7 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 def attempt(start, **changes):
     try:
-        found = recovery_race.run_recovery(fine_tuning.fine_tune, start, **training | {"seconds": budget / 4} | changes)
+        found = recovery_race.run_recovery(fine_tuning.fine_tune, start, **recipe | {"seconds": budget / 4} | changes)
     except training.DivergedError as error:
         return str(error)
     return f"no error; F1 on dev {found.curve[-1].f1:.1f}"
@@ -445,10 +455,10 @@ poisoned.classifier.weight.data[0, 0] = np.nan
 accidents = {"rate of 100": attempt(pruned["brutal"], learning_rate=100), "one NaN": attempt(poisoned)}
 clear_output(wait=True)
 for accident, outcome in accidents.items():
-    teaching.reveal(my_guess, f"{accident}: {outcome}")
+    reveal(my_guess, f"{accident}: {outcome}")
 
 # %%
-teaching.check("one NaN stops the training, at its first step", "loss is nan at step 1," in accidents["one NaN"])
+check("one NaN stops the training, at its first step", "loss is nan at step 1," in accidents["one NaN"])
 
 # %% [markdown]
 # One NaN makes every number NaN that it meets, after the first update every weight, and no later step repairs it. A training that goes on regardless wastes the night and saves a model that tags nothing; here it stops, and names step and batch. The quiet accident is worse: the loss stays a number, and only dev knows that the model is gone. So look at both.
@@ -461,7 +471,7 @@ teaching.check("one NaN stops the training, at its first step", "loss is nan at 
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-ship = training | {"seconds": long_budget}
+ship = recipe | {"seconds": long_budget}
 recovered = {name: recovery_race.run_recovery(fine_tuning.fine_tune, pruned[name], **ship) for name in recipes.CUTS}
 clear_output(wait=True)
 after_recovery = {name: tested(r.model) for name, r in recovered.items()}
@@ -469,10 +479,10 @@ verdicts = {
     name: recipes.judge(cut, data.test, evaluations["original"], after_recovery[name], seed)
     for name, cut in recipes.CUTS.items()
 }
-teaching.reveal(my_guess, ", ".join(name for name, verdict in verdicts.items() if not verdict.holds) or "none")
+reveal(my_guess, ", ".join(name for name, verdict in verdicts.items() if not verdict.holds) or "none")
 
 # %% tags=["nbval-ignore-output"]
-tables.table(
+table(
     ("cut", "F1 after the cut", "F1 recovered", "against the original", "against the original trained again", "bar"),
     [(name, f"{evaluations[name].scores.f1:.1f}", *compared(name, e, "original", "original, trained again")[1:],
       f"-{recipes.CUTS[name].allowed}") for name, e in after_recovery.items()],
@@ -481,7 +491,7 @@ tables.table(
 # %% tags=["nbval-ignore-output"]
 for name, verdict in verdicts.items():
     took = recovered[name].seconds
-    teaching.check(
+    check(
         f"{name}: at most {verdict.allowed} points lost, p = {verdict.difference.p_value:.2f}, {took:.0f} s",
         verdict.holds,
     )
@@ -516,16 +526,16 @@ prices[f"fine-tuning in {steps} steps"] = (stepwise, sum(stage.seconds for stage
 prices |= {f"fine-tuning, {n}": (fed_f1[n], fed[n].seconds) for n in ("100", "300", "100 and copies")}
 gains = {name: (e.scores.f1 - evaluations["brutal"].scores.f1, s) for name, (e, s) in prices.items()}
 ranked = sorted(gains, key=lambda name: -gains[name][0])
-teaching.reveal(my_guess, ranked[0])
-tables.table(("recovery", "points gained", "seconds", "points a second"),
+reveal(my_guess, ranked[0])
+table(("recovery", "points gained", "seconds", "points a second"),
       [(n, f"{gains[n][0]:+.1f}", f"{gains[n][1]:.1f}", f"{gains[n][0] / gains[n][1]:+.2f}") for n in ranked])  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 per_second = max(gains, key=lambda name: gains[name][0] / gains[name][1])
 print(f"most points: {ranked[0]}; most points a second: {per_second}")
-close = [n for n in ranked[1:] if bootstrap.paired_bootstrap(data.test, prices[n][0].predictions, prices[ranked[0]][0].predictions, seed).low <= 0]  # fmt: skip
+close = [n for n in ranked[1:] if paired_bootstrap(data.test, prices[n][0].predictions, prices[ranked[0]][0].predictions, seed).low <= 0]  # fmt: skip
 print("not surely worse than the first:", ", ".join(close) or "none")
-teaching.check(
+check(
     "training is worth its time: it gains more than rescaling", gains["fine-tuning"][0] > gains["rescaling"][0]
 )
 
@@ -538,9 +548,9 @@ teaching.check(
 
 # %% tags=["nbval-ignore-output"]
 name = "heads-50-ffn-67"
-path = run.artifact("recovered", lambda path: checkpoint.save_raner(recovered[name].model, tokenizer, path))
-saved, saved_tokenizer = checkpoint.load_raner(path)
-shipped = evaluation.evaluate(torch_tagger.torch_tagger(saved, saved_tokenizer), data.test, seed)
+path = run.artifact("recovered", lambda path: save_raner(recovered[name].model, tokenizer, path))
+saved, saved_tokenizer = load_raner(path)
+shipped = evaluate(torch_tagger(saved, saved_tokenizer), data.test, seed)
 rows = [ledger.make_row("recovered", "05", "mini", "torch-fp32", saved, shipped, path=path),
         ledger.make_row("original-again", "05", "mini", "torch-fp32", again.model, evaluations["original, trained again"])]  # fmt: skip
 for row in rows:
@@ -548,7 +558,7 @@ for row in rows:
 print(f"F1 {shipped.scores.f1:.1f} with {rows[0]['parameters'] / rows[1]['parameters']:.0%} of the parameters")
 
 # %%
-teaching.check("what is on disk has the heads and neurons of its cut", pruned_shape.size_of(saved) == targets[name])
+check("what is on disk has the heads and neurons of its cut", pruned_shape.size_of(saved) == targets[name])
 
 # %% [markdown]
 # ## What you know now

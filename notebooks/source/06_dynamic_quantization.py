@@ -29,24 +29,35 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from utils import files
 from utils.compress import gates
 from utils.compress.quantization import dynamic, integers, saved, static, storage
+from utils.compress.quantization.saved import load_quantized_tagger, save_quantized
 from utils.compress.recovery import fine_tuning
-from utils.course import tables, teaching
 from utils.course.exercises import nb06 as exercises
 from utils.course.figures import base, results
 from utils.course.figures import nb06 as figures
-from utils.engines import variants
-from utils.measure import bootstrap, evaluation, latency, run, scores
-from utils.model import anatomy, checkpoint, raner, torch_tagger, twin
+from utils.course.sizes import sizes_of
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.engines.variants import Variant, measure_variants
+from utils.files import CheckpointError
+from utils.measure import latency
+from utils.measure.bootstrap import paired_bootstrap
+from utils.measure.evaluation import evaluate
+from utils.measure.run import open_run
+from utils.measure.scores import agreement
+from utils.model.checkpoint import save_raner
+from utils.model.raner import RanerModel
+from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.model.twin import article_twin
 from utils.studies import sensitivity
 
 # %% tags=["nbval-ignore-output"]
 
 
-run = run.open_run(run_dir, model, corpus, seed, quick)
-teaching.show_minutes("06")
+run = open_run(run_dir, model, corpus, seed, quick)
+sizes = sizes_of("06", quick)
+show_minutes("06")
 
 # %% [markdown]
 # The article: one call of `quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)`, and the file falls from "420MB" to "110MB", the time from "320ms" to "140ms", F1 by "约 0.8%". Three numbers again. This notebook looks inside that one call, and then checks all three.
@@ -72,15 +83,15 @@ weight = raner.bert.encoder.layer[0].intermediate.dense.weight.detach()
 grid = integers.quantize_tensor(weight)
 error = integers.dequantize_tensor(grid) - weight
 print(f"{weight.numel():,} weights became {len(grid.integers.unique())} different integers of one scale")
-teaching.reveal(my_guess, 100 * rms(error) / rms(weight), "%")
+reveal(my_guess, 100 * rms(error) / rms(weight), "%")
 
 # %% [markdown]
 # `quantize_tensor` is a page of code in `utils/integers.py`; open it. Nothing in it knows about neural networks. It lays an even grid over the range of the numbers and takes the nearest point of each. So the error can be foretold: half a step at most, and if every place between two points is equally likely, $\text{step} / \sqrt{12}$ typically.
 
 # %%
 step = float(grid.scale)
-teaching.check("no weight moved more than half a step", float(error.abs().max()) <= step / 2 * (1 + 1e-4))
-teaching.check("a typical error is the step over the root of 12, to 5 %", abs(rms(error) / (step / 12**0.5) - 1) < 0.05)
+check("no weight moved more than half a step", float(error.abs().max()) <= step / 2 * (1 + 1e-4))
+check("a typical error is the step over the root of 12, to 5 %", abs(rms(error) / (step / 12**0.5) - 1) < 0.05)
 
 # %% [markdown]
 # ### One grid, or one for each row?
@@ -94,7 +105,7 @@ my_guess = ...
 by_row = integers.quantize_tensor(weight, axis=0)
 errors = {"one grid": error, "a grid for each row": integers.dequantize_tensor(by_row) - weight}
 steps = {"one grid": grid.scale, "a grid for each row": by_row.scale}
-teaching.reveal(my_guess, 100 * (1 - rms(errors["a grid for each row"]) / rms(error)), "% less")
+reveal(my_guess, 100 * (1 - rms(errors["a grid for each row"]) / rms(error)), "% less")
 figures.rounding_figure(weight, errors, steps)
 
 # %% [markdown]
@@ -111,16 +122,16 @@ after = {
     "a grid for each row": integers.quantize_tensor(spoiled, axis=0),
 }
 others = {name: rms((integers.dequantize_tensor(q) - spoiled)[1:]) / rms(errors[name][1:]) for name, q in after.items()}
-teaching.reveal(my_guess, ", ".join(f"{name}: {ratio:.1f} times" for name, ratio in others.items()))
+reveal(my_guess, ", ".join(f"{name}: {ratio:.1f} times" for name, ratio in others.items()))
 left = len(after["one grid"].integers[1:].unique())
 print(f"with one grid, the other rows have {left} integers left to share")
 
 # %%
-teaching.check(
+check(
     "one outlier makes the only grid 20 times as coarse", abs(float(after["one grid"].scale) / step - 20) < 0.01
 )
 same = torch.equal(after["a grid for each row"].integers[1:], by_row.integers[1:])
-teaching.check("with a grid for each row, the other rows do not notice", same)
+check("with a grid for each row, the other rows do not notice", same)
 
 # %% [markdown]
 # ### Exercise 1: the scales
@@ -132,11 +143,11 @@ print(exercises.MATRIX)
 my_scales = ...
 
 # %%
-teaching.exercise(my_scales, exercises.channel_scales)
+exercise(my_scales, exercises.channel_scales)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_scales = np.abs(exercises.MATRIX).max(axis=1) / 127.5
-teaching.exercise(my_scales, exercises.channel_scales)
+exercise(my_scales, exercises.channel_scales)
 
 # %% [markdown]
 # ## And what flows through it?
@@ -147,7 +158,7 @@ teaching.exercise(my_scales, exercises.channel_scales)
 name = f"bert.encoder.layer.{raner.config.num_hidden_layers // 2}.output.dense"
 matrix, article, seen = raner.get_submodule(name), run.article.text, []
 with gates.observed([matrix], lambda _, arguments, *__: seen.append(arguments[0][0].clone())):
-    torch_tagger.torch_tagger(raner, tokenizer).predict([article])
+    torch_tagger(raner, tokenizer).predict([article])
 activations = seen[0]
 print(f"{tuple(activations.shape)}: from {activations.min():.2f} to {activations.max():.2f}")
 
@@ -164,9 +175,9 @@ grids = {
     "affine, 7 bits": integers.quantize_tensor(activations, bits=7, symmetric=False),
 }
 typical = {name: 100 * rms(integers.dequantize_tensor(q) - activations) / rms(activations) for name, q in grids.items()}
-teaching.reveal(my_guess, typical["symmetric, 8 bits"] / typical["affine, 8 bits"], "times as large")
+reveal(my_guess, typical["symmetric, 8 bits"] / typical["affine, 8 bits"], "times as large")
 header = ("grid", "step", "zero point", "error (% of a typical activation)")
-tables.table(header, [(n, f"{float(q.scale):.4f}", int(q.zero_point), f"{typical[n]:.2f}") for n, q in grids.items()])
+table(header, [(n, f"{float(q.scale):.4f}", int(q.zero_point), f"{typical[n]:.2f}") for n, q in grids.items()])
 
 # %% [markdown]
 # The third line is what torch really does on an x86 CPU: **seven** bits. Why throw one away? The AVX2 instruction that multiplies bytes adds two products and keeps the sum in 16 bits. What does not fit is cut off, silently. Weights reach 128 in size; how large may activations be?
@@ -174,8 +185,8 @@ tables.table(header, [(n, f"{float(q.scale):.4f}", int(q.zero_point), f"{typical
 # %%
 largest_sum, sums = 2**15 - 1, {bits: 2 * 128 * (2**bits - 1) for bits in (8, 7)}
 print(f"two products, {sums[8]:,} with 8 bits and {sums[7]:,} with 7; 16 bits hold {largest_sum:,}")
-teaching.check("with eight bits the sum of two products may not fit", sums[8] > largest_sum)
-teaching.check("with seven it always fits", sums[7] <= largest_sum)
+check("with eight bits the sum of two products may not fit", sums[8] > largest_sum)
+check("with seven it always fits", sums[7] <= largest_sum)
 
 # %% [markdown]
 # Newer CPUs have VNNI instructions, which add in 32 bits. torch's dynamic kernels stay with seven bits even there; the eighth comes back further down, where ranges are fixed ahead.
@@ -189,12 +200,12 @@ print(exercises.LOWEST, exercises.HIGHEST)
 zero_is = ...
 
 # %%
-teaching.exercise(zero_is, exercises.zero_point())
+exercise(zero_is, exercises.zero_point())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 scale = (exercises.HIGHEST - exercises.LOWEST) / 255
 zero_is = round(-exercises.LOWEST / scale)
-teaching.exercise(zero_is, exercises.zero_point())
+exercise(zero_is, exercises.zero_point())
 
 # %% [markdown]
 # ## A whole layer, in integers
@@ -210,7 +221,7 @@ q_x, q_w = (
 sums = (q_x.integers - q_x.zero_point) @ q_w.integers.T
 by_hand = q_x.scale * q_w.scale * sums + matrix.bias.detach()
 of_torch = dynamic.quantize_only(raner, [name]).get_submodule(name)(activations)
-teaching.check("integers by hand give what torch's INT8 layer gives, to 1e-4", (by_hand - of_torch).abs().max() < 1e-4)
+check("integers by hand give what torch's INT8 layer gives, to 1e-4", (by_hand - of_torch).abs().max() < 1e-4)
 
 # %% [markdown]
 # ## How large will the file be?
@@ -222,26 +233,26 @@ my_guess = ...
 
 # %%
 with torch.device("meta"):  # shapes without numbers: nothing is downloaded, nothing is allocated
-    published = raner.RanerModel(anatomy.published_config())
+    published = RanerModel(anatomy.published_config())
 plans = {
     "linear layers": storage.storage_plan(published, embeddings=False),
     "linear layers and character table": storage.storage_plan(published),
 }
 totals = {recipe: sum(stored.bytes for stored in plan) / 1e6 for recipe, plan in plans.items()}
 whole = sum(4 * stored.numbers for stored in plans["linear layers"]) / 1e6
-teaching.reveal(my_guess, f"{whole:.1f} MB -> " + ", ".join(f"{recipe}: {mb:.1f} MB" for recipe, mb in totals.items()))
+reveal(my_guess, f"{whole:.1f} MB -> " + ", ".join(f"{recipe}: {mb:.1f} MB" for recipe, mb in totals.items()))
 
 # %%
 kept = Counter()
 for stored in plans["linear layers and character table"]:
     kept[stored.kind, stored.reason] += stored.bytes
-tables.table(("as", "what", "MB"), [(kind, reason, f"{size / 1e6:.2f}") for (kind, reason), size in kept.most_common()])
+table(("as", "what", "MB"), [(kind, reason, f"{size / 1e6:.2f}") for (kind, reason), size in kept.most_common()])
 
 # %%
-teaching.check(
+check(
     "quantising the linear layers alone gives the article's 110 MB, to 5 %", totals["linear layers"] <= 110 * 1.05
 )
-teaching.check("with the character table, the file is that small", totals["linear layers and character table"] <= 110)
+check("with the character table, the file is that small", totals["linear layers and character table"] <= 110)
 
 # %% [markdown]
 # The article's code names `nn.Linear` only. Its number needs the character table as well, which is *looked up*, not multiplied, and has a recipe of its own: a scale and a float zero point for each character.
@@ -254,12 +265,12 @@ teaching.check("with the character table, the file is that small", totals["linea
 percent_forgotten = ...
 
 # %%
-teaching.exercise(percent_forgotten, exercises.forgotten_table(plans["linear layers"]))
+exercise(percent_forgotten, exercises.forgotten_table(plans["linear layers"]))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 weights = {stored.name: stored.bytes for stored in plans["linear layers"]}
 percent_forgotten = 100 * weights["bert.embeddings.word_embeddings.weight"] / sum(weights.values())
-teaching.exercise(percent_forgotten, exercises.forgotten_table(plans["linear layers"]))
+exercise(percent_forgotten, exercises.forgotten_table(plans["linear layers"]))
 
 # %% [markdown]
 # ### Predicted, now written
@@ -268,23 +279,23 @@ teaching.exercise(percent_forgotten, exercises.forgotten_table(plans["linear lay
 
 
 # %% tags=["nbval-ignore-output"]
-def saved(scale, name, build):
+def kept(scale, name, build):
     """The run's artifact of that name; `build()` makes the INT8 model where it is not there yet."""
-    return run.artifact(f"{scale}/{name}-seed{seed}", lambda path: saved.save_quantized(build(), tokenizer, path))
+    return run.artifact(f"{scale}/{name}-seed{seed}", lambda path: save_quantized(build(), tokenizer, path))
 
 
-big = twin.article_twin(raner)
+big = article_twin(raner)
 large = {
-    "quantized": saved("article", "quantized", lambda: dynamic.quantize(big)),
-    "quantized-linear": saved("article", "quantized-linear", lambda: dynamic.quantize(big, embeddings=False)),
+    "quantized": kept("article", "quantized", lambda: dynamic.quantize(big)),
+    "quantized-linear": kept("article", "quantized-linear", lambda: dynamic.quantize(big, embeddings=False)),
 }
-files = {stage: (path / saved.WEIGHTS).stat().st_size for stage, path in large.items()}
-print({stage: f"{size / 1e6:.1f} MB" for stage, size in files.items()})
+on_disk = {stage: (path / saved.WEIGHTS).stat().st_size for stage, path in large.items()}
+print({stage: f"{size / 1e6:.1f} MB" for stage, size in on_disk.items()})
 
 # %%
 for stage, embeddings in (("quantized", True), ("quantized-linear", False)):
     predicted = sum(stored.bytes for stored in storage.storage_plan(big, embeddings))
-    teaching.check(f"{stage}: the prediction is right to 1 %", abs(files[stage] / predicted - 1) < 0.01)
+    check(f"{stage}: the prediction is right to 1 %", abs(on_disk[stage] / predicted - 1) < 0.01)
 
 # %% [markdown]
 # ## Can it be saved as the article saves it?
@@ -302,29 +313,29 @@ try:
     outcome = "it works"
 except Exception as error:  # what it raises is the question
     outcome = f"{type(error).__name__}: {error}"
-teaching.reveal(my_guess, outcome)
+reveal(my_guess, outcome)
 
 # %% [markdown]
 # An INT8 layer keeps its weights *packed*, in an order that suits the CPU, and a packed object is no tensor. (Older versions were worse: they wrote a file, and loading it gave random weights without a word.) Our own `save_raner` refuses before it touches the disk, and says what to do.
 
 # %%
 try:
-    checkpoint.save_raner(int8, tokenizer, run.artifacts / "refused")
-except files.CheckpointError as error:
+    save_raner(int8, tokenizer, run.artifacts / "refused")
+except CheckpointError as error:
     print(error)
 
 # %% [markdown]
 # What works: save the state dict, and on loading first build the *empty INT8 modules*, then fill them. Then compare, to the last bit.
 
 # %% tags=["nbval-ignore-output"]
-small = {"quantized": saved("mini", "quantized", lambda: dynamic.quantize(raner))}
+small = {"quantized": kept("mini", "quantized", lambda: dynamic.quantize(raner))}
 
 # %%
-reloaded = saved.load_quantized_tagger(small["quantized"])
+reloaded = load_quantized_tagger(small["quantized"])
 before, after = (
-    torch_tagger.emissions_of(tagger, article) for tagger in (torch_tagger.torch_tagger(int8, tokenizer), reloaded)
+    emissions_of(tagger, article) for tagger in (torch_tagger(int8, tokenizer), reloaded)
 )
-teaching.check("saved and loaded, the INT8 model answers the same to the last bit", np.array_equal(before, after))
+check("saved and loaded, the INT8 model answers the same to the last bit", np.array_equal(before, after))
 
 # %% [markdown]
 # ## What did the rounding cost?
@@ -335,19 +346,19 @@ teaching.check("saved and loaded, the INT8 model answers the same to the last bi
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-test = run.corpus.test[:60] if quick else run.corpus.test
-baseline = evaluation.evaluate(torch_tagger.torch_tagger(raner, tokenizer), test, seed)
-small["quantized-linear"] = saved("mini", "quantized-linear", lambda: dynamic.quantize(raner, embeddings=False))
+test = run.test
+baseline = evaluate(torch_tagger(raner, tokenizer), test, seed)
+small["quantized-linear"] = kept("mini", "quantized-linear", lambda: dynamic.quantize(raner, embeddings=False))
 evaluations = {
-    stage: evaluation.evaluate(saved.load_quantized_tagger(path), test, seed) for stage, path in small.items()
+    stage: evaluate(load_quantized_tagger(path), test, seed) for stage, path in small.items()
 }
-tagged_otherwise = 100 - scores.agreement(baseline.predictions, evaluations["quantized"].predictions)
-lost = bootstrap.paired_bootstrap(test, baseline.predictions, evaluations["quantized"].predictions, seed)
-teaching.reveal(my_guess, f"{tagged_otherwise:.1f} in a hundred sentences; {lost.f1:+.2f} points of F1")
+tagged_otherwise = 100 - agreement(baseline.predictions, evaluations["quantized"].predictions)
+lost = paired_bootstrap(test, baseline.predictions, evaluations["quantized"].predictions, seed)
+reveal(my_guess, f"{tagged_otherwise:.1f} in a hundred sentences; {lost.f1:+.2f} points of F1")
 print(f"95 % interval {lost.low:+.2f} to {lost.high:+.2f}, p = {lost.p_value:.2f}")
 
 # %% tags=["nbval-ignore-output"]
-teaching.check("torch INT8 loses at most 0.5 points of F1 (article: 0.8)", lost.f1 >= -0.5)
+check("torch INT8 loses at most 0.5 points of F1 (article: 0.8)", lost.f1 >= -0.5)
 
 # %% [markdown]
 # Some sentences change and F1 hardly moves: where the model was undecided, a rounding tips it over, to the wrong side or to the right one. Agreement sees every such change, F1 only their balance. Look at both.
@@ -360,11 +371,11 @@ teaching.check("torch INT8 loses at most 0.5 points of F1 (article: 0.8)", lost.
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-sample = test[:30] if quick else test[:120]
+sample = test[: sizes.sample]
 damages = sensitivity.sensitivity(raner, tokenizer, sample, sensitivity.parts_of(raner), seed)
 layers = {part: damage.noise for part, damage in damages.items() if part.startswith("layer")}
 kind = max(("attention", "feed-forward"), key=lambda part: damages[part].noise)
-teaching.reveal(my_guess, f"{max(layers, key=layers.get)}; {kind}")
+reveal(my_guess, f"{max(layers, key=layers.get)}; {kind}")
 figures.sensitivity_figure(damages)
 
 # %% [markdown]
@@ -376,7 +387,7 @@ figures.sensitivity_figure(damages)
 together = damages["everything"].noise
 plain, squares = sum(layers.values()), sum(noise**2 for noise in layers.values()) ** 0.5
 print(f"layers added up {plain:.1f} %, by their squares {squares:.1f} %, everything at once {together:.1f} %")
-teaching.check(
+check(
     "the noise of everything is nearer to the root of the squares", abs(together - squares) < abs(together - plain)
 )
 
@@ -391,16 +402,16 @@ teaching.check(
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-calibration = [sentence.text for sentence in run.corpus.train[: 32 if quick else 128]]
-small["quantized-static"] = saved(
+calibration = [sentence.text for sentence in run.corpus.train[: sizes.calibration]]
+small["quantized-static"] = kept(
     "mini", "quantized-static", lambda: static.quantize_static(raner, tokenizer, calibration)
 )
-evaluations["quantized-static"] = evaluation.evaluate(
-    saved.load_quantized_tagger(small["quantized-static"]), test, seed
+evaluations["quantized-static"] = evaluate(
+    load_quantized_tagger(small["quantized-static"]), test, seed
 )
-alike = {stage: scores.agreement(baseline.predictions, e.predictions) for stage, e in evaluations.items()}
+alike = {stage: agreement(baseline.predictions, e.predictions) for stage, e in evaluations.items()}
 print(f"engine for fixed ranges: {static.choose_engine()}; for dynamic: {torch.backends.quantized.engine}")
-teaching.reveal(my_guess, ", ".join(f"{stage} {alike[stage]:.1f} %" for stage in ("quantized", "quantized-static")))
+reveal(my_guess, ", ".join(f"{stage} {alike[stage]:.1f} %" for stage in ("quantized", "quantized-static")))
 
 # %% [markdown]
 # ### Trained for it
@@ -411,8 +422,7 @@ teaching.reveal(my_guess, ", ".join(f"{stage} {alike[stage]:.1f} %" for stage in
 # %% tags=["nbval-ignore-output"]
 def trained(start):
     """A short fine-tuning of `start`: one epoch, small steps."""
-    count = (64, 16) if quick else (320, 100)
-    part = run.corpus._replace(train=run.corpus.train[: count[0]], dev=run.corpus.dev[: count[1]])
+    part = run.corpus._replace(train=run.corpus.train[: sizes.train], dev=run.corpus.dev[: sizes.dev])
     with TemporaryDirectory() as checkpoints:
         return fine_tuning.fine_tune(start, tokenizer, part, checkpoints, epochs=1, learning_rate=1e-4, seed=seed)
 
@@ -426,18 +436,18 @@ def control():
     return static.quantize_static(trained(raner), tokenizer, calibration)
 
 
-small["quantized-aware"] = saved("mini", "quantized-aware", aware)
-small["trained, then static"] = saved("mini", "trained-static", control)
+small["quantized-aware"] = kept("mini", "quantized-aware", aware)
+small["trained, then static"] = kept("mini", "trained-static", control)
 
 # %% tags=["nbval-ignore-output"]
 for stage in ("quantized-aware", "trained, then static"):
-    evaluations[stage] = evaluation.evaluate(saved.load_quantized_tagger(small[stage]), test, seed)
+    evaluations[stage] = evaluate(load_quantized_tagger(small[stage]), test, seed)
 rows = []
-for stage, evaluation in evaluations.items():
-    d = bootstrap.paired_bootstrap(test, baseline.predictions, evaluation.predictions, seed)
-    same = scores.agreement(baseline.predictions, evaluation.predictions)
-    rows.append((stage, f"{evaluation.scores.f1:.1f}", f"{d.f1:+.2f}", f"{d.low:+.2f} to {d.high:+.2f}", f"{same:.1f}"))
-tables.table(("variant", "F1", "difference", "95 % interval", "sentences tagged as by float32 (%)"), rows)
+for stage, found in evaluations.items():
+    d = paired_bootstrap(test, baseline.predictions, found.predictions, seed)
+    same = agreement(baseline.predictions, found.predictions)
+    rows.append((stage, f"{found.scores.f1:.1f}", f"{d.f1:+.2f}", f"{d.low:+.2f} to {d.high:+.2f}", f"{same:.1f}"))
+table(("variant", "F1", "difference", "95 % interval", "sentences tagged as by float32 (%)"), rows)
 
 # %% [markdown]
 # Compare the last two lines with each other, not with the first: both were trained. Where their intervals overlap that much, the rounding was not what limited this model, and training for it has little to repair. It earns its keep where fewer bits are left.
@@ -453,12 +463,12 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 small["original"] = run.artifact(
-    f"mini/original-seed{seed}", lambda path: checkpoint.save_raner(raner, tokenizer, path)
+    f"mini/original-seed{seed}", lambda path: save_raner(raner, tokenizer, path)
 )
 stages = ("quantized", "quantized-linear", "quantized-static", "quantized-aware")
-versions = [variants.Variant("original", "torch-fp32", small["original"], raner, baseline)]
-versions += [variants.Variant(stage, "torch-int8", small[stage], raner, evaluations[stage]) for stage in stages]
-mini_rows = variants.measure_variants(run, versions, "06", "mini")
+versions = [Variant("original", "torch-fp32", small["original"], raner, baseline)]
+versions += [Variant(stage, "torch-int8", small[stage], raner, evaluations[stage]) for stage in stages]
+mini_rows = measure_variants(run, versions, "06", "mini")
 results.results_figure(mini_rows)
 
 # %% [markdown]
@@ -466,22 +476,22 @@ results.results_figure(mini_rows)
 
 # %% tags=["nbval-ignore-output"]
 large["original"] = run.artifact(
-    f"article/original-seed{seed}", lambda path: checkpoint.save_raner(big, tokenizer, path)
+    f"article/original-seed{seed}", lambda path: save_raner(big, tokenizer, path)
 )
-large["quantized-static"] = saved(
+large["quantized-static"] = kept(
     "article", "quantized-static", lambda: static.quantize_static(big, tokenizer, calibration[:16])
 )
-versions = [variants.Variant("original", "torch-fp32", large["original"], big)]
-versions += [variants.Variant(stage, "torch-int8", large[stage], big) for stage in stages[:3]]
-big_rows = variants.measure_variants(run, versions, "06", "article", repeats=5)
+versions = [Variant("original", "torch-fp32", large["original"], big)]
+versions += [Variant(stage, "torch-int8", large[stage], big) for stage in stages[:3]]
+big_rows = measure_variants(run, versions, "06", "article", repeats=5)
 results.results_figure(big_rows)
 
 # %% tags=["nbval-ignore-output"]
 time = {(row["scale"], row["stage"]): row["latency_ms"]["p50"] for row in mini_rows + big_rows}
 gains = {scale: time[scale, "original"] / time[scale, "quantized"] for scale in ("mini", "article")}
-teaching.reveal(my_guess, ", ".join(f"{scale}: {gain:.2f} times as fast" for scale, gain in gains.items()))
-teaching.check("at the article's size, torch INT8 is at least 2.2 times as fast", gains["article"] >= 2.2)
-teaching.check(
+reveal(my_guess, ", ".join(f"{scale}: {gain:.2f} times as fast" for scale, gain in gains.items()))
+check("at the article's size, torch INT8 is at least 2.2 times as fast", gains["article"] >= 2.2)
+check(
     "fixed ranges are faster than dynamic ones", time["article", "quantized-static"] < time["article", "quantized"]
 )
 
@@ -499,28 +509,28 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 def times_as_fast(stages, threads, repeats):
     """Float32 time over INT8 time by length of the text."""
-    taggers = {"float32": variants.Variant("", "torch-fp32", stages["original"], raner).load()}
-    taggers["int8"] = variants.Variant("", "torch-int8", stages["quantized"], raner).load()
+    taggers = {"float32": Variant("", "torch-fp32", stages["original"], raner).load()}
+    taggers["int8"] = Variant("", "torch-int8", stages["quantized"], raner).load()
     calls = {f"{name} {n}": (lambda t=t, n=n: t.predict([article[:n]])) for name, t in taggers.items() for n in lengths}
     with latency.pinned_threads(threads):
         times = latency.measure_latency(calls, repeats)
     return {n: times[f"float32 {n}"].p50 / times[f"int8 {n}"].p50 for n in lengths}
 
 
-lengths, threads = (32, 128) if quick else (32, 100, 250, 500), {"1 thread": 1, "2 threads": 2}
+lengths, threads = sizes.lengths, {"1 thread": 1, "2 threads": 2}
 ratios = {
-    "the model of this run": {name: times_as_fast(small, n, 2 if quick else 7) for name, n in threads.items()},
-    "the article's size": {name: times_as_fast(large, n, 2 if quick else 3) for name, n in threads.items()},
+    "the model of this run": {name: times_as_fast(small, n, sizes.mini_rounds) for name, n in threads.items()},
+    "the article's size": {name: times_as_fast(large, n, sizes.twin_rounds) for name, n in threads.items()},
 }
 
 # %% tags=["nbval-ignore-output"]
 slower = [
     (size, name, n) for size, lines in ratios.items() for name, line in lines.items() for n in line if line[n] < 1
 ]
-teaching.reveal(
+reveal(
     my_guess, "; ".join(f"{size}, {name}, {n} characters" for size, name, n in slower) or "nowhere on this machine"
 )
-teaching.check("INT8 is faster than float32 at every length, at both sizes", not slower)
+check("INT8 is faster than float32 at every length, at both sizes", not slower)
 figures.speedup_figure(ratios)
 
 # %% [markdown]
@@ -531,13 +541,13 @@ figures.speedup_figure(ratios)
 # One more thing that looks like INT8. The model that was *trained* with roundings still computes in float32 and only pretends; many papers report the F1 of such a simulation. What does it cost to run?
 
 # %% tags=["nbval-ignore-output"]
-simulated = torch_tagger.torch_tagger(static.prepare_aware(raner, tokenizer, calibration[:8]), tokenizer)
-contest = {"float32": torch_tagger.torch_tagger(raner, tokenizer), "simulated INT8": simulated}
-contest["static INT8"] = saved.load_quantized_tagger(small["quantized-static"])
+simulated = torch_tagger(static.prepare_aware(raner, tokenizer, calibration[:8]), tokenizer)
+contest = {"float32": torch_tagger(raner, tokenizer), "simulated INT8": simulated}
+contest["static INT8"] = load_quantized_tagger(small["quantized-static"])
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in contest.items()}
 with latency.pinned_threads(2):
-    times = latency.measure_latency(calls, repeats=3 if quick else 7)
-teaching.check("simulated INT8 is slower than float32", times["simulated INT8"].p50 > times["float32"].p50)
+    times = latency.measure_latency(calls, repeats=sizes.rounds)
+check("simulated INT8 is slower than float32", times["simulated INT8"].p50 > times["float32"].p50)
 base.latency_figure(times)
 
 # %% [markdown]

@@ -27,21 +27,33 @@ import numpy as np
 import onnxruntime
 
 from utils.compress.pruning import remove
-from utils.compress.quantization import dynamic, saved
-from utils.course import tables, teaching
+from utils.compress.quantization import dynamic
+from utils.compress.quantization.saved import load_quantized_tagger, save_quantized
 from utils.course.exercises import nb07 as exercises
 from utils.course.figures import base
 from utils.course.figures import nb07 as figures
+from utils.course.sizes import sizes_of
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
 from utils.engines import onnx_checks, onnx_export, onnx_files, onnx_quantize, onnx_session, openvino, pareto, variants
-from utils.measure import evaluation, latency, memory, run, scores
-from utils.model import checkpoint, pruned_shape, torch_tagger, twin
-from utils.tagger import tagger
-from utils.text import entities
+from utils.engines.variants import Variant, measure_variants
+from utils.measure import latency
+from utils.measure.evaluation import evaluate
+from utils.measure.memory import directory_bytes, peak_memory
+from utils.measure.run import open_run
+from utils.measure.scores import agreement
+from utils.model import pruned_shape
+from utils.model.checkpoint import save_raner
+from utils.model.torch_tagger import load_tagger, torch_tagger
+from utils.model.twin import article_twin
+from utils.tagger.tagger import by_sentence, packed
+from utils.text.entities import merge_neighbours
 
 # %% tags=["nbval-ignore-output"]
-run = run.open_run(run_dir, model, corpus, seed, quick)
+run = open_run(run_dir, model, corpus, seed, quick)
+sizes = sizes_of("07", quick)
 article = run.article.text
-teaching.show_minutes("07")
+show_minutes("07")
 
 # %% [markdown]
 # The article exports its model to ONNX, quantises it there and reports "85ms". It calls this the last step and explains nothing. Every part of it can go wrong without an error message. So this notebook counts and compares after every step.
@@ -67,8 +79,8 @@ onnx_dir = saved("original-onnx", lambda path: onnx_export.export_onnx(raner, to
 
 # %%
 counts = onnx_files.operator_counts(onnx_dir)
-teaching.reveal(my_guess, f"{counts.total()}, of {len(counts)} kinds")
-tables.table(("operator", "how often"), counts.most_common(8))
+reveal(my_guess, f"{counts.total()}, of {len(counts)} kinds")
+table(("operator", "how often"), counts.most_common(8))
 
 # %% [markdown]
 # ### Is it the same model?
@@ -76,7 +88,7 @@ tables.table(("operator", "how often"), counts.most_common(8))
 # An export traces the model on one example. Whatever the trace took for a constant (a length, a batch size) is frozen, and other inputs then fail, or worse, do not. So parity is checked at other shapes than the example's, with padding in one row.
 
 # %%
-in_torch, in_onnx = torch_tagger.torch_tagger(raner, tokenizer), onnx_session.load_onnx_tagger(onnx_dir)
+in_torch, in_onnx = torch_tagger(raner, tokenizer), onnx_session.load_onnx_tagger(onnx_dir)
 
 
 def furthest(batch, length, other):
@@ -88,7 +100,7 @@ def furthest(batch, length, other):
 
 
 shapes = [(batch, length) for batch in (1, 8) for length in (1, 2, 37, 500)]
-teaching.check(
+check(
     "ONNX Runtime gives torch's emissions to 1e-4 at every shape", max(furthest(*s, in_onnx) for s in shapes) < 1e-4
 )
 
@@ -102,11 +114,11 @@ print(exercises.PADDED)
 my_mask = ...
 
 # %%
-teaching.exercise(my_mask, exercises.padded_mask)
+exercise(my_mask, exercises.padded_mask)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_mask = (exercises.PADDED != exercises.PAD).astype(np.int64)
-teaching.exercise(my_mask, exercises.padded_mask)
+exercise(my_mask, exercises.padded_mask)
 
 # %% [markdown]
 # What would the forgotten mask have cost? The same short text, alone and beside a long one, with the right mask and with ones everywhere:
@@ -117,8 +129,8 @@ alone, both = tokenizer.batch([short]), tokenizer.batch([short, long])
 reference, size = in_onnx.backend(*alone[:2])[0], alone.input_ids.shape[1]
 masks = {"right": both.attention_mask, "ones": np.ones_like(both.attention_mask)}
 moved = {name: np.abs(in_onnx.backend(both.input_ids, m)[0, :size] - reference).max() for name, m in masks.items()}
-teaching.check("with the right mask a text does not notice its neighbours (1e-4)", moved["right"] < 1e-4)
-teaching.check("without it, the emissions move by more than 0.1", moved["ones"] > 0.1)
+check("with the right mask a text does not notice its neighbours (1e-4)", moved["right"] < 1e-4)
+check("without it, the emissions move by more than 0.1", moved["ones"] > 0.1)
 
 # %% [markdown]
 # ## What did the optimiser do?
@@ -141,11 +153,11 @@ told = onnx_checks.fused_by_pattern(written_out, config.num_attention_heads, con
 guessed = onnx_checks.fused_by_pattern(written_out, 0, 0)
 attention = ("Attention", "MultiHeadAttention", "QOrderedAttention")
 fused = [sum(found.get(name, 0) for name in attention) for found in (told, guessed)]
-teaching.reveal(my_guess, f"{fused[0]} of {config.num_hidden_layers}, and {fused[1]} when it has to guess the heads")
-tables.table(("fused operator", "told", "guessing"), [(name, told[name], guessed[name]) for name in told if told[name]])
+reveal(my_guess, f"{fused[0]} of {config.num_hidden_layers}, and {fused[1]} when it has to guess the heads")
+table(("fused operator", "told", "guessing"), [(name, told[name], guessed[name]) for name in told if told[name]])
 
 # %%
-teaching.check("the optimiser fused no attention, and raised no error", fused == [0, 0])
+check("the optimiser fused no attention, and raised no error", fused == [0, 0])
 
 # %% [markdown]
 # The graph that a new exporter writes differs from the pattern that the tool knows by a detail. The tool looks, finds nothing, saves the graph and reports success. **An optimiser has to be counted after, not trusted.**
@@ -165,11 +177,11 @@ graphs = {"written out": written_out, "one operator": onnx_dir}
 columns = [onnx_files.operator_counts(p) for name in graphs for p in (graphs[name], optimized[name])]
 interesting = sorted({op for c in columns for op, n in c.items() if n >= config.num_hidden_layers})
 header = ("operator", "written out", "optimised", "one operator", "optimised")
-tables.table(header, [("all", *(c.total() for c in columns)), *((op, *(c[op] for c in columns)) for op in interesting)])
+table(header, [("all", *(c.total() for c in columns)), *((op, *(c[op] for c in columns)) for op in interesting)])
 
 # %%
-teaching.check("every layer has its Attention operator", columns[3]["Attention"] == config.num_hidden_layers)
-teaching.check("optimised graphs are the same function, to 1e-4", all(
+check("every layer has its Attention operator", columns[3]["Attention"] == config.num_hidden_layers)
+check("optimised graphs are the same function, to 1e-4", all(
     furthest(8, 37, onnx_session.load_onnx_tagger(path)) < 1e-4 for path in optimized.values()))  # fmt: skip
 
 # %% [markdown]
@@ -197,8 +209,8 @@ alone_and_ours = {
     "and one Attention operator": onnx_session.load_onnx_tagger(onnx_dir, threads=1),
 }
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in alone_and_ours.items()}
-steps = latency.measure_latency(calls, repeats=3 if quick else 9)
-teaching.reveal(my_guess, steps["left alone"].p50 / steps["slow fusions left out"].p50, "times as fast")
+steps = latency.measure_latency(calls, repeats=sizes.rounds)
+reveal(my_guess, steps["left alone"].p50 / steps["slow fusions left out"].p50, "times as fast")
 base.latency_figure(steps)
 
 # %% [markdown]
@@ -211,7 +223,7 @@ base.latency_figure(steps)
 
 # %%
 def report(path):
-    return tables.table(
+    return table(
         ("what", "why it matters", "remedy"), [tuple(finding) for finding in onnx_checks.check_graph(path)]
     )
 
@@ -239,11 +251,11 @@ report(written_out)
 my_threads = [..., ...]
 
 # %%
-teaching.exercise(my_threads, exercises.who_has_how_many)
+exercise(my_threads, exercises.who_has_how_many)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_threads = [1, 4]
-teaching.exercise(my_threads, exercises.who_has_how_many)
+exercise(my_threads, exercises.who_has_how_many)
 
 # %% [markdown]
 # ### And who has them afterwards?
@@ -258,11 +270,11 @@ pairs = {"left alone": left_alone(onnx_dir, 2), "ours": onnx_session.load_onnx_t
 idle = {
     name: latency.idle_milliseconds(lambda tagger=tagger: tagger.predict([article])) for name, tagger in pairs.items()
 }
-teaching.reveal(my_guess, ", ".join(f"{name} {ms:.1f}" for name, ms in idle.items()), "ms")
+reveal(my_guess, ", ".join(f"{name} {ms:.1f}" for name, ms in idle.items()), "ms")
 del pairs
 
 # %%
-teaching.check("our session rests when nobody asks", idle["ours"] < 5)
+check("our session rests when nobody asks", idle["ours"] < 5)
 
 # %% [markdown]
 # By default its workers go on *spinning*, in case the next call comes at once. On two cores they take one away from whoever runs next, and in a comparison in turns that is the next variant. The victim looks slow, and the culprit is somebody else. It happened in this course: a pruned model seemed slower than the whole one, because it came after it. Our sessions are told to stop (`session.force_spinning_stop`).
@@ -277,7 +289,7 @@ teaching.check("our session rests when nobody asks", idle["ours"] < 5)
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-calibration = [s.text for s in run.corpus.train if len(s.text) <= 200][: 8 if quick else 32]
+calibration = [s.text for s in run.corpus.train if len(s.text) <= 200][: sizes.calibration]
 choices = {
     "dynamic": lambda path: onnx_quantize.quantize_onnx(onnx_dir, path),
     "one scale a matrix": lambda path: onnx_quantize.quantize_onnx(onnx_dir, path, per_channel=False),
@@ -290,22 +302,22 @@ folders = {"dynamic": "onnx-int8", "one scale a matrix": "onnx-tensor", "unsigne
 int8 = {name: saved(f"original-{folders[name]}", build) for name, build in choices.items()}
 
 # %% tags=["nbval-ignore-output"]
-test = run.corpus.test[:60] if quick else run.corpus.test
+test = run.test
 with latency.pinned_threads(2):
-    baseline = evaluation.evaluate(in_torch, test, seed)
+    baseline = evaluate(in_torch, test, seed)
     loaded = {"float32": onnx_dir} | int8
     loaded = {name: onnx_session.load_onnx_tagger(path) for name, path in loaded.items()}
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in loaded.items()}
-times = latency.measure_latency(calls, repeats=3 if quick else 9)
-teaching.reveal(my_guess, " < ".join(sorted(times, key=lambda name: times[name].p50)))
+times = latency.measure_latency(calls, repeats=sizes.rounds)
+reveal(my_guess, " < ".join(sorted(times, key=lambda name: times[name].p50)))
 
 # %% tags=["nbval-ignore-output"]
-found = {name: evaluation.evaluate(tagger, test, seed) for name, tagger in loaded.items()}
-megabytes = {name: memory.directory_bytes(path) / 1e6 for name, path in ({"float32": onnx_dir} | int8).items()}
-tables.table(
+found = {name: evaluate(tagger, test, seed) for name, tagger in loaded.items()}
+megabytes = {name: directory_bytes(path) / 1e6 for name, path in ({"float32": onnx_dir} | int8).items()}
+table(
     ("", "MB", "median ms", "F1", "sentences as in torch"),
     [(name, f"{megabytes[name]:.1f}", f"{times[name].p50:.1f}", f"{e.scores.f1:.2f}",
-      f"{scores.agreement(baseline.predictions, e.predictions):.1f} %") for name, e in found.items()],
+      f"{agreement(baseline.predictions, e.predictions):.1f} %") for name, e in found.items()],
 )  # fmt: skip
 
 # %% [markdown]
@@ -319,8 +331,8 @@ report(int8["float embeddings"])
 
 # %%
 on_a_good_cpu = ["avx512_vnni"]
-teaching.check("the good INT8 graph has no finding", onnx_checks.check_graph(int8["dynamic"], on_a_good_cpu) == [])
-teaching.check(
+check("the good INT8 graph has no finding", onnx_checks.check_graph(int8["dynamic"], on_a_good_cpu) == [])
+check(
     "on a CPU without 8-bit instructions it has one", len(onnx_checks.check_graph(int8["dynamic"], flags=[])) == 1
 )
 
@@ -346,7 +358,7 @@ pruned_dirs = {
 
 # %%
 left = [len(heads) for heads in pruned_shape.pruning_map(pruned.config).heads]
-in_torch_pruned = torch_tagger.torch_tagger(pruned, tokenizer)
+in_torch_pruned = torch_tagger(pruned, tokenizer)
 batch = tokenizer.batch([article[:60], article[60:90]])[:2]
 wanted = in_torch_pruned.backend(*batch)
 real = batch[1].astype(bool)
@@ -354,8 +366,8 @@ near = {name: np.abs(onnx_session.load_onnx_tagger(path).backend(*batch) - wante
         for name, path in pruned_dirs.items()}  # fmt: skip
 operators = {name: onnx_files.operator_counts(path)["Attention"] for name, path in pruned_dirs.items()}
 print("heads left in each layer:", left)
-teaching.check("both exports of the uneven model agree with torch, to 1e-4", all(near.values()))
-teaching.check(
+check("both exports of the uneven model agree with torch, to 1e-4", all(near.values()))
+check(
     "every layer with heads has its Attention operator", operators["one operator"] == sum(n > 0 for n in left)
 )
 
@@ -371,13 +383,13 @@ named |= {"INT8 " + " ".join(key): path for key, path in quantized.items()}
 with latency.pinned_threads(2):
     opened = {name: onnx_session.load_onnx_tagger(path) for name, path in named.items()}
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in opened.items()}
-in_matrix = latency.measure_latency(calls, repeats=3 if quick else 9)
+in_matrix = latency.measure_latency(calls, repeats=sizes.rounds)
 
 # %% tags=["nbval-ignore-output"]
-memory = {key: memory.peak_memory("utils.engines.onnx_session:load_onnx_tagger", path, article, 2).peak
+memory = {key: peak_memory("utils.engines.onnx_session:load_onnx_tagger", path, article, 2).peak
           for key, path in quantized.items()}  # fmt: skip
-teaching.reveal(my_guess, "none of them")
-tables.table(
+reveal(my_guess, "none of them")
+table(
     ("model", "attention", "Attention operators", "float32 ms", "INT8 ms", "INT8 peak MB"),
     [(*key, onnx_files.operator_counts(matrix[key])["Attention"], f"{in_matrix[' '.join(key)].p50:.1f}",
       f"{in_matrix['INT8 ' + ' '.join(key)].p50:.1f}", f"{memory[key]:.0f}") for key in matrix],
@@ -394,10 +406,10 @@ tables.table(
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-float_dir = saved("original", lambda path: checkpoint.save_raner(raner, tokenizer, path))
-int8_dir = saved("quantized", lambda path: saved.save_quantized(dynamic.quantize(raner), tokenizer, path))
+float_dir = saved("original", lambda path: save_raner(raner, tokenizer, path))
+int8_dir = saved("quantized", lambda path: save_quantized(dynamic.quantize(raner), tokenizer, path))
 loaders = {
-    "torch-fp32": lambda: torch_tagger.load_tagger(float_dir), "torch-int8": lambda: saved.load_quantized_tagger(int8_dir),
+    "torch-fp32": lambda: load_tagger(float_dir), "torch-int8": lambda: load_quantized_tagger(int8_dir),
     "onnx-fp32": lambda: onnx_session.load_onnx_tagger(onnx_dir),
     "onnx-int8": lambda: onnx_session.load_onnx_tagger(int8["dynamic"]),
 }  # fmt: skip
@@ -410,23 +422,23 @@ else:
     print(openvino.ABSENT)
 
 # %% tags=["nbval-ignore-output"]
-lengths = {n: [article[:n]] for n in ((32, 500) if quick else (32, 64, 128, 256, 500))}
-batches = {n: [article[:64]] * n for n in ((1, 8) if quick else (1, 2, 4, 8))}
+lengths = {n: [article[:n]] for n in sizes.lengths}
+batches = {n: [article[:64]] * n for n in sizes.batches}
 curves = {}
 for threads in (1, 2):
     with latency.pinned_threads(threads):
         taggers = {name: load() for name, load in loaders.items()}
         title = f"{threads} thread{'s' * (threads > 1)}"
-        curves[title] = latency.latency_grid(taggers, lengths, repeats=3 if quick else 7)
+        curves[title] = latency.latency_grid(taggers, lengths, repeats=sizes.grid_rounds)
 figures.engine_curves(curves, "characters")
 
 # %% tags=["nbval-ignore-output"]
 with latency.pinned_threads(2):
-    in_batches = latency.latency_grid(taggers, batches, repeats=3 if quick else 7)
+    in_batches = latency.latency_grid(taggers, batches, repeats=sizes.grid_rounds)
 shortest = min(lengths)
 slower = [f"{e} on {t}" for t, c in curves.items() for e in ("torch", "onnx")
           if c[f"{e}-int8"][shortest] > c[f"{e}-fp32"][shortest]]  # fmt: skip
-teaching.reveal(my_guess, f"slower at {shortest} characters: " + (", ".join(slower) or "none"))
+reveal(my_guess, f"slower at {shortest} characters: " + (", ".join(slower) or "none"))
 figures.engine_curves({"2 threads, texts of 64 characters": in_batches}, "texts in the batch")
 
 # %% [markdown]
@@ -438,16 +450,16 @@ figures.engine_curves({"2 threads, texts of 64 characters": in_batches}, "texts 
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-long_texts = entities.merge_neighbours(test, 500)
-whole, apart = loaded["dynamic"], tagger.by_sentence(loaded["dynamic"])
+long_texts = merge_neighbours(test, 500)
+whole, apart = loaded["dynamic"], by_sentence(loaded["dynamic"])
 sets = {"texts of up to 500 characters": long_texts, "the article": [run.article], "the test set's sentences": test}
 scored = {
-    name: [evaluation.evaluate(tagger, sentences, seed).scores.f1 for tagger in (whole, apart)]
+    name: [evaluate(tagger, sentences, seed).scores.f1 for tagger in (whole, apart)]
     for name, sentences in sets.items()
 }
 first = scored["texts of up to 500 characters"]
-teaching.reveal(my_guess, f"whole {first[0]:.1f}, by sentence {first[1]:.1f}")
-tables.table(("F1", "whole", "by sentence"), [(name, *(f"{f1:.1f}" for f1 in pair)) for name, pair in scored.items()])
+reveal(my_guess, f"whole {first[0]:.1f}, by sentence {first[1]:.1f}")
+table(("F1", "whole", "by sentence"), [(name, *(f"{f1:.1f}" for f1 in pair)) for name, pair in scored.items()])
 
 # %%
 pieces = [article[start:end] for start, end in apart.cut(article)]
@@ -455,9 +467,9 @@ print(f"the longest sentence of the training set has {max(len(s.text) for s in r
 starts = np.cumsum([0, *map(len, pieces)]).tolist()
 parts = zip(starts, in_onnx.predict(pieces), strict=False)
 separately = [(e.start + at, e.end + at, e.type) for at, entities in parts for e in entities]
-teaching.check("the sentences lose no character", "".join(pieces) == article)
-teaching.check("sentences in one batch are found as one by one, at the same places", separately == [
-    tuple(e.span) for e in tagger.by_sentence(in_onnx).predict([article])[0]])  # fmt: skip
+check("the sentences lose no character", "".join(pieces) == article)
+check("sentences in one batch are found as one by one, at the same places", separately == [
+    tuple(e.span) for e in by_sentence(in_onnx).predict([article])[0]])  # fmt: skip
 
 # %% [markdown]
 # A model knows what it was trained on. The mini learnt from single sentences, and a text of five hundred characters is a stranger to it. So for *this* model, cutting is what makes the answers right, whatever it does to the time. Whoever trains on long texts has to look again. F1 on long inputs is a number that no benchmark of milliseconds shows, and "500 characters in so many ms" says nothing about it.
@@ -470,12 +482,12 @@ teaching.check("sentences in one batch are found as one by one, at the same plac
 my_percentage = ...
 
 # %%
-teaching.exercise(my_percentage, exercises.wasted_on_padding())
+exercise(my_percentage, exercises.wasted_on_padding())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 positions = 4 * (44 + 2)
 my_percentage = 100 * (positions - sum((8, 12, 40, 44)) - 4 * 2) / positions
-teaching.exercise(my_percentage, exercises.wasted_on_padding())
+exercise(my_percentage, exercises.wasted_on_padding())
 
 # %% [markdown]
 # `Tagger.predict` therefore sorts sentences by length and cuts them into the batches that pad least, counting for each further batch that all weights have to be read once more. It cannot do better, as long as a row holds one sentence.
@@ -490,19 +502,19 @@ teaching.exercise(my_percentage, exercises.wasted_on_padding())
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-ways_to_read = {"whole": whole, "sentences, padded": apart, "sentences, packed": tagger.packed(whole)}
+ways_to_read = {"whole": whole, "sentences, padded": apart, "sentences, packed": packed(whole)}
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in ways_to_read.items()}
-reading = latency.measure_latency(calls, repeats=3 if quick else 9)
-teaching.reveal(my_guess, " < ".join(sorted(reading, key=lambda name: reading[name].p50)))
+reading = latency.measure_latency(calls, repeats=sizes.rounds)
+reveal(my_guess, " < ".join(sorted(reading, key=lambda name: reading[name].p50)))
 base.latency_figure(reading)
 
 # %%
 one_by_one = [in_torch.backend(*tokenizer.batch([piece])[:2])[0] for piece in pieces]
-together, encoding = tagger.packed(in_onnx).backend, tokenizer.batch(pieces)
+together, encoding = packed(in_onnx).backend, tokenizer.batch(pieces)
 rows = together(encoding.input_ids, encoding.attention_mask)
 difference = max(np.abs(row[: len(alone)] - alone).max() for row, alone in zip(rows, one_by_one, strict=True))
-teaching.check("packed sentences have the emissions of torch, one by one, to 1e-4", difference < 1e-4)
-teaching.check("and the packed tagger finds the same entities", [tuple(e.span) for e in tagger.packed(in_onnx).predict([article])[0]] == separately)  # fmt: skip
+check("packed sentences have the emissions of torch, one by one, to 1e-4", difference < 1e-4)
+check("and the packed tagger finds the same entities", [tuple(e.span) for e in packed(in_onnx).predict([article])[0]] == separately)  # fmt: skip
 
 # %% [markdown]
 # ## All engines, the same article
@@ -518,7 +530,7 @@ packing_loaders = {
 
 
 # %%
-def variants(paths, reference):
+def engine_rows(paths, reference):
     """The engines of this notebook; a row of OpenVINO only where it is installed."""
     rows = [("original", "torch-fp32", "float"), ("original", "torch-bf16", "float"), ("quantized", "torch-int8", "int8"),
             ("original", "onnx-fp32", "onnx"), ("quantized", "onnx-int8", "dynamic"),
@@ -528,17 +540,17 @@ def variants(paths, reference):
     for stage, backend, key in rows:
         if key in paths:
             how = packing_loaders[backend] if stage == "quantized-sentences" else variants.LOADERS[backend]
-            yield variants.Variant(stage, backend, paths[key], reference, loader=how)
+            yield Variant(stage, backend, paths[key], reference, loader=how)
 
 
 # %% tags=["nbval-ignore-output"]
 paths = {"float": float_dir, "int8": int8_dir, "onnx": onnx_dir, "dynamic": int8["dynamic"], "static": int8["static"]}
 paths |= {"vino": vino_dir, "vino8": vino8_dir} if peers else {}
 small = [
-    variants.Variant(**vars(v) | {"evaluation": evaluation.evaluate(v.load(), test, seed)})
-    for v in variants(paths, raner)
+    Variant(**vars(v) | {"evaluation": evaluate(v.load(), test, seed)})
+    for v in engine_rows(paths, raner)
 ]
-mini_rows = variants.measure_variants(run, small, "07", "mini")
+mini_rows = measure_variants(run, small, "07", "mini")
 
 # %% [markdown]
 # And the twin: the mini's function at 768 features and 3,072 neurons. It is redundant by construction, and nothing here makes use of that. **Predict:** which engine is the fastest there, and how many times as fast as torch in float32?
@@ -552,9 +564,9 @@ def large(name, build):
     return run.artifact(f"article/{name}-seed{seed}", build)
 
 
-twin = twin.article_twin(raner)
-big = {"float": large("original", lambda path: checkpoint.save_raner(twin, tokenizer, path))}
-big["int8"] = large("quantized", lambda path: saved.save_quantized(dynamic.quantize(twin), tokenizer, path))
+twin = article_twin(raner)
+big = {"float": large("original", lambda path: save_raner(twin, tokenizer, path))}
+big["int8"] = large("quantized", lambda path: save_quantized(dynamic.quantize(twin), tokenizer, path))
 big["onnx"] = large("original-onnx", lambda path: onnx_export.export_onnx(twin, tokenizer, path))
 big["dynamic"] = large("original-onnx-int8", lambda path: onnx_quantize.quantize_onnx(big["onnx"], path))
 few = calibration[:16]
@@ -566,17 +578,17 @@ if peers:
 # %%
 head = tokenizer.batch([article[:100]])[:2]
 wide = onnx_session.load_onnx_tagger(big["onnx"]).backend(*head)
-teaching.check(
+check(
     "the twin's export gives the mini's emissions, to 1e-4", np.abs(wide - in_torch.backend(*head)).max() < 1e-4
 )
 del wide
 
 # %% tags=["nbval-ignore-output"]
-big_rows = variants.measure_variants(run, list(variants(big, twin)), "07", "article", repeats=5)
+big_rows = measure_variants(run, list(engine_rows(big, twin)), "07", "article", repeats=5)
 ranking = pareto.choices(run.ledger.rows(), "07")
 original = next(c for c in ranking if (c.stage, c.backend) == ("original", "torch-fp32"))
 best = ranking[0]
-teaching.reveal(my_guess, f"{best.name}, {original.milliseconds / best.milliseconds:.2f} times as fast")
+reveal(my_guess, f"{best.name}, {original.milliseconds / best.milliseconds:.2f} times as fast")
 
 # %% [markdown]
 # ## The memo
@@ -584,7 +596,7 @@ teaching.reveal(my_guess, f"{best.name}, {original.milliseconds / best.milliseco
 # Times, sizes and memory at the article's size, F1 of the mini, all read from the ledger.
 
 # %% tags=["nbval-ignore-output"]
-tables.table(
+table(
     ("engine and stage", "median ms", "times as fast", "file MB", "peak MB", "F1", "F1 lost"),
     [(c.name, f"{c.milliseconds:.0f}", f"{original.milliseconds / c.milliseconds:.2f}", f"{c.megabytes:.0f}",
       f"{c.memory:.0f}", f"{c.f1:.2f}", f"{original.f1 - c.f1:+.2f}") for c in ranking],
@@ -598,12 +610,12 @@ figures.decision_figure(ranking, chosen)
 # %% tags=["nbval-ignore-output"]
 by_name = {(c.stage, c.backend): c for c in ranking}
 ours = by_name["quantized", "onnx-int8"]
-teaching.check(
+check(
     "ONNX Runtime in INT8 is at least 2.6 times as fast as torch in float32",
     original.milliseconds >= 2.6 * ours.milliseconds,
 )
-teaching.check("and loses at most 0.5 points of F1", original.f1 - ours.f1 <= 0.5)
-teaching.check("the article's last step (140 to 85 ms, another engine) is as large here", by_name["quantized", "torch-int8"].milliseconds >= 140 / 85 * ours.milliseconds)  # fmt: skip
+check("and loses at most 0.5 points of F1", original.f1 - ours.f1 <= 0.5)
+check("the article's last step (140 to 85 ms, another engine) is as large here", by_name["quantized", "torch-int8"].milliseconds >= 140 / 85 * ours.milliseconds)  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 if peers:
@@ -612,7 +624,7 @@ if peers:
     print(
         f"{mine.name}: {mine.milliseconds / peer.milliseconds:.2f} of OpenVINO's time, F1 {mine.f1:.2f} to {peer.f1:.2f}"
     )
-    teaching.check(
+    check(
         "our best INT8 row is within 10 % of OpenVINO's, or faster", mine.milliseconds <= 1.1 * peer.milliseconds
     )
 else:

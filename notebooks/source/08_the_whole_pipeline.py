@@ -29,27 +29,41 @@ import tempfile
 
 import numpy as np
 
-from utils.compress import batches, recipes
+from utils.compress import recipes
+from utils.compress.batches import make_batches
 from utils.compress.importance import gradients, registry
 from utils.compress.pruning import cost, remove, select
-from utils.compress.quantization import dynamic, saved
+from utils.compress.quantization import dynamic
+from utils.compress.quantization.saved import load_quantized_tagger, save_quantized
 from utils.compress.recovery import distillation, fine_tuning
-from utils.course import report, tables, teaching
+from utils.course import report
 from utils.course.exercises import nb08 as exercises
 from utils.course.figures import nb03, results
 from utils.course.figures import nb08 as figures
-from utils.engines import onnx_export, onnx_quantize, onnx_session, pareto, variants
-from utils.measure import bootstrap, claims, evaluation, run, scores
-from utils.model import checkpoint, pruned_shape, torch_tagger, twin
+from utils.course.sizes import sizes_of
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.engines import onnx_export, onnx_quantize, onnx_session, pareto
+from utils.engines.variants import Variant, measure_variants
+from utils.measure import claims
+from utils.measure.bootstrap import paired_bootstrap
+from utils.measure.evaluation import evaluate
+from utils.measure.run import open_run
+from utils.measure.scores import agreement
+from utils.model import pruned_shape
+from utils.model.checkpoint import load_raner, save_raner
+from utils.model.torch_tagger import torch_tagger
+from utils.model.twin import article_twin
 from utils.studies import cut_search, latency_table
-from utils.text import corpus
+from utils.text.corpus import evenly_spaced
 
 # %%
 
 
 # %% tags=["nbval-ignore-output"]
-run = run.open_run(run_dir, model, corpus, seed, quick)
-teaching.show_minutes("08")
+run = open_run(run_dir, model, corpus, seed, quick)
+sizes = sizes_of("08", quick)
+show_minutes("08")
 
 # %% [markdown]
 # ## Where we start
@@ -58,9 +72,9 @@ teaching.show_minutes("08")
 
 # %% tags=["nbval-ignore-output"]
 original, tokenizer = run.model()
-test = run.corpus.test[:60] if quick else run.corpus.test
+test = run.test
 texts = [sentence.text for sentence in test]
-baseline = evaluation.evaluate(torch_tagger.torch_tagger(original, tokenizer), test, seed)
+baseline = evaluate(torch_tagger(original, tokenizer), test, seed)
 print(f"F1 {baseline.scores.f1:.1f} [{baseline.f1_low:.1f}, {baseline.f1_high:.1f}] on {len(test)} sentences")
 
 # %%
@@ -76,8 +90,8 @@ print(f"{layers} layers x {heads} heads = {layers * heads} heads, {before:,} par
 # **Predict:** will the weakest fifth of the heads sit in the low layers, in the high ones, or everywhere? The article says: prune the low layers, keep layers 9 to 12.
 
 # %% tags=["nbval-ignore-output"]
-sample = run.corpus.train[: 64 if quick else 256]
-batches = batches.make_batches(sample, tokenizer, original.labels)
+sample = run.corpus.train[: sizes.scored]
+batches = make_batches(sample, tokenizer, original.labels)
 scores = gradients.michel_per_example(original, batches)
 count = round(0.2 * scores.numel())
 weakest = select.select_globally(scores, count)
@@ -87,9 +101,9 @@ nb03.head_grid(scores, weakest, title=f"|gradient| of the loss at each head; cro
 # A dark row is a layer that the model leans on. Read off where the crosses gather, and compare it with what you predicted.
 
 # %%
-teaching.check(f"{count} of {scores.numel()} heads are chosen", sum(map(len, weakest.values())) == count)
+check(f"{count} of {scores.numel()} heads are chosen", sum(map(len, weakest.values())) == count)
 chosen = [scores[layer, head] for layer, found in weakest.items() for head in found]
-teaching.check("no head outside the choice scores lower", max(chosen) == np.sort(scores.flatten())[count - 1])
+check("no head outside the choice scores lower", max(chosen) == np.sort(scores.flatten())[count - 1])
 
 # %% [markdown]
 # ## Taking them out for real
@@ -106,15 +120,15 @@ pruned = remove.prune_heads(original, weakest)
 predicted = cost.predict_cost(original.config, pruned_shape.pruning_map(pruned.config), length=500)
 after = sum(p.numel() for p in pruned.parameters())
 print(f"{before:,} -> {after:,} parameters")
-teaching.reveal(my_guess, round(100 * (before - after) / before, 1), "% fewer")
+reveal(my_guess, round(100 * (before - after) / before, 1), "% fewer")
 
 # %%
 with remove.masked_heads(original, weakest):
-    masked = torch_tagger.torch_tagger(original, tokenizer).backend(*tokenizer.batch(texts[:8])[:2])
-removed = torch_tagger.torch_tagger(pruned, tokenizer).backend(*tokenizer.batch(texts[:8])[:2])
-teaching.check("the parameters fall by exactly the predicted number", predicted.parameters == after)
-teaching.check("removed heads answer like masked heads, to 1e-5", np.abs(masked - removed).max() < 1e-5)
-teaching.check("20 % of the heads are 18 % of the parameters, as the article says", (before - after) / before > 0.17)
+    masked = torch_tagger(original, tokenizer).backend(*tokenizer.batch(texts[:8])[:2])
+removed = torch_tagger(pruned, tokenizer).backend(*tokenizer.batch(texts[:8])[:2])
+check("the parameters fall by exactly the predicted number", predicted.parameters == after)
+check("removed heads answer like masked heads, to 1e-5", np.abs(masked - removed).max() < 1e-5)
+check("20 % of the heads are 18 % of the parameters, as the article says", (before - after) / before > 0.17)
 
 # %% [markdown]
 # Why so few? Heads live in four matrices a layer. At these proportions they hold under a third of the parameters, so a fifth of them is about a fifth of that. No choice of heads can change it.
@@ -127,29 +141,29 @@ teaching.check("20 % of the heads are 18 % of the parameters, as the article say
 # **Predict:** will F1 end below the original, at it, or above it? Note who gets what: the pruned model is trained on this corpus's sentences once more, the original is not.
 
 # %% tags=["nbval-ignore-output"]
-damaged = evaluation.evaluate(torch_tagger.torch_tagger(pruned, tokenizer), test, seed)
+damaged = evaluate(torch_tagger(pruned, tokenizer), test, seed)
 print(f"F1 {baseline.scores.f1:.1f} -> {damaged.scores.f1:.1f} without training")
 
 
 # %% tags=["nbval-ignore-output"]
 def recover(path):
     checkpoints = path.with_name(f"{path.name}-checkpoints")
-    tuned = fine_tuning.fine_tune(pruned, tokenizer, run.training, checkpoints, epochs=1 if quick else 4, seed=seed)
-    checkpoint.save_raner(tuned, tokenizer, path)
+    tuned = fine_tuning.fine_tune(pruned, tokenizer, run.training, checkpoints, epochs=sizes.epochs, seed=seed)
+    save_raner(tuned, tokenizer, path)
 
 
 recovered_path = run.artifact(f"mini/recovered-seed{seed}", recover)
-recovered, _ = checkpoint.load_raner(recovered_path)
-tuned = evaluation.evaluate(torch_tagger.torch_tagger(recovered, tokenizer), test, seed)
+recovered, _ = load_raner(recovered_path)
+tuned = evaluate(torch_tagger(recovered, tokenizer), test, seed)
 print(f"F1 {tuned.scores.f1:.1f} after fine-tuning")
 
 # %% tags=["nbval-ignore-output"]
-d = bootstrap.paired_bootstrap(test, baseline.predictions, tuned.predictions, seed)
+d = paired_bootstrap(test, baseline.predictions, tuned.predictions, seed)
 print(f"against the original: {d.f1:+.2f} points, 95 % interval {d.low:+.2f} to {d.high:+.2f}, p = {d.p_value:.2f}")
 print("this test set cannot tell the two apart" if d.low <= 0 <= d.high else "the interval does not hold 0")
 
 # %%
-teaching.check(
+check(
     "fine-tuning keeps the pruning map",
     pruned_shape.pruning_map(recovered.config) == pruned_shape.pruning_map(pruned.config),
 )
@@ -165,16 +179,16 @@ def saved(name, build):
     return run.artifact(f"mini/{name}-seed{seed}", build)
 
 
-original_path = saved("original", lambda path: checkpoint.save_raner(original, tokenizer, path))
-int8_path = saved("quantized", lambda path: saved.save_quantized(dynamic.quantize(original), tokenizer, path))
+original_path = saved("original", lambda path: save_raner(original, tokenizer, path))
+int8_path = saved("quantized", lambda path: save_quantized(dynamic.quantize(original), tokenizer, path))
 pruned_int8_path = saved(
-    "pruned-quantized", lambda path: saved.save_quantized(dynamic.quantize(recovered), tokenizer, path)
+    "pruned-quantized", lambda path: save_quantized(dynamic.quantize(recovered), tokenizer, path)
 )
 
 # %%
-in_memory = torch_tagger.torch_tagger(dynamic.quantize(recovered), tokenizer).backend(*tokenizer.batch(texts[:4])[:2])
-reloaded = saved.load_quantized_tagger(pruned_int8_path).backend(*tokenizer.batch(texts[:4])[:2])
-teaching.check(
+in_memory = torch_tagger(dynamic.quantize(recovered), tokenizer).backend(*tokenizer.batch(texts[:4])[:2])
+reloaded = load_quantized_tagger(pruned_int8_path).backend(*tokenizer.batch(texts[:4])[:2])
+check(
     "a quantised model that was saved and loaded answers exactly as before", np.array_equal(in_memory, reloaded)
 )
 
@@ -195,11 +209,11 @@ _, pruned_onnx_path = to_onnx("recovered", recovered)
 
 # %%
 encoding = tokenizer.batch(texts[:8])
-parity = onnx_session.load_onnx_tagger(onnx_path).backend(*encoding[:2]) - torch_tagger.torch_tagger(
+parity = onnx_session.load_onnx_tagger(onnx_path).backend(*encoding[:2]) - torch_tagger(
     original, tokenizer
 ).backend(*encoding[:2])
 real = encoding.attention_mask.astype(bool)  # at padding the engines differ, and nobody reads it
-teaching.check("ONNX Runtime in float32 gives torch's emissions, to 1e-4", np.abs(parity[real]).max() < 1e-4)
+check("ONNX Runtime in float32 gives torch's emissions, to 1e-4", np.abs(parity[real]).max() < 1e-4)
 
 # %% [markdown]
 # ## Past the article: which cut, in which engine?
@@ -209,36 +223,34 @@ teaching.check("ONNX Runtime in float32 gives torch's emissions, to 1e-4", np.ab
 # **Predict:** for eight times the speed of the original, which engine, and what share of heads and of neurons can stay?
 
 # %% tags=["nbval-ignore-output"]
-scale = twin.article_twin(original).config
+scale = article_twin(original).config
 folder = tempfile.TemporaryDirectory()
 
 
 def in_engines(probe, name):
     exported = onnx_export.export_onnx(probe, tokenizer, f"{folder.name}/{name}")
     in_bytes = onnx_quantize.quantize_onnx(exported, f"{folder.name}/{name}-int8")
-    return {"torch fp32": torch_tagger.torch_tagger(probe, tokenizer), "torch INT8": torch_tagger.torch_tagger(dynamic.quantize(probe), tokenizer),
+    return {"torch fp32": torch_tagger(probe, tokenizer), "torch INT8": torch_tagger(dynamic.quantize(probe), tokenizer),
             "ONNX INT8": onnx_session.load_onnx_tagger(in_bytes), "ONNX INT8, sentences": onnx_session.load_onnx_sentence_tagger(in_bytes)}  # fmt: skip
 
 
-shares = (0.0, 1.0) if quick else latency_table.SHARES
-tables = latency_table.measure_tables(scale, in_engines, run.article.text, shares, repeats=3 if quick else 5)
+tables = latency_table.measure_tables(scale, in_engines, run.article.text, sizes.shares, repeats=sizes.table_rounds)
 folder.cleanup()
 
 # %% tags=["nbval-ignore-output"]
 fisher = registry.SCORES["Fisher"](original, batches), gradients.neuron_importance(original, batches)
-dev = corpus.evenly_spaced(run.corpus.dev, 14 if quick else 70)
-kept = (0.1, 1.0) if quick else (0.1, 0.25, 0.5, 1.0)
-cut_f1 = cut_search.cut_f1(original, tokenizer, fisher, dev, kept)
-in_bytes = {"torch INT8": saved.load_quantized_tagger(int8_path), "ONNX INT8": onnx_session.load_onnx_tagger(onnx_int8_path),
+dev = evenly_spaced(run.corpus.dev, sizes.searched)
+cut_f1 = cut_search.cut_f1(original, tokenizer, fisher, dev, sizes.kept)
+in_bytes = {"torch INT8": load_quantized_tagger(int8_path), "ONNX INT8": onnx_session.load_onnx_tagger(onnx_int8_path),
             "ONNX INT8, sentences": onnx_session.load_onnx_sentence_tagger(onnx_int8_path)}  # fmt: skip
-of_bits = {name: cut_f1[-1, -1] - evaluation.evaluate(tagger, dev, seed).scores.f1 for name, tagger in in_bytes.items()}
-found = cut_search.candidates(tables, {"torch fp32": 0.0} | of_bits, kept, cut_f1, layers)
+of_bits = {name: cut_f1[-1, -1] - evaluate(tagger, dev, seed).scores.f1 for name, tagger in in_bytes.items()}
+found = cut_search.candidates(tables, {"torch fp32": 0.0} | of_bits, sizes.kept, cut_f1, layers)
 
 # %% tags=["nbval-ignore-output"]
 whole = tables["torch fp32"].milliseconds(pruned_shape.pruning_map(scale))
 budgets = {f"{times} times as fast": whole / times for times in (2, 4, 8, 12)}
 best = {name: cut_search.best_within(found, budget) for name, budget in budgets.items()}
-tables.table(("wanted", "engine", "heads left", "neurons left", "predicted ms", "F1 before recovery"),
+table(("wanted", "engine", "heads left", "neurons left", "predicted ms", "F1 before recovery"),
       [(name, b.engine, f"{b.heads:.0%}", f"{b.neurons:.0%}", f"{b.milliseconds:.0f}", f"{b.f1:.1f}")
        for name, b in best.items() if b])  # fmt: skip
 
@@ -263,19 +275,18 @@ known = [sentence.text for sentence in (*run.corpus.train, *run.corpus.dev)] + [
 def compress(name, path):
     target = recipes.left_after(original, recipes.COMPRESSED[name])
     student = recipes.prune_to(original, *fisher, target)
-    epochs = 1 if quick else 8
     out = path.with_name(f"{path.name}-checkpoints")
-    taught = distillation.distil(student, original, tokenizer, run.training, out, epochs=epochs, seed=seed, hidden=0)
-    checkpoint.save_raner(*remove.prune_vocabulary(taught, tokenizer, known), path)
+    taught = distillation.distil(student, original, tokenizer, run.training, out, epochs=sizes.own_epochs, seed=seed, hidden=0)
+    save_raner(*remove.prune_vocabulary(taught, tokenizer, known), path)
 
 
 # %% tags=["nbval-ignore-output"]
 compressed = {}
 for name in recipes.COMPRESSED:
     path = saved(name, lambda path, name=name: compress(name, path))
-    compressed[name] = checkpoint.load_raner(path)
+    compressed[name] = load_raner(path)
 for name, (smaller, characters) in compressed.items():
-    f1 = evaluation.evaluate(torch_tagger.torch_tagger(smaller, characters), test, seed).scores.f1
+    f1 = evaluate(torch_tagger(smaller, characters), test, seed).scores.f1
     print(f"{name:>15}: {smaller.num_parameters():,} parameters, F1 {f1:.1f} in float32")
 
 
@@ -288,14 +299,14 @@ def deploy(place, name, source_model, characters):
 ours = []
 for name, (smaller, characters) in compressed.items():
     path = deploy(saved, name, smaller, characters)
-    scored = evaluation.evaluate(onnx_session.load_onnx_sentence_tagger(path), test, seed)
-    ours.append(variants.Variant(name, "onnx-int8", path, smaller, scored, onnx_session.load_onnx_sentence_tagger))
+    scored = evaluate(onnx_session.load_onnx_sentence_tagger(path), test, seed)
+    ours.append(Variant(name, "onnx-int8", path, smaller, scored, onnx_session.load_onnx_sentence_tagger))
 
 # %%
 smaller, characters = compressed["compressed"]
 print(f"{original.config.vocab_size} -> {smaller.config.vocab_size} characters and special tokens")
 then, now = (each.tokenizer.tokenize(run.article.text) for each in (tokenizer, characters))
-teaching.check("the article needs no character that went", then == now)
+check("the article needs no character that went", then == now)
 
 # %% [markdown]
 # ## The same article, the same machine, in turns
@@ -304,21 +315,21 @@ teaching.check("the article needs no character that went", then == now)
 
 # %% tags=["nbval-ignore-output"]
 versions = [
-    variants.Variant("original", "torch-fp32", original_path, original, baseline),
-    variants.Variant("quantized", "torch-int8", int8_path, original, evaluation.evaluate(saved.load_quantized_tagger(int8_path), test, seed)),
-    variants.Variant("pruned-quantized", "torch-int8", pruned_int8_path, recovered,
-            evaluation.evaluate(saved.load_quantized_tagger(pruned_int8_path), test, seed)),
-    variants.Variant("quantized", "onnx-int8", onnx_int8_path, original, evaluation.evaluate(onnx_session.load_onnx_tagger(onnx_int8_path), test, seed)),
-    variants.Variant("pruned-quantized", "onnx-int8", pruned_onnx_path, recovered,
-            evaluation.evaluate(onnx_session.load_onnx_tagger(pruned_onnx_path), test, seed)),
+    Variant("original", "torch-fp32", original_path, original, baseline),
+    Variant("quantized", "torch-int8", int8_path, original, evaluate(load_quantized_tagger(int8_path), test, seed)),
+    Variant("pruned-quantized", "torch-int8", pruned_int8_path, recovered,
+            evaluate(load_quantized_tagger(pruned_int8_path), test, seed)),
+    Variant("quantized", "onnx-int8", onnx_int8_path, original, evaluate(onnx_session.load_onnx_tagger(onnx_int8_path), test, seed)),
+    Variant("pruned-quantized", "onnx-int8", pruned_onnx_path, recovered,
+            evaluate(onnx_session.load_onnx_tagger(pruned_onnx_path), test, seed)),
 ]  # fmt: skip
 versions += ours
 for v in versions[1:]:
-    same = scores.agreement(baseline.predictions, v.evaluation.predictions)
+    same = agreement(baseline.predictions, v.evaluation.predictions)
     print(f"{v.stage:>16} {v.backend:>10}: F1 {v.evaluation.scores.f1:.1f}, {same:.0f} % of the sentences as before")
 
 # %% tags=["nbval-ignore-output"]
-mini_rows = variants.measure_variants(run, versions, "08", "mini")
+mini_rows = measure_variants(run, versions, "08", "mini")
 for row in mini_rows:
     size, time = row["file_bytes"] / 1e6, row["latency_ms"]["p50"]
     print(
@@ -336,11 +347,11 @@ def large(name, build):
     return run.artifact(f"article/{name}-seed{seed}", build)
 
 
-big, big_recovered = twin.article_twin(original), twin.article_twin(recovered)
-float_dir = large("original", lambda path: checkpoint.save_raner(big, tokenizer, path))
-int8_dir = large("quantized", lambda path: saved.save_quantized(dynamic.quantize(big), tokenizer, path))
+big, big_recovered = article_twin(original), article_twin(recovered)
+float_dir = large("original", lambda path: save_raner(big, tokenizer, path))
+int8_dir = large("quantized", lambda path: save_quantized(dynamic.quantize(big), tokenizer, path))
 both_dir = large(
-    "pruned-quantized", lambda path: saved.save_quantized(dynamic.quantize(big_recovered), tokenizer, path)
+    "pruned-quantized", lambda path: save_quantized(dynamic.quantize(big_recovered), tokenizer, path)
 )
 
 
@@ -352,27 +363,27 @@ def large_onnx(name, source_model):
 
 onnx_dir, both_onnx_dir = large_onnx("original", big), large_onnx("recovered", big_recovered)
 big_versions = [
-    variants.Variant("original", "torch-fp32", float_dir, big),
-    variants.Variant("quantized", "torch-int8", int8_dir, big),
-    variants.Variant("pruned-quantized", "torch-int8", both_dir, big_recovered),
-    variants.Variant("quantized", "onnx-int8", onnx_dir, big),
-    variants.Variant("pruned-quantized", "onnx-int8", both_onnx_dir, big_recovered),
+    Variant("original", "torch-fp32", float_dir, big),
+    Variant("quantized", "torch-int8", int8_dir, big),
+    Variant("pruned-quantized", "torch-int8", both_dir, big_recovered),
+    Variant("quantized", "onnx-int8", onnx_dir, big),
+    Variant("pruned-quantized", "onnx-int8", both_onnx_dir, big_recovered),
 ]
 
 # %% tags=["nbval-ignore-output"]
 for name, (smaller, characters) in compressed.items():
-    wide = twin.article_twin(smaller)
+    wide = article_twin(smaller)
     path = deploy(large, name, wide, characters)
-    big_versions.append(variants.Variant(name, "onnx-int8", path, wide, loader=onnx_session.load_onnx_sentence_tagger))
+    big_versions.append(Variant(name, "onnx-int8", path, wide, loader=onnx_session.load_onnx_sentence_tagger))
 
 # %%
-small = torch_tagger.torch_tagger(original, tokenizer).backend(*encoding[:2])
-teaching.check("the twin gives the mini's emissions, to 1e-4",
-      np.abs(torch_tagger.torch_tagger(big, tokenizer).backend(*encoding[:2]) - small).max() < 1e-4)  # fmt: skip
+small = torch_tagger(original, tokenizer).backend(*encoding[:2])
+check("the twin gives the mini's emissions, to 1e-4",
+      np.abs(torch_tagger(big, tokenizer).backend(*encoding[:2]) - small).max() < 1e-4)  # fmt: skip
 print(f"{sum(p.numel() for p in big.parameters()):,} parameters")
 
 # %% tags=["nbval-ignore-output"]
-big_rows = variants.measure_variants(run, big_versions, "08", "article", repeats=5)
+big_rows = measure_variants(run, big_versions, "08", "article", repeats=5)
 results.results_figure(report.versions(mini_rows + big_rows))
 
 # %% [markdown]
@@ -381,15 +392,15 @@ results.results_figure(report.versions(mini_rows + big_rows))
 # What it claims beside what this run measured. Time, memory and size are those of the twin; F1 is the mini's.
 
 # %% tags=["nbval-ignore-output"]
-tables.table(report.COMPARISON_HEADER["en"], report.comparison(run.ledger.rows()))
+table(report.COMPARISON_HEADER["en"], report.comparison(run.ledger.rows()))
 
 # %% tags=["nbval-ignore-output"]
 time = {(row["stage"], row["backend"]): row["latency_ms"]["p50"] for row in big_rows}
 memory = {(row["stage"], row["backend"]): row["rss_mb"] for row in big_rows}
 first, torch8, both8 = ("original", "torch-fp32"), ("quantized", "torch-int8"), ("pruned-quantized", "torch-int8")
-teaching.check("quantising makes it at least 2 times as fast (article: 2.3)", time[first] / time[torch8] > 2)
-teaching.check("a fifth of the heads less makes INT8 1.4 times as fast (article)", time[torch8] / time[both8] > 1.4)
-teaching.check(
+check("quantising makes it at least 2 times as fast (article: 2.3)", time[first] / time[torch8] > 2)
+check("a fifth of the heads less makes INT8 1.4 times as fast (article)", time[torch8] / time[both8] > 1.4)
+check(
     "pruned and quantised needs 6 % more memory than quantised (article)", memory[both8] > 1.06 * memory[torch8]
 )
 
@@ -401,7 +412,7 @@ teaching.check(
 # %% tags=["nbval-ignore-output"]
 start, (first, second) = big_rows[0], big_rows[-2:]
 for v, row in zip(ours, (first, second), strict=True):
-    d = bootstrap.paired_bootstrap(test, baseline.predictions, v.evaluation.predictions, seed)
+    d = paired_bootstrap(test, baseline.predictions, v.evaluation.predictions, seed)
     print(f"{v.stage:>15}: {start['latency_ms']['p50'] / row['latency_ms']['p50']:.1f} times as fast, "
           f"{row['file_bytes'] / 1e6:.1f} MB, {100 * row['rss_mb'] / start['rss_mb']:.0f} % of the memory, "
           f"F1 {d.f1:+.2f} [{d.low:+.2f}, {d.high:+.2f}]")  # fmt: skip
@@ -409,11 +420,11 @@ for v, row in zip(ours, (first, second), strict=True):
 # %% tags=["nbval-ignore-output"]
 faster = [start["latency_ms"]["p50"] / row["latency_ms"]["p50"] for row in (first, second)]
 lost = [baseline.scores.f1 - v.evaluation.scores.f1 for v in ours]
-teaching.check("the first version is at least 8 times as fast", faster[0] >= 8)
-teaching.check("its file has at most 60 MB", first["file_bytes"] <= 60e6)
-teaching.check("it needs at most 40 % of the memory", first["rss_mb"] <= 0.4 * start["rss_mb"])
-teaching.check("it loses at most a point of F1", lost[0] <= 1)
-teaching.check("the second is at least 12 times as fast, for at most 1.5 points", faster[1] >= 12 and lost[1] <= 1.5)
+check("the first version is at least 8 times as fast", faster[0] >= 8)
+check("its file has at most 60 MB", first["file_bytes"] <= 60e6)
+check("it needs at most 40 % of the memory", first["rss_mb"] <= 0.4 * start["rss_mb"])
+check("it loses at most a point of F1", lost[0] <= 1)
+check("the second is at least 12 times as fast, for at most 1.5 points", faster[1] >= 12 and lost[1] <= 1.5)
 
 # %% [markdown]
 # And the map? The table that the search used can say beforehand what these two take.
@@ -422,7 +433,7 @@ teaching.check("the second is at least 12 times as fast, for at most 1.5 points"
 for v, row in zip(big_versions[-2:], (first, second), strict=True):
     foretold = tables["ONNX INT8, sentences"].milliseconds(pruned_shape.pruning_map(v.model.config))
     print(f"{v.stage:>15}: {foretold:.0f} ms foretold, {row['latency_ms']['p50']:.0f} ms measured")
-    teaching.check("the table is right to a quarter", abs(foretold / row["latency_ms"]["p50"] - 1) < 0.25)
+    check("the table is right to a quarter", abs(foretold / row["latency_ms"]["p50"] - 1) < 0.25)
 
 # %% [markdown]
 # Read these with two cautions. Both versions learned from this corpus once more, and the original did not: [05 · Recovery](05_recovery.ipynb) trains it as long, and then pruning has a price. And both read sentence by sentence, which suits a model that learned from single sentences.
@@ -444,7 +455,7 @@ figures.front_figure(measured, best)
 # Every number of the article that a run can test. Times and memory are compared as ratios to the same run's original, costs within a tenth. *Cannot hold* means that arithmetic forbids it, whatever the machine.
 
 # %% tags=["nbval-ignore-output"]
-tables.table(claims.AUDIT_HEADER, claims.audit_cells(claims.audit(run.ledger.rows())))
+table(claims.AUDIT_HEADER, claims.audit_cells(claims.audit(run.ledger.rows())))
 
 # %% [markdown]
 # ### Exercise 1: percent of what?
@@ -455,11 +466,11 @@ tables.table(claims.AUDIT_HEADER, claims.audit_cells(claims.audit(run.ledger.row
 times_as_fast = ...
 
 # %%
-teaching.exercise(times_as_fast, exercises.speed_up())
+exercise(times_as_fast, exercises.speed_up())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 times_as_fast = 320 / 140
-teaching.exercise(times_as_fast, exercises.speed_up())
+exercise(times_as_fast, exercises.speed_up())
 
 # %% [markdown]
 # ### Exercise 2: the best that pruning heads could do
@@ -470,13 +481,13 @@ teaching.exercise(times_as_fast, exercises.speed_up())
 at_most = ...
 
 # %%
-teaching.exercise(at_most, exercises.most_from_heads(big.config))
+exercise(at_most, exercises.most_from_heads(big.config))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 parts = cost.cost_by_part(big.config, pruned_shape.pruning_map(big.config), length=502)
 work = {name: part.multiply_adds for name, part in parts.items()}
 at_most = sum(work.values()) / (sum(work.values()) - work["attention"])
-teaching.exercise(at_most, exercises.most_from_heads(big.config))
+exercise(at_most, exercises.most_from_heads(big.config))
 
 # %% [markdown]
 # ## What you know now

@@ -32,12 +32,17 @@ import httpx
 import numpy as np
 from websockets.asyncio.client import connect
 
-from utils.course import tables, teaching, widgets
+from utils.course import widgets
 from utils.course.exercises import nb09 as exercises
 from utils.course.figures import nb09 as figures
+from utils.course.sizes import sizes_of
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
 from utils.engines import onnx_session
-from utils.measure import calibration, evaluation, run
-from utils.model import torch_tagger
+from utils.measure import calibration
+from utils.measure.evaluation import evaluate
+from utils.measure.run import open_run
+from utils.model.torch_tagger import emissions_of
 
 # %% tags=["nbval-ignore-output"]
 from utils.serving import trials
@@ -48,8 +53,9 @@ from utils.serving.widget import TaggerBox
 from utils.studies import pipeline
 from utils.tagger import marginals
 
-run = run.open_run(run_dir, model, corpus, seed, quick)
-teaching.show_minutes("09")
+run = open_run(run_dir, model, corpus, seed, quick)
+sizes = sizes_of("09", quick)
+show_minutes("09")
 
 # %% [markdown]
 # The article compares four versions of its model. They were made in [08 · The whole pipeline](08_the_whole_pipeline.ipynb); if you have not run it, they are made now. We take the quickest of them, in ONNX Runtime and eight bits, and come back to the others.
@@ -77,13 +83,13 @@ widgets.show(text, tagger.predict([text])[0])
 
 # %%
 short = "陈默说"
-emissions = torch_tagger.emissions_of(tagger, short)
+emissions = emissions_of(tagger, short)
 tags = [tagger.labels.index("B-PER"), tagger.labels.index("E-PER")]
 by_hand = marginals.by_brute_force(emissions, tagger.crf, tags, at=0)
 print(f"{len(tagger.labels)} tags, {len(tagger.labels) ** len(short):,} sequences")
 (found,) = tagger.predict([short])[0]
-teaching.check("陈默 is a person", (found.text, found.type) == ("陈默", "PER"))
-teaching.check(
+check("陈默 is a person", (found.text, found.type) == ("陈默", "PER"))
+check(
     "its confidence is the share of all sequences that say so, to 1e-6", abs(found.confidence - by_hand) < 1e-6
 )
 
@@ -100,11 +106,11 @@ for path, probability in exercises.PATHS.items():
 my_confidence = ...
 
 # %%
-teaching.exercise(my_confidence, exercises.confidence())
+exercise(my_confidence, exercises.confidence())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_confidence = sum(p for path, p in exercises.PATHS.items() if path.startswith("B-PER E-PER"))
-teaching.exercise(my_confidence, exercises.confidence())
+exercise(my_confidence, exercises.confidence())
 
 # %% [markdown]
 # A probability should keep its word: of all entities that are 90 % sure, 90 % should be right. **Predict:** on the test set, is mini too sure of itself, too modest, or honest?
@@ -113,11 +119,11 @@ teaching.exercise(my_confidence, exercises.confidence())
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-test = run.corpus.test[:60] if quick else run.corpus.test
-predictions = evaluation.evaluate(tagger, test, seed).predictions
+test = run.test
+predictions = evaluate(tagger, test, seed).predictions
 bands = calibration.reliability(test, predictions, edges=[0, 0.5, 0.7, 0.8, 0.9, 0.95, 1])
 gap = np.average([b.confidence - b.right for b in bands], weights=[b.count for b in bands])
-teaching.reveal(my_guess, f"confidence minus share of right ones: {100 * gap:+.1f} percentage points on average")
+reveal(my_guess, f"confidence minus share of right ones: {100 * gap:+.1f} percentage points on average")
 figures.reliability_figure(bands)
 
 # %% [markdown]
@@ -133,18 +139,18 @@ figures.reliability_figure(bands)
 my_guess = ...
 
 # %%
-states = [article, *islice(edits(article, seed), 10 if quick else 30)]
+states = [article, *islice(edits(article, seed), sizes.edits)]
 edited = trials.edited(tagger, states)
 print(
     f"{len(article)} characters; first look: {edited[0].computed} sentences; then:", [e.computed for e in edited[1:11]]
 )
-teaching.check("after the first look, an edit costs one sentence, or two where it makes an end", all(0 <= e.computed <= 2 for e in edited[1:]))  # fmt: skip
-teaching.check("the incremental answer is the full answer, confidences included", all(e.same for e in edited))
+check("after the first look, an edit costs one sentence, or two where it makes an end", all(0 <= e.computed <= 2 for e in edited[1:]))  # fmt: skip
+check("the incremental answer is the full answer, confidences included", all(e.same for e in edited))
 
 # %% tags=["nbval-ignore-output"]
 full, part = (np.median(times) for times in zip(*[e[:2] for e in edited[1:]], strict=True))
-teaching.reveal(my_guess, f"{full / part:.0f} times")
-teaching.check("an edit is at least 5 times as fast as the whole text", full > 5 * part)
+reveal(my_guess, f"{full / part:.0f} times")
+check("an edit is at least 5 times as fast as the whole text", full > 5 * part)
 figures.edits_figure(edited)
 
 # %% [markdown]
@@ -177,9 +183,9 @@ async def three_questions():
 
 
 first, again, split = apart(three_questions())
-teaching.reveal(my_guess, f"{first.computed}, {again.computed} and {split.computed} of {split.sentences}")
-teaching.check("what was asked before is not computed again", again.computed == 0 and again.entities == first.entities)
-teaching.check("a new sentence end makes two new sentences", split.computed == 2)
+reveal(my_guess, f"{first.computed}, {again.computed} and {split.computed} of {split.sentences}")
+check("what was asked before is not computed again", again.computed == 0 and again.entities == first.entities)
+check("a new sentence end makes two new sentences", split.computed == 2)
 
 # %% [markdown]
 # ## Step 4: an address
@@ -196,8 +202,8 @@ served = [(e["start"], e["end"], e["type"], e["confidence"]) for e in result["en
 print(
     answer.status_code, [(e["type"], e["text"]) for e in result["entities"]], "offsets:", answer.json()["offset_unit"]
 )
-teaching.check("what is served is what the tagger says, to the last digit", served == offline)
-teaching.check("health, readiness, metrics and the page answer as well", alive == [200] * 4)
+check("what is served is what the tagger says, to the last digit", served == offline)
+check("health, readiness, metrics and the page answer as well", alive == [200] * 4)
 
 # %% [markdown]
 # ### Exercise 2: who counts how?
@@ -209,11 +215,11 @@ print(exercises.EMOJI_TEXT, "北京 at", exercises.CODE_POINTS, "in code points"
 my_offsets = [..., ...]
 
 # %%
-teaching.exercise(my_offsets, exercises.javascript_offsets)
+exercise(my_offsets, exercises.javascript_offsets)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_offsets = [len(exercises.EMOJI_TEXT[:offset].encode("utf-16-le")) // 2 for offset in exercises.CODE_POINTS]
-teaching.exercise(my_offsets, exercises.javascript_offsets)
+exercise(my_offsets, exercises.javascript_offsets)
 
 # %% [markdown]
 # This is the most common complaint about highlighting tools: behind the first emoji every mark is off by one. Say the unit in the answer, and convert in one place.
@@ -237,7 +243,7 @@ with running_server("--model", str(onnx)) as address:
     answers = apart(typed_on(address, [long, text]))
 for answer in answers:
     print(answer["seq"], answer["type"], answer.get("code") or [e["text"] for e in answer["entities"]])
-teaching.check("the older text is superseded, the newer one is answered", [a.get("code") for a in answers] == ["superseded", None])  # fmt: skip
+check("the older text is superseded, the newer one is answered", [a.get("code") for a in answers] == ["superseded", None])  # fmt: skip
 
 # %% [markdown]
 # The page does its part, too. While pinyin is being composed nothing is sent: 北京 is not "beijing". After the last key it waits for a pause of 300 ms, has one question on its way at a time, and drops an answer that comes too late.
@@ -282,12 +288,12 @@ with trials.served(onnx, article[:20], "--queue", "4", "--threads", "1") as addr
     answers = apart(trials.rush(address, rushed))
     later = httpx.post(f"{address}/v1/entities", json={"text": text}).status_code
 refused = [answer for answer in answers if answer.status_code == 503]
-teaching.reveal(my_guess, f"{len(refused)} of {len(answers)} are refused: {refused[0].json()}, Retry-After: {refused[0].headers['retry-after']}")  # fmt: skip
+reveal(my_guess, f"{len(refused)} of {len(answers)} are refused: {refused[0].json()}, Retry-After: {refused[0].headers['retry-after']}")  # fmt: skip
 
 # %%
-teaching.check("every answer is 200 or 503", {answer.status_code for answer in answers} == {200, 503})
-teaching.check("every 503 says when to come back", all(int(answer.headers["retry-after"]) >= 1 for answer in refused))
-teaching.check("afterwards the service answers as before", later == 200)
+check("every answer is 200 or 503", {answer.status_code for answer in answers} == {200, 503})
+check("every 503 says when to come back", all(int(answer.headers["retry-after"]) >= 1 for answer in refused))
+check("afterwards the service answers as before", later == 200)
 
 # %% [markdown]
 # Refusing at once is kinder than it looks. Without a bound all sixty would wait for the slowest, and most would have gone by the time they are answered. And nothing that was computed is lost: sentences are remembered as soon as they are done, even if nobody waits for that text any more. Otherwise typists who are late would type over one answer after the other, and a busy service would get nothing done at all.
@@ -306,11 +312,11 @@ print(f"each typist changes one sentence every {exercises.PAUSE:g} s")
 most_typists = ...
 
 # %%
-teaching.exercise(most_typists, exercises.most_typists())
+exercise(most_typists, exercises.most_typists())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 most_typists = exercises.THREADS * 1000 / exercises.SENTENCE_MS * exercises.PAUSE
-teaching.exercise(most_typists, exercises.most_typists())
+exercise(most_typists, exercises.most_typists())
 
 # %% [markdown]
 # Long before that the waits grow: edits do not come in an orderly row.
@@ -321,14 +327,13 @@ teaching.exercise(most_typists, exercises.most_typists())
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-counts, seconds = ((5, 20), 2) if quick else ((10, 30, 60), 3)
-curves = {name: trials.waits(path, counts, seconds, article) for name, path in versions.items()}
-most = max(counts)
-teaching.reveal(my_guess, ", ".join(name for name, curve in curves.items() if curve[most].within(95) < 300) or "none")
+curves = {name: trials.waits(path, sizes.typists, sizes.seconds, article) for name, path in versions.items()}
+most = max(sizes.typists)
+reveal(my_guess, ", ".join(name for name, curve in curves.items() if curve[most].within(95) < 300) or "none")
 figures.load_figure(curves, limit=300)
 
 # %% tags=["nbval-ignore-output"]
-tables.table(
+table(
     ("version", "typists", "answers", "50 % within (ms)", "95 % within (ms)", "typed over", "shed", "failed or lost"),
     [(name, count, len(load.milliseconds), *(f"{load.within(q):.0f}" for q in (50, 95)),
       load.superseded, load.shed, load.failed + load.lost) for name, curve in curves.items() for count, load in curve.items()],
@@ -341,8 +346,8 @@ tables.table(
 
 # %%
 everyone = [load for curve in curves.values() for load in curve.values()]
-teaching.check("every edit of every typist is accounted for", all(load.sent == count * seconds for curve in curves.values() for count, load in curve.items()))  # fmt: skip
-teaching.check("none failed and none was lost", sum(load.failed + load.lost for load in everyone) == 0)
+check("every edit of every typist is accounted for", all(load.sent == count * sizes.seconds for curve in curves.values() for count, load in curve.items()))  # fmt: skip
+check("none failed and none was lost", sum(load.failed + load.lost for load in everyone) == 0)
 
 # %% [markdown]
 # ## Threads or processes?
@@ -356,17 +361,16 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 arrangements = {"1 process, 1 thread": (1, 1), "1 process, 2 threads": (1, 2), "2 processes, 1 thread each": (2, 1)}
-clients, requests = (4, 10) if quick else (8, 30)
-measured = {name: trials.throughput(onnx, *size, clients, requests, article) for name, size in arrangements.items()}
-teaching.reveal(my_guess, " < ".join(sorted(measured, key=lambda name: measured[name].per_second)))
+measured = {name: trials.throughput(onnx, *size, sizes.clients, sizes.requests, article) for name, size in arrangements.items()}
+reveal(my_guess, " < ".join(sorted(measured, key=lambda name: measured[name].per_second)))
 figures.throughput_figure(measured)
 
 # %% tags=["nbval-ignore-output"]
 one, threads, processes = measured.values()
-teaching.check("a second thread brings at least 20 % more answers", threads.per_second > 1.2 * one.per_second)
-teaching.check("a second thread costs less than 10 % more memory", threads.megabytes < 1.1 * one.megabytes)
-teaching.check("two processes need at least 1.8 times the memory", processes.megabytes > 1.8 * one.megabytes)
-teaching.check("two processes beat two threads by more than 20 %", processes.per_second > 1.2 * threads.per_second)
+check("a second thread brings at least 20 % more answers", threads.per_second > 1.2 * one.per_second)
+check("a second thread costs less than 10 % more memory", threads.megabytes < 1.1 * one.megabytes)
+check("two processes need at least 1.8 times the memory", processes.megabytes > 1.8 * one.megabytes)
+check("two processes beat two threads by more than 20 %", processes.per_second > 1.2 * threads.per_second)
 
 # %% [markdown]
 # Every process has a model of its own, and a cache and a queue of its own: a sentence that one of them knows is new to the other. Processes are the answer where Python itself is the bottleneck, where there are many cores, or where one crash must not take all with it. The clients are dealt out evenly here, as a balancer would do it; the clients' own share of the two cores limits all three alike.
@@ -379,19 +383,19 @@ teaching.check("two processes beat two threads by more than 20 %", processes.per
 
 # %% tags=["nbval-ignore-output"]
 with trials.served(onnx, article) as address:
-    quickly = apart(typists(address, 1, 2 if quick else 5, article, per_second=1 / 0.3))
-    crowd = apart(typists(address, 55, 2 if quick else 5, article, seed=100))
+    quickly = apart(typists(address, 1, sizes.trial_seconds, article, per_second=1 / 0.3))
+    crowd = apart(typists(address, 55, sizes.trial_seconds, article, seed=100))
 print("one typist, an edit every 300 ms:", quickly)
 print("55 typists, an edit a second:", crowd)
 
 # %% tags=["nbval-ignore-output"]
 p95 = quickly.within(95)
-teaching.check("300 ms: an answer is back before the next edit is due", p95 < 300 and quickly.superseded == 0)
-teaching.check(
+check("300 ms: an answer is back before the next edit is due", p95 < 300 and quickly.superseded == 0)
+check(
     "<120 ms: the answer comes in time to be painted (the painting is measured in a browser, by the tests)", p95 < 120
 )
-teaching.check("50+: with 55 typists every edit is answered", len(crowd.milliseconds) == crowd.sent)
-teaching.check("50+: and in less than 300 ms, for 95 % of them", crowd.within(95) < 300)
+check("50+: with 55 typists every edit is answered", len(crowd.milliseconds) == crowd.sent)
+check("50+: and in less than 300 ms, for 95 % of them", crowd.within(95) < 300)
 
 # %% [markdown]
 # A promise without its conditions says little: which text, how many edits a second, which percentile, and what else the machine was doing. Fifty *open connections* are easy. Fifty full articles in the same second are another matter, and the queue would say so.

@@ -31,17 +31,28 @@ from IPython.display import clear_output
 from scipy.special import softmax
 from scipy.stats import entropy
 
-from utils import files
-from utils.compress import batches, recipes, training
+from utils.compress import recipes, training
+from utils.compress.batches import make_batches
 from utils.compress.importance import gradients, registry
 from utils.compress.recovery import distillation, fine_tuning
-from utils.course import report, tables, teaching
+from utils.course import report
 from utils.course.exercises import nb10 as exercises
 from utils.course.figures import nb02, nb05, results
 from utils.course.figures import nb10 as figures
-from utils.engines import variants
-from utils.measure import bootstrap, evaluation, latency, run
-from utils.model import checkpoint, pruned_shape, raner, torch_tagger, twin
+from utils.course.sizes import sizes_of
+from utils.course.tables import table
+from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.engines.variants import Variant, measure_variants
+from utils.files import write_atomically
+from utils.measure import bootstrap, latency
+from utils.measure.bootstrap import paired_bootstrap
+from utils.measure.evaluation import evaluate
+from utils.measure.run import open_run
+from utils.model import pruned_shape
+from utils.model.checkpoint import load_raner, save_raner
+from utils.model.raner import RanerModel
+from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.model.twin import article_twin
 from utils.studies import recovery_race, student_race, sweep
 from utils.text import augmentation, tags
 from utils.text.formats import plain
@@ -49,8 +60,9 @@ from utils.text.formats import plain
 # %% tags=["nbval-ignore-output"]
 
 
-run = run.open_run(run_dir, model, corpus, seed, quick)
-teaching.show_minutes("10")
+run = open_run(run_dir, model, corpus, seed, quick)
+sizes = sizes_of("10", quick)
+show_minutes("10")
 
 # %% [markdown]
 # All notebooks so far took a large model and cut it down. There is another road: leave the large model alone, and let a **small one learn from it**. The article does not take it. Would it have been better?
@@ -60,14 +72,14 @@ teaching.show_minutes("10")
 # %% tags=["sizes"]
 teacher, tokenizer = run.model()
 layers = teacher.config.num_hidden_layers
-order = np.random.default_rng(seed).permutation(len(run.corpus.train))[: 320 if quick else 1000]
+order = np.random.default_rng(seed).permutation(len(run.corpus.train))[: sizes.train]
 labelled, unlabelled = ([run.corpus.train[i] for i in half] for half in np.array_split(order, 2))
 data = run.corpus._replace(
     train=labelled,
-    dev=run.corpus.dev[: 32 if quick else 400],
-    test=run.corpus.test[:60] if quick else run.corpus.test,
+    dev=run.corpus.dev[: sizes.dev],
+    test=run.test,
 )
-budget = 2 if quick else 12
+budget = sizes.seconds
 print(f"{len(labelled)} sentences with labels, {len(unlabelled)} whose labels nobody looks at; {budget} s a training")
 
 # %% [markdown]
@@ -88,7 +100,7 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 def soft_targets(text, temperature):
     """`(characters, tags)` probabilities."""
-    return softmax(torch_tagger.emissions_of(torch_tagger.torch_tagger(teacher, tokenizer), text) / temperature, axis=1)
+    return softmax(emissions_of(torch_tagger(teacher, tokenizer), text) / temperature, axis=1)
 
 
 candidates = [sentence for sentence in data.dev if 12 <= len(sentence.text) <= 30 and sentence.entities]
@@ -96,7 +108,7 @@ shown = min(candidates, key=lambda sentence: soft_targets(sentence.text, 1).max(
 sharp = soft_targets(shown.text, 1)
 unsure = int(sharp.max(1).argmin())
 first, second = (teacher.labels[tag] for tag in sharp[unsure].argsort()[::-1][:2])
-teaching.reveal(my_guess, f"{sharp.max(1).mean():.3f}; at {shown.text[unsure]}: {first}, then {second}")
+reveal(my_guess, f"{sharp.max(1).mean():.3f}; at {shown.text[unsure]}: {first}, then {second}")
 
 # %% tags=["nbval-ignore-output"]
 temperatures = {f"T = {t}": soft_targets(shown.text, t) for t in (1, 2, 5)}
@@ -114,18 +126,18 @@ my_guess = ...
 heat = (1, 2, 5, 10, 20, 50)
 inside = np.concatenate([np.array(tags.bioes_tags(sentence)) != "O" for sentence in data.dev[:40]])
 said = np.concatenate(
-    [torch_tagger.emissions_of(torch_tagger.torch_tagger(teacher, tokenizer), s.text) for s in data.dev[:40]]
+    [emissions_of(torch_tagger(teacher, tokenizer), s.text) for s in data.dev[:40]]
 )
 spread = {t: entropy(softmax(said / t, axis=1), axis=1) for t in heat}
 groups = {"inside names": inside, "outside": ~inside}
 curves = {name: {t: float(nats[chosen].mean()) for t, nats in spread.items()} for name, chosen in groups.items()}
-teaching.reveal(my_guess, max(curves, key=lambda name: curves[name][1]))
+reveal(my_guess, max(curves, key=lambda name: curves[name][1]))
 figures.entropy_figure(curves, np.log(len(teacher.labels)))
 
 # %%
-teaching.check("a temperature never changes the favourite",
+check("a temperature never changes the favourite",
       all((sharp.argmax(1) == soft.argmax(1)).all() for soft in temperatures.values()))  # fmt: skip
-teaching.check("the hotter, the less sure: the entropy of every character rises",
+check("the hotter, the less sure: the entropy of every character rises",
       all((spread[b] > spread[a]).all() for a, b in zip(heat, heat[1:], strict=False)))  # fmt: skip
 
 # %% [markdown]
@@ -138,12 +150,12 @@ print(dict(zip(exercises.TAGS, exercises.EMISSIONS.tolist(), strict=True)))
 my_probability = ...
 
 # %%
-teaching.exercise(my_probability, exercises.softened())
+exercise(my_probability, exercises.softened())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 odds = np.exp(exercises.EMISSIONS / 2)
 my_probability = odds[1] / odds.sum()
-teaching.exercise(my_probability, exercises.softened())
+exercise(my_probability, exercises.softened())
 
 # %% [markdown]
 # ### Exercise 2: why is there a $T^2$ in front?
@@ -154,7 +166,7 @@ teaching.exercise(my_probability, exercises.softened())
 times_as_small = ...
 
 # %%
-teaching.exercise(times_as_small, exercises.shrinkage())
+exercise(times_as_small, exercises.shrinkage())
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -165,7 +177,7 @@ def slope(temperature):
 
 
 times_as_small = slope(100) / slope(200)  # 1 / T by the chain rule, 1 / T because the two answers come closer
-teaching.exercise(times_as_small, exercises.shrinkage())
+exercise(times_as_small, exercises.shrinkage())
 
 # %% [markdown]
 # With the factor, a hotter teacher does not become a quieter one, and labels and soft targets keep their balance.
@@ -181,26 +193,26 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 depth = 3
-depths = (1, 3, layers) if quick else (1, 2, 3, 4, 6, layers)
+depths = (*sizes.depths, layers)
 shallow = {d: distillation.shallow_student(teacher, d) for d in depths}
-twins = {d: twin.article_twin(student) for d, student in shallow.items()}
+twins = {d: article_twin(student) for d, student in shallow.items()}
 article = run.article.text
 times = {
-    "mini": sweep.latency_sweep(shallow, tokenizer, article, repeats=3 if quick else 9),
-    "article": sweep.latency_sweep(twins, tokenizer, article, repeats=2 if quick else 5),
+    "mini": sweep.latency_sweep(shallow, tokenizer, article, repeats=sizes.mini_rounds),
+    "article": sweep.latency_sweep(twins, tokenizer, article, repeats=sizes.twin_rounds),
 }
 percent = {
     scale: {d: 100 * latency.time_ratio(t, of_depth[layers]) for d, t in of_depth.items()}
     for scale, of_depth in times.items()
 }
-teaching.reveal(my_guess, ", ".join(f"{scale}: {curve[depth]:.0f} %" for scale, curve in percent.items()))
+reveal(my_guess, ", ".join(f"{scale}: {curve[depth]:.0f} %" for scale, curve in percent.items()))
 
 # %% tags=["nbval-ignore-output"]
 figures.depth_figure(percent)
 
 # %% tags=["nbval-ignore-output"]
-teaching.check("at the article's size, one layer takes at most 1.5 times its share of the time", percent["article"][1] < 150 / layers)  # fmt: skip
-teaching.check("mini keeps a larger share of its time than its large twin", percent["mini"][1] > percent["article"][1])
+check("at the article's size, one layer takes at most 1.5 times its share of the time", percent["article"][1] < 150 / layers)  # fmt: skip
+check("mini keeps a larger share of its time than its large twin", percent["mini"][1] > percent["article"][1])
 
 # %% [markdown]
 # What is above the dashed line is not in the layers: cutting the text into characters, looking up embeddings, the CRF. In mini these weigh more, because its layers are so light. A contest about speed should be decided where speed is a problem: **the article's size decides** below.
@@ -215,7 +227,7 @@ teaching.check("mini keeps a larger share of its time than its large twin", perc
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-batches = batches.make_batches(labelled[: 64 if quick else 256], tokenizer, teacher.labels)
+batches = make_batches(labelled[: sizes.scored], tokenizer, teacher.labels)
 
 
 def score_heads(path):
@@ -241,19 +253,19 @@ def cut_to(work, split):
 
 alike = {split: cut_to(costs[depth].multiply_adds, split) for split in splits}
 lefts = {split: pruned_shape.size_of(cut) for split, cut in alike.items()}
-tables.table(("for heads", "heads left", "neurons left"), [(f"{split:.0%}", *left) for split, left in lefts.items()])
+table(("for heads", "heads left", "neurons left"), [(f"{split:.0%}", *left) for split, left in lefts.items()])
 
 # %%
-works = [sweep.cost_sweep({split: twin.article_twin(cut)}, length)[split] for split, cut in alike.items()]
+works = [sweep.cost_sweep({split: article_twin(cut)}, length)[split] for split, cut in alike.items()]
 student_work = costs[depth].multiply_adds
-teaching.check("the student's work is its share of the layers, to 1 %", abs(student_work * layers / depth / costs[layers].multiply_adds - 1) < 0.01)  # fmt: skip
-teaching.check("all these models do the student's work, to 0.1 %", all(abs(c.multiply_adds / student_work - 1) < 1e-3 for c in works))  # fmt: skip
+check("the student's work is its share of the layers, to 1 %", abs(student_work * layers / depth / costs[layers].multiply_adds - 1) < 0.01)  # fmt: skip
+check("all these models do the student's work, to 0.1 %", all(abs(c.multiply_adds / student_work - 1) < 1e-3 for c in works))  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
 untrained = {split: training.dev_f1(cut, tokenizer, data) for split, cut in alike.items()}
 split = max(untrained, key=untrained.get)
-teaching.reveal(my_guess, f"{split:.0%} for heads")
-tables.table(("for heads", "F1 on dev, untrained"), [(f"{s:.0%}", f"{f1:.1f}") for s, f1 in untrained.items()])
+reveal(my_guess, f"{split:.0%} for heads")
+table(("for heads", "F1 on dev, untrained"), [(f"{s:.0%}", f"{f1:.1f}") for s, f1 in untrained.items()])
 
 # %% [markdown]
 # Equal work, by arithmetic. **Predict:** is the cut model as fast as the student, faster or slower?
@@ -265,14 +277,14 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 def time_of(work):
     """How many times as long as the student's twin the twin of the model cut to `work` takes."""
-    cut = twin.article_twin(cut_to(work, split))
-    return student_race.times_as_long(cut, twins[depth], tokenizer, article, repeats=2 if quick else 7)
+    cut = article_twin(cut_to(work, split))
+    return student_race.times_as_long(cut, twins[depth], tokenizer, article, repeats=sizes.match_rounds)
 
 
 whole = student_race.Probe(costs[layers].multiply_adds, 100 / percent["article"][depth])
-probes = student_race.match_time(time_of, whole, student_work, tries=2 if quick else 4)
-teaching.reveal(my_guess, f"it takes {probes[0].ratio:.2f} times as long")
-tables.table(("work, of the teacher's", "time, of the student's"),
+probes = student_race.match_time(time_of, whole, student_work, tries=sizes.tries)
+reveal(my_guess, f"it takes {probes[0].ratio:.2f} times as long")
+table(("work, of the teacher's", "time, of the student's"),
       [(f"{probe.work / whole.work:.1%}", f"{probe.ratio:.2f}") for probe in (whole, *probes)])  # fmt: skip
 
 # %% [markdown]
@@ -282,17 +294,17 @@ tables.table(("work, of the teacher's", "time, of the student's"),
 found = min(probes, key=lambda probe: abs(probe.ratio - 1))
 pruned = cut_to(found.work, split)
 again = {
-    "mini": student_race.times_as_long(pruned, shallow[depth], tokenizer, article, repeats=3 if quick else 15),
+    "mini": student_race.times_as_long(pruned, shallow[depth], tokenizer, article, repeats=sizes.final_rounds),
     "article": student_race.times_as_long(
-        twin.article_twin(pruned), twins[depth], tokenizer, article, 2 if quick else 9
+        article_twin(pruned), twins[depth], tokenizer, article, sizes.final_twin_rounds
     ),
 }
 for scale, ratio in again.items():
     print(f"{scale}: the cut model takes {ratio:.2f} times as long as the student of {depth} layers")
-teaching.check("at the article's size they are equally fast, to 5 %", abs(again["article"] - 1) < 0.05)
+check("at the article's size they are equally fast, to 5 %", abs(again["article"] - 1) < 0.05)
 
 # %%
-teaching.check("the cut model still has all its layers", pruned.config.num_hidden_layers == layers)
+check("the cut model still has all its layers", pruned.config.num_hidden_layers == layers)
 twins.clear()  # memory for the trainings
 
 # %% [markdown]
@@ -311,11 +323,11 @@ twins.clear()  # memory for the trainings
 my_layers = [..., ..., ..., ...]
 
 # %%
-teaching.exercise(my_layers, exercises.copied_layers)
+exercise(my_layers, exercises.copied_layers)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 my_layers = [(layer + 1) * 12 // 4 - 1 for layer in range(4)]
-teaching.exercise(my_layers, exercises.copied_layers)
+exercise(my_layers, exercises.copied_layers)
 
 # %% [markdown]
 # **Predict:** a student from copies and one from random numbers, both trained on the labels for the same time. How far apart do they end?
@@ -326,19 +338,19 @@ my_guess = ...
 # %%
 student = shallow[depth]
 torch.manual_seed(seed)
-fresh = raner.RanerModel(student.config)
+fresh = RanerModel(student.config)
 copied = distillation.matching_layers(depth, layers)
 same = [torch.equal(a, b) for new, old in zip(student.bert.encoder.layer, copied, strict=True)
         for a, b in zip(new.parameters(), teacher.bert.encoder.layer[old].parameters(), strict=True)]  # fmt: skip
-teaching.check("each layer of the student is a copy of a layer of the teacher", all(same))
-teaching.check("the random one has the same shape and not a matrix in common",
+check("each layer of the student is a copy of a layer of the teacher", all(same))
+check("the random one has the same shape and not a matrix in common",
       not any(torch.equal(a, b) for a, b in zip(fresh.parameters(), student.parameters(), strict=True) if a.dim() > 1))  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
-training = {"tokenizer": tokenizer, "corpus": data, "seconds": budget, "epochs": 200, "seed": seed}
+recipe = {"tokenizer": tokenizer, "corpus": data, "seconds": budget, "epochs": 200, "seed": seed}
 by_labels = {
-    "copied layers": recovery_race.run_recovery(fine_tuning.fine_tune, student, **training),
-    "random weights": recovery_race.run_recovery(fine_tuning.fine_tune, fresh, **training),
+    "copied layers": recovery_race.run_recovery(fine_tuning.fine_tune, student, **recipe),
+    "random weights": recovery_race.run_recovery(fine_tuning.fine_tune, fresh, **recipe),
 }
 clear_output(wait=True)
 levels = {"teacher": training.dev_f1(teacher, tokenizer, data)}
@@ -352,8 +364,8 @@ def reached(recovered):
 
 
 from_copies, from_nothing = map(reached, by_labels.values())
-teaching.reveal(my_guess, f"{from_copies:.1f} and {from_nothing:.1f} on dev")
-teaching.check("starting from copies is worth more than 20 points", from_copies - from_nothing > 20)
+reveal(my_guess, f"{from_copies:.1f} and {from_nothing:.1f} on dev")
+check("starting from copies is worth more than 20 points", from_copies - from_nothing > 20)
 
 # %% [markdown]
 # "Trained from the teacher" mostly means *started* from the teacher: what it read before, in far more time than ours, comes along in the copies. Remember this when a paper compares a distilled student with a model trained from nothing.
@@ -372,10 +384,10 @@ teaching.check("starting from copies is worth more than 20 points", from_copies 
 
 # %% tags=["sizes"]
 file = run.artifacts / "unlabelled.txt"
-files.write_atomically(file, "\n".join(sentence.text for sentence in unlabelled))
+write_atomically(file, "\n".join(sentence.text for sentence in unlabelled))
 copies = augmentation.swapped_copies(labelled, augmentation.name_pool(labelled), copies=1, seed=seed)
 texts = plain.read_texts(file) + [sentence.text for sentence in copies]
-teaching.check("the file holds the text of the other half, whole", "".join(plain.read_texts(file)) == "".join(s.text for s in unlabelled))  # fmt: skip
+check("the file holds the text of the other half, whole", "".join(plain.read_texts(file)) == "".join(s.text for s in unlabelled))  # fmt: skip
 print(f"{len(texts)} texts, such as:", labelled[0].text, copies[0].text, sep="\n")
 
 # %% [markdown]
@@ -391,10 +403,10 @@ by_teacher = partial(distillation.distil, teacher=teacher, hidden=0)
 methods = {"labels": fine_tuning.fine_tune, "teacher": by_teacher, "teacher and text": partial(by_teacher, texts=texts)}
 students = {"labels": by_labels["copied layers"]}
 for name in ("teacher", "teacher and text"):
-    students[name] = recovery_race.run_recovery(methods[name], student, **training)
+    students[name] = recovery_race.run_recovery(methods[name], student, **recipe)
 clear_output(wait=True)
 best_student = max(students, key=lambda name: reached(students[name]))
-teaching.reveal(my_guess, f"{best_student}, on dev")
+reveal(my_guess, f"{best_student}, on dev")
 nb05.recovery_figure({name: r.curve for name, r in students.items()}, levels)
 
 # %% [markdown]
@@ -410,15 +422,15 @@ nb05.recovery_figure({name: r.curve for name, r in students.items()}, levels)
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-cuts = {name: recovery_race.run_recovery(method, pruned, **training) for name, method in methods.items()}
+cuts = {name: recovery_race.run_recovery(method, pruned, **recipe) for name, method in methods.items()}
 clear_output(wait=True)
 best_cut = max(cuts, key=lambda name: reached(cuts[name]))
 nb05.recovery_figure({f"student, {best_student}": students[best_student].curve} |
                 {f"cut model, {name}": r.curve for name, r in cuts.items()}, levels)  # fmt: skip
 
 # %%
-teaching.check("training kept the student's layers", students[best_student].model.config.num_hidden_layers == depth)
-teaching.check(
+check("training kept the student's layers", students[best_student].model.config.num_hidden_layers == depth)
+check(
     "and the heads and neurons of the cut model",
     pruned_shape.size_of(cuts[best_cut].model) == pruned_shape.size_of(pruned),
 )
@@ -428,38 +440,38 @@ chosen = {f"student-{depth}": students[best_student].model, "pruned-equal": cuts
 
 
 def saved(scale, stage, m):
-    return checkpoint.save_raner(m, tokenizer, run.artifacts / scale / stage)
+    return save_raner(m, tokenizer, run.artifacts / scale / stage)
 
 
-contest = {stage: checkpoint.load_raner(saved("mini", stage, m))[0] for stage, m in chosen.items()}
-large = {stage: twin.article_twin(m) for stage, m in contest.items()}
+contest = {stage: load_raner(saved("mini", stage, m))[0] for stage, m in chosen.items()}
+large = {stage: article_twin(m) for stage, m in contest.items()}
 print(f"dev chose: {best_student} for the student, {best_cut} for the cut model")
 
 # %%
 ids, mask, _ = tokenizer.batch([sentence.text for sentence in data.test[:8]])
-emissions = {stage: torch_tagger.torch_tagger(m, tokenizer).backend(ids, mask) for stage, m in contest.items()}
+emissions = {stage: torch_tagger(m, tokenizer).backend(ids, mask) for stage, m in contest.items()}
 moved = [
-    np.abs(torch_tagger.torch_tagger(m, tokenizer).backend(ids, mask) - emissions[stage]).max()
+    np.abs(torch_tagger(m, tokenizer).backend(ids, mask) - emissions[stage]).max()
     for stage, m in large.items()
 ]
-teaching.check("both twins give the emissions of their models, to 1e-4", max(moved) < 1e-4)
+check("both twins give the emissions of their models, to 1e-4", max(moved) < 1e-4)
 
 # %% tags=["nbval-ignore-output"]
 evaluations = {
-    stage: evaluation.evaluate(torch_tagger.torch_tagger(m, tokenizer), data.test, seed) for stage, m in contest.items()
+    stage: evaluate(torch_tagger(m, tokenizer), data.test, seed) for stage, m in contest.items()
 }
-mini = [variants.Variant(stage, "torch-fp32", run.artifacts / "mini" / stage, m, evaluations[stage])
+mini = [Variant(stage, "torch-fp32", run.artifacts / "mini" / stage, m, evaluations[stage])
         for stage, m in contest.items()]  # fmt: skip
-article_size = [variants.Variant(stage, "torch-fp32", saved("article", stage, m), m) for stage, m in large.items()]
-mini_rows = variants.measure_variants(run, mini, "10", "mini")
-article_rows = variants.measure_variants(run, article_size, "10", "article", repeats=7)
+article_size = [Variant(stage, "torch-fp32", saved("article", stage, m), m) for stage, m in large.items()]
+mini_rows = measure_variants(run, mini, "10", "mini")
+article_rows = measure_variants(run, article_size, "10", "article", repeats=7)
 
 # %% [markdown]
 # The answer, from the ledger:
 
 # %% tags=["nbval-ignore-output"]
 rows = {stage: [run.ledger.row(stage, scale, "torch-fp32") for scale in ("mini", "article")] for stage in contest}
-tables.table(
+table(
     ("", "F1 [95 %]", "layers", "heads", "neurons", "M parameters", "MB", "ms, article", "ms, mini"),
     [(stage, f"{m['f1']:.1f} [{m['f1_low']:.1f}, {m['f1_high']:.1f}]", len(a["heads_per_layer"]),
       sum(a["heads_per_layer"]), sum(m["ffn_per_layer"]), f"{a['parameters'] / 1e6:.1f}",
@@ -468,21 +480,21 @@ tables.table(
 )  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
-answers = [evaluation.predictions for evaluation in evaluations.values()]
-d = bootstrap.paired_bootstrap(data.test, *answers, seed)
+answers = [found.predictions for found in evaluations.values()]
+d = paired_bootstrap(data.test, *answers, seed)
 better = "the cut model" if d.low > 0 else "the student" if d.high < 0 else "nobody, surely"
-teaching.reveal(
+reveal(
     my_guess, f"{better}: cut model minus student {d.f1:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}"
 )
 f1 = bootstrap.resampled_f1(data.test, answers, seed)
 nb02.bootstrap_figure({"cut model minus student": f1[1] - f1[0]}, "points of F1 on test", zero=True)
 
 # %% tags=["nbval-ignore-output"]
-teaching.check("at equal latency and equal training, the cut model is surely better", d.low > 0)
-teaching.check("at equal latency and equal training, the student is surely better", d.high < 0)
-untouched = evaluation.evaluate(torch_tagger.torch_tagger(teacher, tokenizer), data.test, seed)
-for stage, evaluation in evaluations.items():
-    to_teacher = bootstrap.paired_bootstrap(data.test, untouched.predictions, evaluation.predictions, seed)
+check("at equal latency and equal training, the cut model is surely better", d.low > 0)
+check("at equal latency and equal training, the student is surely better", d.high < 0)
+untouched = evaluate(torch_tagger(teacher, tokenizer), data.test, seed)
+for stage, found in evaluations.items():
+    to_teacher = paired_bootstrap(data.test, untouched.predictions, found.predictions, seed)
     print(f"{stage} against the teacher: {to_teacher.f1:+.1f} points, {to_teacher.low:+.1f} to {to_teacher.high:+.1f}")
 
 # %% tags=["nbval-ignore-output"]
@@ -490,7 +502,7 @@ results.results_figure(report.versions(mini_rows + article_rows))
 
 # %% tags=["nbval-ignore-output"]
 sizes = {stage: a["parameters"] for stage, (_, a) in rows.items()}
-teaching.check(
+check(
     "equal latency is also equal size, to 5 %", abs(sizes["pruned-equal"] / sizes[f"student-{depth}"] - 1) < 0.05
 )
 

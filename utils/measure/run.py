@@ -44,6 +44,11 @@ class Run:
     def corpus(self) -> Corpus:
         return load_corpus(self.corpus_source)
 
+    @property
+    def test(self) -> list[Sentence]:
+        """The sentences that a score is read on: the whole test split, in a quick run the first 60 of it."""
+        return self.corpus.test[:60] if self.quick else self.corpus.test
+
     @cached_property
     def training(self) -> Corpus:
         """As much of the corpus as a training of a minute or two can read; `test` is whole."""
