@@ -46,7 +46,7 @@ from utils.measure.bootstrap import paired_bootstrap
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
 from utils.measure.scores import agreement
-from utils.model.checkpoint import save_raner
+from utils.model import anatomy
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import emissions_of, torch_tagger
 from utils.model.twin import article_twin
