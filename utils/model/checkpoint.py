@@ -6,7 +6,6 @@ The encoder may be narrower than its config says: `config.kept_heads` and `confi
 
 import hashlib
 import json
-import os
 import re
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import BertConfig
 
-from utils.files import DATA, CheckpointError
+from utils.files import DATA, CheckpointError, written_atomically
 from utils.model.crf import LinearChainCRF
 from utils.model.hub import HubError, download_model
 from utils.model.raner import RanerModel
@@ -40,9 +39,8 @@ def save_raner(
             "an INT8 model is saved with utils.compress.quantization.saved.save_quantized; nothing was written"
         )
     path = save_description(model.config, tokenizer, path)
-    partial = path / "model.safetensors.partial"
-    save_file({name: t.detach().to("cpu", dtype).contiguous() for name, t in weights.items()}, partial)
-    os.replace(partial, path / "model.safetensors")
+    with written_atomically(path / "model.safetensors") as partial:
+        save_file({name: t.detach().to("cpu", dtype).contiguous() for name, t in weights.items()}, partial)
     return path
 
 

@@ -10,7 +10,7 @@ from transformers import BertConfig
 
 from utils.compress.quantization.dynamic import muted_deprecation
 from utils.compress.quantization.static import FixedRangeLinear, _engine, choose_engine
-from utils.files import CheckpointError
+from utils.files import CheckpointError, written_atomically
 from utils.model.checkpoint import read_config, restore_buffers, save_description
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
@@ -29,9 +29,8 @@ def save_quantized(model: RanerModel, tokenizer: CharacterTokenizer, path: str |
     if not hasattr(model.config, "quantized_embeddings"):
         raise CheckpointError("not a whole quantised model; a float32 model is saved with save_raner")
     path = save_description(model.config, tokenizer, path)
-    with muted_deprecation():
-        torch.save(model.state_dict(), path / f"{WEIGHTS}.partial")
-    (path / f"{WEIGHTS}.partial").replace(path / WEIGHTS)
+    with muted_deprecation(), written_atomically(path / WEIGHTS) as partial:
+        torch.save(model.state_dict(), partial)
     return path
 
 
