@@ -1,22 +1,24 @@
 """Annotated sentences as padded tensors: what scores are computed on and models are trained on."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import BertPreTrainedModel
 
 from utils.model.raner import IGNORED_LABEL
-from utils.tagger.tokenizer import CharacterTokenizer
+from utils.tagger.tokenizer import MAX_CHARACTERS, CharacterTokenizer
 from utils.text.entities import Sentence
 from utils.text.segmentation import segments
 from utils.text.tags import bioes_tags
 
+Batch = dict[str, Tensor]
+"""`input_ids`, `attention_mask` and `labels`, each `(batch, length)` int64; see `make_batches`."""
+
 
 def make_batches(
     sentences: Sequence[Sentence], tokenizer: CharacterTokenizer, labels: Sequence[str], batch_size: int = 32
-) -> list[dict[str, Tensor]]:
+) -> list[Batch]:
     """Sentences, shortest first, as model inputs with labels.
 
     Neighbours in length share a batch, so little is padded. A text too long for the model is cut
@@ -26,8 +28,7 @@ def make_batches(
         labels: tag names by index, BIOES or BIO (then E is written I, and S is written B).
 
     Returns:
-        One dict a batch: `input_ids`, `attention_mask`, `labels`, each `(batch, length)` int64;
-        `labels` is `IGNORED_LABEL` at [CLS], [SEP], padding and continuation pieces.
+        Batches whose `labels` are `IGNORED_LABEL` at [CLS], [SEP], padding and continuation pieces.
 
     Raises:
         ValueError: a sentence holds an entity type that `labels` does not name.
@@ -49,10 +50,10 @@ def _tag_numbers(labels: Sequence[str]) -> dict[str, int]:
 
 def _parts(sentence: Sentence) -> list[tuple[str, list[str]]]:
     tags = bioes_tags(sentence)
-    return [(sentence.text[s:e], tags[s:e]) for s, e in segments(sentence.text) if e > s]
+    return [(sentence.text[s:e], tags[s:e]) for s, e in segments(sentence.text, MAX_CHARACTERS) if e > s]
 
 
-def _batch(parts: list[tuple[str, list[str]]], tokenizer: CharacterTokenizer, numbers: dict) -> dict[str, Tensor]:
+def _batch(parts: list[tuple[str, list[str]]], tokenizer: CharacterTokenizer, numbers: dict) -> Batch:
     encoding = tokenizer.batch([text for text, _ in parts])
     tags = [tag for _, sentence_tags in parts for tag in sentence_tags]
     if unknown := {tag[2:] for tag in tags if tag not in numbers}:
@@ -66,31 +67,27 @@ def _batch(parts: list[tuple[str, list[str]]], tokenizer: CharacterTokenizer, nu
     }
 
 
-Batch = dict[str, Tensor]
-"""`input_ids`, `attention_mask` and `labels`, as `utils.compress.batches.make_batches` gives them."""
-
-
 def on_device(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Iterator[Batch]:
+    """The batches, one by one, where the model is.
+
+    Raises:
+        ValueError: no batches.
+    """
+    if not batches:
+        raise ValueError("no batches: make some of a few hundred sentences with utils.compress.batches.make_batches")
     return ({name: tensor.to(model.device) for name, tensor in batch.items()} for batch in batches)
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(training)
-
-
 def count_characters(batches: Sequence[Batch]) -> int:
+    """Labelled characters: [CLS], [SEP], padding and continuation pieces do not count."""
     return sum(int((batch["labels"] != IGNORED_LABEL).sum()) for batch in batches)
 
 
 def count_sentences(batches: Sequence[Batch]) -> int:
+    """Rows of all batches."""
     return sum(len(batch["labels"]) for batch in batches)
 
 
 def count_positions(batches: Sequence[Batch]) -> int:
+    """Positions that the model reads, [CLS] and [SEP] included, padding not."""
     return sum(int(batch["attention_mask"].sum()) for batch in batches)

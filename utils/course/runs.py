@@ -117,7 +117,7 @@ def check_inputs(model: str, corpus: str) -> None:
     from utils.files import CheckpointError
     from utils.model.checkpoint import MINI_RANER, load_raner
     from utils.text.corpus import DEFAULT_CORPUS, load_corpus
-    from utils.text.formats.lines import CorpusError
+    from utils.text.entities import CorpusError
 
     try:
         load_corpus(corpus or DEFAULT_CORPUS)

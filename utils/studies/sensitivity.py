@@ -1,6 +1,7 @@
 """Which part of a model suffers from INT8? One part at a time is quantised, all others stay float32."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -82,5 +83,4 @@ def _answers(model: RanerModel, tokenizer: CharacterTokenizer, texts: Sequence[s
         seen.append(emissions[attention_mask.astype(bool)].ravel())
         return emissions
 
-    tagger.backend = remembering
-    return tagger.predict(texts), np.concatenate(seen)
+    return replace(tagger, backend=remembering).predict(texts), np.concatenate(seen)

@@ -1,9 +1,10 @@
-"""Several sentences in one row: little padding, and attention over short rows only.
+"""Which texts share a batch, and how several share one row of it.
 
-A batch is padded to its longest sentence, and every padded position is multiplied like any other.
-Packing puts sentences one behind the other into rows of about equal length. What keeps them apart is
-the mask: the graphs of `utils.engines.onnx_session` let a position see those of its own number only, and count
-places inside each number. The emissions are those of each sentence alone, to rounding.
+A batch is padded to its longest text, and every padded position is multiplied like any other. Batches
+of similar lengths pad little; packing pads almost nothing: it puts sentences one behind the other into
+rows of about equal length. What keeps them apart is the mask: the graphs of `utils.engines.onnx_export`
+let a position see those of its own number only, and count places inside each number. The emissions are
+those of each sentence alone, to rounding.
 
 (Packing without contamination between the sequences: Krell et al. 2021, "Efficient Sequence Packing
 without Cross-contamination", section 3.)
@@ -17,10 +18,16 @@ from typing import NamedTuple
 import numpy as np
 
 Backend = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""`(input_ids, attention_mask)`, both `(batch, length)` int64, to emissions `(batch, length, tags)` float32."""
 
+BatchPlan = Callable[[Sequence[int], int], list[tuple[int, int]]]
+"""Sorted lengths of texts, and how many a batch may hold, to one range of texts a batch."""
 
 BATCH_COST = 32
 """What a batch costs besides its positions (calls, and reading all weights once), in positions; roughly."""
+
+WIDTH = 128
+"""Positions of a packed row, roughly. Short rows save attention's work, many rows nothing more."""
 
 
 def cheapest_batches(lengths: Sequence[int], most: int) -> list[tuple[int, int]]:
@@ -41,8 +48,9 @@ def cheapest_batches(lengths: Sequence[int], most: int) -> list[tuple[int, int]]
     return ranges[::-1]
 
 
-WIDTH = 128
-"""Positions of a row, roughly. Short rows save attention's work, many rows nothing more."""
+def even_batches(lengths: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Ranges of `most` texts each; the last may be smaller."""
+    return [(first, min(first + most, len(lengths))) for first in range(0, len(lengths), most)]
 
 
 class Place(NamedTuple):
@@ -53,29 +61,34 @@ class Place(NamedTuple):
     number: int
 
 
-def even_batches(lengths: Sequence[int], most: int) -> list[tuple[int, int]]:
-    """Ranges of `most` texts each; the last may be smaller."""
-    return [(first, min(first + most, len(lengths))) for first in range(0, len(lengths), most)]
-
-
-def packing_backend(backend: Backend, width: int = WIDTH) -> Backend:
+def packing_backend(backend: Backend) -> Backend:
     """A backend that takes a padded batch, packs it for `backend`, and unpacks the emissions."""
 
     def emissions(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         lengths = attention_mask.sum(1).tolist()
-        places = pack(lengths, width)
-        shape = 1 + max(p.row for p in places), max(p.start + n for p, n in zip(places, lengths, strict=True))
-        ids, numbers = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-        for text, (place, n) in enumerate(zip(places, lengths, strict=True)):
-            ids[place.row, place.start : place.start + n] = input_ids[text, :n]
-            numbers[place.row, place.start : place.start + n] = place.number
-        rows = backend(ids, numbers)
-        answer = np.zeros((*input_ids.shape, rows.shape[-1]), rows.dtype)
-        for text, (place, n) in enumerate(zip(places, lengths, strict=True)):
-            answer[text, :n] = rows[place.row, place.start : place.start + n]
-        return answer
+        places = pack(lengths, WIDTH)
+        rows = backend(*_packed(input_ids, lengths, places))
+        return _unpacked(rows, input_ids.shape, lengths, places)
 
     return emissions
+
+
+def _packed(input_ids: np.ndarray, lengths: Sequence[int], places: Sequence[Place]) -> tuple[np.ndarray, np.ndarray]:
+    """Ids, and at each position the number of its text (0 where there is none), both `(rows, positions)`."""
+    shape = 1 + max(p.row for p in places), max(p.start + n for p, n in zip(places, lengths, strict=True))
+    ids, numbers = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for text, (place, n) in enumerate(zip(places, lengths, strict=True)):
+        ids[place.row, place.start : place.start + n] = input_ids[text, :n]
+        numbers[place.row, place.start : place.start + n] = place.number
+    return ids, numbers
+
+
+def _unpacked(rows: np.ndarray, shape: tuple[int, int], lengths: Sequence[int], places: Sequence[Place]) -> np.ndarray:
+    """Emissions of each text, `(*shape, tags)`, from those of the packed rows, `(rows, positions, tags)`."""
+    answer = np.zeros((*shape, rows.shape[-1]), rows.dtype)
+    for text, (place, n) in enumerate(zip(places, lengths, strict=True)):
+        answer[text, :n] = rows[place.row, place.start : place.start + n]
+    return answer
 
 
 def pack(lengths: Sequence[int], width: int) -> list[Place]:

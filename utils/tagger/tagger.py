@@ -2,52 +2,61 @@
 
 A `Tagger` owns the vocabulary, the labels and the CRF scores. Its backend is any callable
 `(input_ids, attention_mask) -> emissions` over numpy arrays, int64 in, float32
-`(batch, length, tags)` out: torch, ONNX Runtime or another engine.
+`(batch, length, tags)` out: torch, ONNX Runtime or another engine. Everything here is numpy, so a
+process that serves another engine than torch does not load torch.
 
-torch is imported only by the functions that use it: a process that serves another engine does not
-pay for it.
+How it reads is part of a tagger, too: `cut` says which parts of a text are read apart, `batches` which
+parts share a batch. `by_sentence` and `packed` make a new tagger that reads otherwise.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from utils.tagger.batching import Backend, cheapest_batches, even_batches, packing_backend
+from utils.tagger.batching import Backend, BatchPlan, cheapest_batches, even_batches, packing_backend
 from utils.tagger.marginals import path_evidence
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.tagger.viterbi import viterbi
 from utils.text.entities import Entity
-from utils.text.segmentation import MAX_CHARACTERS, segments, sentence_ranges
-from utils.text.tags import spans_from_bio, spans_from_bioes
+from utils.text.segmentation import Cut, segments, sentence_ranges, whole
+from utils.text.tags import span_reader
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
 class Tagger:
-    """Finds entities in texts of any length."""
+    """Finds entities in texts of any length.
 
-    def __init__(
-        self,
-        backend: Backend,
-        tokenizer: CharacterTokenizer,
-        labels: Sequence[str],
-        crf: tuple[np.ndarray, np.ndarray, np.ndarray],
-        limit: int = MAX_CHARACTERS,
-    ):
-        self.backend, self.tokenizer, self.labels, self.crf, self.limit = backend, tokenizer, list(labels), crf, limit
-        self.cut: Callable[[str], list[tuple[int, int]]] = _whole
-        self.batches: Callable[[Sequence[int], int], list[tuple[int, int]]] = cheapest_batches
-        bioes = any(label[0] in "ES" for label in labels)
-        self._spans = spans_from_bioes if bioes else spans_from_bio
+    Args:
+        backend: input ids and attention mask, both `(batch, length)` int64, to emissions
+            `(batch, length, tags)` float32.
+        labels: the tags by number, BIO or BIOES.
+        crf: start `(tags,)`, transition `(tags, tags)` and end `(tags,)` scores, in nats.
+        limit: word pieces that the model reads at once, [CLS] and [SEP] not counted.
+        cut: a text to the ranges of it that are read apart.
+        batches: the sorted lengths of those parts, and how many a batch may hold, to one range a batch.
+    """
+
+    backend: Backend
+    tokenizer: CharacterTokenizer
+    labels: Sequence[str]
+    crf: tuple[np.ndarray, np.ndarray, np.ndarray]
+    limit: int
+    cut: Cut = whole
+    batches: BatchPlan = cheapest_batches
 
     def predict(self, texts: Sequence[str], batch_size: int = 16) -> list[list[Entity]]:
         """Entities of each text, in order of their start, in code points.
 
         A text over `limit` characters is cut at sentence ends and its parts are tagged apart.
-        Parts of similar length share a batch of at most `batch_size`, on which the answer does not depend.
+        Parts of similar length share a batch of at most `batch_size`. In float32 the answer does not
+        depend on who shares a batch, but for rounding; an INT8 engine that scales activations by the
+        whole batch may answer otherwise.
+
         `confidence` is the CRF's probability that all characters of the entity have these tags
-        (`utils.tagger.marginals`); ModelScope reports another number, `emission_confidence`.
+        (`utils.tagger.marginals`). ModelScope reports another number: the softmax of the emissions.
         """
         parts = [(i, start, text[start:end]) for i, text in enumerate(texts) for start, end in self._ranges(text)]
         parts.sort(key=lambda part: len(part[2]))
@@ -63,7 +72,7 @@ class Tagger:
         pending, limit = self.cut(text), self.limit
         while pending:
             start, end = pending.pop()
-            if end - start <= limit and len(self.tokenizer.encode(text[start:end])[0]) <= self.limit + 2:
+            if end - start <= limit and len(self.tokenizer.encode(text[start:end])[0]) <= limit + 2:
                 if end > start:
                     yield start, end
                 continue
@@ -76,16 +85,17 @@ class Tagger:
         rows = _front(emissions, encoding.label_mask)
         lengths = encoding.label_mask.sum(1)
         paths = viterbi(rows, lengths, *self.crf)
-        evidence = path_evidence(rows, lengths, *self.crf, paths)
+        evidence, spans_of = path_evidence(rows, lengths, *self.crf, paths), span_reader(self.labels)
         for text, path, (opening, closing) in zip(texts, paths, evidence, strict=True):
             yield (
                 (start, end, kind, text[start:end], min(1.0, float(np.exp(opening[start] + closing[end - 1]))))
-                for start, end, kind in self._spans([self.labels[tag] for tag in path])
+                for start, end, kind in spans_of([self.labels[tag] for tag in path])
             )
 
 
-def _whole(text: str) -> list[tuple[int, int]]:
-    return [(0, len(text))]
+def _front(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Rows where `mask` is true first, in order, shape unchanged (see `utils.model.crf.compact`)."""
+    return np.take_along_axis(rows, np.argsort(~mask, axis=1, kind="stable")[..., None], axis=1)
 
 
 def by_sentence(tagger: Tagger) -> Tagger:
@@ -95,22 +105,18 @@ def by_sentence(tagger: Tagger) -> Tagger:
     than a long one. What it costs is context: no sentence knows of its neighbours. Offsets are those
     of the whole text, in code points.
     """
-    apart = copy.copy(tagger)
-    apart.cut = sentence_ranges
-    return apart
-
-
-def _front(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Rows where `mask` is true first, in order, shape unchanged (see `utils.model.crf.compact`)."""
-    return np.take_along_axis(rows, np.argsort(~mask, axis=1, kind="stable")[..., None], axis=1)
+    return dataclasses.replace(tagger, cut=sentence_ranges)
 
 
 def packed(tagger: Tagger) -> Tagger:
     """The same tagger, reading the sentences of all texts apart and packed into rows.
 
-    Only for backends that run a graph of `utils.engines.onnx_session`: others take any number but 0 for 1.
+    Only for backends that run a graph of `utils.engines.onnx_export`: others take any number but 0 for 1.
     """
-    apart = by_sentence(tagger)
-    apart.backend = packing_backend(tagger.backend)
-    apart.batches = even_batches
-    return apart
+    return dataclasses.replace(by_sentence(tagger), backend=packing_backend(tagger.backend), batches=even_batches)
+
+
+def emissions_of(tagger: Tagger, text: str) -> np.ndarray:
+    """`(characters, tags)` float32: what the network says about each character before the CRF decides."""
+    encoding = tagger.tokenizer.batch([text])
+    return tagger.backend(encoding.input_ids, encoding.attention_mask)[encoding.label_mask]

@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from transformers import BertTokenizer
 
+MAX_CHARACTERS = 510
+"""Characters between [CLS] and [SEP] that fit RaNER's 512 positions."""
+
 
 class Encoding(NamedTuple):
     """Model input of a batch: `(batch, length)` int64 arrays, `label_mask` bool (first pieces)."""

@@ -17,7 +17,6 @@ from utils.text.entities import Sentence, Span, annotate
 
 GAZETTEER = DATA / "gazetteer"
 
-
 NamePool = dict[str, list[str]]
 """Entity type -> names, repeats included, so that a frequent name is drawn often."""
 

@@ -1,15 +1,15 @@
-"""TODO text.corpus."""
+"""A corpus from wherever it is: a directory with three splits in any format of `utils.text.formats`, or the Hub."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from utils.files import DATA
-from utils.text.entities import Corpus, Sentence
+from utils.text.entities import Corpus, CorpusError, Sentence
 from utils.text.formats.bracketed import read_bracketed
 from utils.text.formats.conll import read_conll
 from utils.text.formats.jsonl import read_jsonl
-from utils.text.formats.lines import CorpusError, read_lines
+from utils.text.formats.lines import read_lines
 from utils.text.hub_datasets import HUB_ALIASES, load_hub_corpus
 
 DEFAULT_CORPUS = DATA / "corpus"

@@ -1,8 +1,21 @@
-"""TODO text.entities."""
+"""Annotated text: spans, entities, sentences, and a corpus of them.
+
+Offsets are code points, as Python counts them: `text[entity.start:entity.end] == entity.text`.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+TRAPS = (
+    "none", "common-word", "org-contains-loc", "abbreviation", "transliteration",
+    "surname-title", "list", "mixed-script", "quotes", "no-entity",
+)  # fmt: skip
+"""What may make a sentence hard; explained in `data/corpus/GUIDELINES.md`."""
+
+
+class CorpusError(ValueError):
+    """A corpus that cannot be found or read; the message names file and line."""
 
 
 class Span(NamedTuple):
@@ -25,12 +38,13 @@ class Entity:
 
     @property
     def span(self) -> Span:
+        """Where it stands and what it is, without its text."""
         return Span(self.start, self.end, self.type)
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """Annotated text; `domain` and `trap` are empty where the corpus names none."""
+    """Annotated text; `domain` and `trap` (one of `TRAPS`) are empty where the corpus names none."""
 
     text: str
     entities: tuple[Entity, ...] = ()
@@ -39,6 +53,7 @@ class Sentence:
 
     @property
     def spans(self) -> frozenset[Span]:
+        """The spans of all entities."""
         return frozenset(entity.span for entity in self.entities)
 
 
@@ -85,4 +100,5 @@ class Corpus(NamedTuple):
 
     @property
     def types(self) -> list[str]:
+        """The entity types that occur in any of the three, sorted."""
         return sorted({entity.type for split in self for s in split for entity in s.entities})

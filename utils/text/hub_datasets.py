@@ -1,10 +1,10 @@
-"""Annotated corpora: our own format, CoNLL columns, JSONL spans, and data sets of the Hub."""
+"""Corpora from the Hugging Face Hub, read through `datasets`: tags by character or word, or spans by offset."""
 
 import functools
 from collections.abc import Callable
 
-from utils.text.entities import Corpus, Sentence, Span, annotate
-from utils.text.formats.lines import CorpusError, text_of
+from utils.text.entities import Corpus, CorpusError, Sentence, Span, annotate
+from utils.text.formats.lines import text_of
 from utils.text.tags import spans_from_tags
 
 HUB_ALIASES = {

@@ -1,24 +1,22 @@
-"""TODO text.segmentation."""
+"""Where a text may be cut: behind sentence ends, and where a sentence is too long, behind its pauses.
+
+A range is `(start, end)` in code points, half open, of the text that was given.
+"""
 
 import re
+from collections.abc import Callable
 
-MAX_CHARACTERS = 510
-"""Characters between [CLS] and [SEP] that fit RaNER's 512 positions."""
+Cut = Callable[[str], list[tuple[int, int]]]
+"""A way of cutting: a text to ranges of it, in order."""
 
 
 _SENTENCE_ENDS = "。！？；!?;\n"
-
-
 _PAUSES = "，、：,: "
-
-
 _CLOSERS = "”’」』）》】\r"
-
-
 _SENTENCE = re.compile(f"[^{_SENTENCE_ENDS}]*[{_SENTENCE_ENDS}][{_SENTENCE_ENDS}{_CLOSERS}]*|[^{_SENTENCE_ENDS}]+")
 
 
-def segments(text: str, limit: int = MAX_CHARACTERS) -> list[tuple[int, int]]:
+def segments(text: str, limit: int) -> list[tuple[int, int]]:
     """Cut `[0, len(text))` into ranges of at most `limit` characters, nothing lost.
 
     A cut falls behind the last sentence end that fits, else behind the last pause, else at the limit.
@@ -35,6 +33,11 @@ def segments(text: str, limit: int = MAX_CHARACTERS) -> list[tuple[int, int]]:
 def sentence_ranges(text: str) -> list[tuple[int, int]]:
     """Cut `[0, len(text))` behind every sentence end, nothing lost; further marks and closing quotes stay with it."""
     return [match.span() for match in _SENTENCE.finditer(text)]
+
+
+def whole(text: str) -> list[tuple[int, int]]:
+    """`[0, len(text))`, not cut at all."""
+    return [(0, len(text))]
 
 
 def _last_of(window: str, marks: str) -> int:

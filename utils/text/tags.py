@@ -1,9 +1,10 @@
-"""Entities, annotated sentences, and the way from tags to spans and back.
+"""Tags of characters, and the way from spans to tags and back: BIO and BIOES.
 
-Offsets are code points, as Python counts them: `text[entity.start:entity.end] == entity.text`.
+A tag is a prefix and a type, as in B-PER: B begins an entity, I continues it; BIOES also marks its end (E)
+and an entity of a single character (S). O is outside. (BIO: Ramshaw and Marcus 1995, section 4.1.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -29,8 +30,13 @@ def bioes_tags(sentence: Sentence) -> list[str]:
 
 def spans_from_tags(tags: Sequence[str]) -> list[Span]:
     """Spans of a BIOES or BIO tag sequence; a sequence with an E or S tag is read as BIOES."""
-    bioes = any(tag[0] in "ES" for tag in tags)
-    return spans_from_bioes(tags) if bioes else spans_from_bio(tags)
+    return span_reader(tags)(tags)
+
+
+def span_reader(labels: Sequence[str]) -> Callable[[Sequence[str]], list[Span]]:
+    """The reading that fits a set of labels: `spans_from_bioes` where one is E or S, else `spans_from_bio`."""
+    bioes = any(label[0] in "ES" for label in labels)
+    return spans_from_bioes if bioes else spans_from_bio
 
 
 def spans_from_bioes(tags: Sequence[str]) -> list[Span]:

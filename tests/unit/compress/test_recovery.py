@@ -24,7 +24,7 @@ from utils.model.torch_tagger import torch_tagger
 from utils.text.augmentation import name_pool, swapped_copies
 from utils.text.entities import Corpus
 from utils.text.formats.bracketed import parse_bracketed
-from utils.text.formats.lines import CorpusError
+from utils.text.entities import CorpusError
 from utils.text.formats.plain import read_texts
 
 LINES = ["[北京](LOC)很大。", "[唐虹](PER)到[北京](LOC)。", "今天天气很好。", "[新华社](ORG)电。"]

@@ -9,7 +9,8 @@ from tiny_models import random_raner, tiny_tokenizer
 from utils.compress.pruning.cost import cost_by_part
 from utils.model.anatomy import parameters_by_part
 from utils.model.pruned_shape import pruning_map
-from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.model.torch_tagger import torch_tagger
+from utils.tagger.tagger import emissions_of
 from utils.text.entities import Span, annotate
 from utils.text.tags import RANER_LABELS, bioes_tags, illegal_moves, legal_moves
 

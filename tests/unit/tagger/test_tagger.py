@@ -1,5 +1,7 @@
 """From text to entities: offsets, cutting, batching, with backends whose answer is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from transformers import BertTokenizer
 from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.torch_tagger import load_tagger, torch_tagger
 from utils.tagger.tagger import Tagger
-from utils.tagger.tokenizer import CharacterTokenizer
+from utils.tagger.tokenizer import MAX_CHARACTERS, CharacterTokenizer
 from utils.text.segmentation import segments, sentence_ranges
 
 LABELS = ["O", "S-LOC", "B-PER", "E-PER"]
@@ -35,7 +37,7 @@ def known(tokenizer) -> Tagger:
         tags = np.vectorize(lambda i: 1 if i in markers else answers.get(i, 0))(input_ids)
         return np.eye(4, dtype=np.float32)[tags] * 5
 
-    return Tagger(backend, tokenizer, LABELS, NO_CRF)
+    return Tagger(backend, tokenizer, LABELS, NO_CRF, MAX_CHARACTERS)
 
 
 def found(tagger, text, **options):
@@ -84,8 +86,8 @@ def test_confidence_listens_to_the_neighbours(known):
     """A field that lets E-PER follow B-PER alone is surer of 陈默 than its characters are."""
     moves = np.zeros((4, 4), np.float32)
     moves[[0, 1, 3], 3] = moves[2, :3] = -20
-    known.crf = (NO_CRF[0], moves, NO_CRF[2])
-    (person,) = known.predict(["陈默"])[0]
+    sure = dataclasses.replace(known, crf=(NO_CRF[0], moves, NO_CRF[2]))
+    (person,) = sure.predict(["陈默"])[0]
     assert person.confidence == pytest.approx(1, abs=1e-3) and person.confidence > np.exp(5) / (np.exp(5) + 3)
 
 
@@ -191,7 +193,7 @@ def test_bio_labels_are_read_as_bio(tokenizer):
         return np.eye(3, dtype=np.float32)[tags]
 
     zero = np.zeros(3, np.float32)
-    tagger = Tagger(backend, tokenizer, ["O", "B-PER", "I-PER"], (zero, np.zeros((3, 3), np.float32), zero))
+    tagger = Tagger(backend, tokenizer, ["O", "B-PER", "I-PER"], (zero, np.zeros((3, 3), np.float32), zero), 510)
     assert found(tagger, "陈默说默") == [(0, 2, "PER"), (3, 4, "PER")]
 
 

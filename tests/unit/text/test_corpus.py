@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.text.corpus import evenly_spaced, load_corpus, read_file
-from utils.text.entities import Span, annotate
+from utils.text.entities import CorpusError, Span, annotate
 from utils.text.formats.bracketed import parse_bracketed, read_bracketed
 from utils.text.formats.conll import read_conll
 from utils.text.formats.jsonl import read_jsonl
-from utils.text.formats.lines import CorpusError
 from utils.text.hub_datasets import from_dataset
 
 LINE = "[国家图书馆](ORG)馆长[陈默](PER)昨日在[北京](LOC)说，新馆明年开放。"

@@ -1,5 +1,6 @@
 """Sentences of a text read apart: the same entities at the same places; batches that pad little."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -45,8 +46,7 @@ def test_the_original_tagger_still_reads_texts_whole(tagger):
         widths.append(ids.shape)
         return np.zeros((*ids.shape, len(tagger.labels)), np.float32)
 
-    watched = torch_tagger(random_raner(1), tiny_tokenizer())
-    watched.backend = backend
+    watched = dataclasses.replace(tagger, backend=backend)
     apart = by_sentence(watched)
     watched.predict(["天地。玄黄。"])
     apart.predict(["天地。玄黄。"])
@@ -54,8 +54,7 @@ def test_the_original_tagger_still_reads_texts_whole(tagger):
 
 
 def test_a_sentence_over_the_limit_is_cut_further(tagger):
-    tight = by_sentence(tagger)
-    tight.limit = 4
+    tight = by_sentence(dataclasses.replace(tagger, limit=4))
     spans = [e.span for e in tight.predict(["天地玄黄宇宙洪荒。天地"])[0]]
     pieces = [(0, 4), (4, 8), (8, 9), (9, 11)]
     text = "天地玄黄宇宙洪荒。天地"

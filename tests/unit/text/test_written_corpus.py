@@ -10,8 +10,8 @@ from scipy.sparse import csr_array
 
 from utils.files import DATA
 from utils.text.corpus import load_corpus
-from utils.text.entities import Corpus, Span, annotate
-from utils.text.formats.bracketed import TRAPS, read_bracketed
+from utils.text.entities import TRAPS, Corpus, Span, annotate
+from utils.text.formats.bracketed import read_bracketed
 
 TYPES = ["LOC", "ORG", "PER"]
 AT_LEAST = {"train": 800, "dev": 150, "test": 250}

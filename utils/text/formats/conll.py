@@ -1,10 +1,10 @@
-"""TODO text.formats.conll."""
+"""CoNLL columns: one character and its tag a line."""
 
 import re
 from pathlib import Path
 
-from utils.text.entities import Sentence, annotate
-from utils.text.formats.lines import CorpusError, read_lines
+from utils.text.entities import CorpusError, Sentence, annotate
+from utils.text.formats.lines import read_lines
 from utils.text.tags import spans_from_tags
 
 

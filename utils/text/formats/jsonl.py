@@ -1,10 +1,10 @@
-"""TODO text.formats.jsonl."""
+"""JSON lines: one sentence a line, entities by their offsets."""
 
 import json
 from pathlib import Path
 
-from utils.text.entities import Sentence, Span, annotate
-from utils.text.formats.lines import CorpusError, read_lines, text_of
+from utils.text.entities import CorpusError, Sentence, Span, annotate
+from utils.text.formats.lines import read_lines, text_of
 
 
 def read_jsonl(path: str | Path) -> list[Sentence]:

@@ -1,8 +1,8 @@
-"""TODO text.formats.plain."""
+"""Text without annotation, such as a teacher can label: any UTF-8 file, cut into sentences."""
 
 from pathlib import Path
 
-from utils.text.formats.lines import CorpusError
+from utils.text.entities import CorpusError
 from utils.text.segmentation import sentence_ranges
 
 
@@ -15,7 +15,7 @@ def read_texts(path: str | Path) -> list[str]:
     try:
         text = Path(path).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{path}: cannot be read ({error}); wanted is a text file in UTF-8") from None
+        raise CorpusError(f"{path}: cannot be read ({error}); expected a text file in UTF-8") from None
     pieces = (text[start:end].strip() for start, end in sentence_ranges(text))
     if not (texts := [piece for piece in pieces if piece]):
         raise CorpusError(f"{path}: holds no text")
