@@ -41,7 +41,8 @@ from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
 from utils.measure.scores import entity_scores
 from utils.model import anatomy, pruned_shape
-from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.model.torch_tagger import torch_tagger
+from utils.tagger.tagger import emissions_of
 from utils.tagger.viterbi import viterbi
 from utils.text import tags
 

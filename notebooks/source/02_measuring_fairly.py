@@ -40,8 +40,9 @@ from utils.measure.evaluation import evaluate
 from utils.measure.memory import peak_memory
 from utils.measure.run import open_run
 from utils.model.checkpoint import save_raner
-from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
+from utils.tagger.tagger import emissions_of
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("02", quick)
@@ -242,7 +243,7 @@ exercise(my_f1s, exercises.resampled_f1_by_hand(counts))
 # %% tags=["nbval-ignore-output"]
 low, high = np.percentile(my_f1s, [2.5, 97.5])
 print(f"by hand [{low:.1f}, {high:.1f}], by utils/evaluation.py [{baseline.f1_low:.1f}, {baseline.f1_high:.1f}]")
-figures.bootstrap_figure({"F1": my_f1s}, "F1 (points)")
+base.bootstrap_figure({"F1": my_f1s}, "F1 (points)")
 
 # %%
 width = baseline.f1_high - baseline.f1_low
@@ -295,7 +296,7 @@ exercise(my_width, exercises.unpaired_width(counts, counts_int8))
 rows = random.integers(len(counts), size=(1000, len(counts)))
 original_f1, int8_f1 = (200 * c[rows, 0].sum(1) / np.maximum(c[rows, 1:].sum((1, 2)), 1) for c in (counts, counts_int8))
 unpaired = int8_f1 - random.permutation(original_f1)  # the same F1s, but no longer of the same resamples
-figures.bootstrap_figure(
+base.bootstrap_figure(
     {"paired": int8_f1 - original_f1, "unpaired": unpaired}, "difference of F1 (points)", zero=True
 )
 

@@ -32,7 +32,7 @@ from utils.compress.importance.oracle import leave_one_out
 from utils.compress.pruning import remove, select
 from utils.course import widgets
 from utils.course.exercises import nb03 as exercises
-from utils.course.figures import base, nb04
+from utils.course.figures import base
 from utils.course.figures import nb03 as figures
 from utils.course.sizes import sizes_of
 from utils.course.tables import table
@@ -85,7 +85,7 @@ reveal(my_guess, int((oracle < 0).sum()), f"of {total} heads")
 # %% tags=["nbval-ignore-output"]
 fifth = round(0.2 * total)
 lowest = select.select_globally(oracle, fifth)
-figures.head_grid(oracle, lowest, f"rise of the loss without each head; crossed: the lowest {fifth}")
+base.head_grid(oracle, lowest, f"rise of the loss without each head; crossed: the lowest {fifth}")
 
 # %% tags=["nbval-ignore-output"]
 worth = oracle[~oracle.isnan()].sort(descending=True).values.clamp(min=0)
@@ -450,7 +450,7 @@ gone = {
     for name in (winner, "article's code")
     for place, ratio in list(enumerate(ratios))[-4:]
 }
-nb04.survivors_figure(gone, layers, heads)
+figures.survivors_figure(gone, layers, heads)
 
 # %% [markdown]
 # The still picture is for readers without a running notebook: the last points of the winner's curve first, then those of the article's code. Where a whole row is white, a layer has no head left, and its feed-forward network works alone.

@@ -30,7 +30,7 @@ from utils.compress.batches import make_batches
 from utils.compress.importance import gradients, registry
 from utils.compress.pruning import cost, remove, select
 from utils.course.exercises import nb04 as exercises
-from utils.course.figures import base, nb03, results
+from utils.course.figures import base, results
 from utils.course.figures import nb04 as figures
 from utils.course.sizes import sizes_of
 from utils.course.tables import table
@@ -42,9 +42,10 @@ from utils.measure.run import open_run
 from utils.measure.scores import agreement
 from utils.model import anatomy, pruned_shape
 from utils.model.checkpoint import load_raner, save_raner
-from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
 from utils.studies import sweep
+from utils.tagger.tagger import emissions_of
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("04", quick)
@@ -145,7 +146,7 @@ def score_heads(path):
 
 winner, scores = registry.load_scores(run.artifact("scores", score_heads))
 weakest = select.select_globally(scores, round(0.2 * scores.numel()))
-nb03.head_grid(scores, weakest, f"{winner}; crossed: the weakest fifth")
+base.head_grid(scores, weakest, f"{winner}; crossed: the weakest fifth")
 
 # %% tags=["nbval-ignore-output"]
 lost = [len(weakest.get(layer, ())) for layer in range(len(scores))]

@@ -231,7 +231,7 @@ taught = recovery_race.run_recovery(
 race = {"rescaling": rescaled, "fine-tuning": tuned, "distillation": taught}
 clear_output(wait=True)
 whole = {"original": training.dev_f1(original, tokenizer, data)}
-figures.recovery_figure({name: r.curve for name, r in race.items()}, whole)
+base.recovery_figure({name: r.curve for name, r in race.items()}, whole)
 
 # %% tags=["nbval-ignore-output"]
 best = {name: max(point.f1 for point in r.curve) for name, r in race.items()}
@@ -324,7 +324,7 @@ def recover_step(m, step):
 in_steps = schedule.gradual_recovery(original, targets_in_steps, prune, recover_step)
 clear_output(wait=True)
 in_steps_curve = recovery_race.concatenate_curves([stage.curve for stage in stages])
-figures.recovery_figure({"one shot": tuned.curve, f"{steps} steps": in_steps_curve}, whole)
+base.recovery_figure({"one shot": tuned.curve, f"{steps} steps": in_steps_curve}, whole)
 
 # %% tags=["nbval-ignore-output"]
 evaluations["one shot"] = raced["fine-tuning"]
@@ -367,7 +367,7 @@ fed = {
 }
 fed["all"] = tuned
 clear_output(wait=True)
-figures.recovery_figure({name: r.curve for name, r in fed.items()}, whole)
+base.recovery_figure({name: r.curve for name, r in fed.items()}, whole)
 
 # %% tags=["nbval-ignore-output"]
 fed_f1 = {name: tested(r.model) for name, r in fed.items()}

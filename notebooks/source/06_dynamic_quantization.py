@@ -47,10 +47,12 @@ from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
 from utils.measure.scores import agreement
 from utils.model import anatomy
+from utils.model.checkpoint import save_raner
 from utils.model.raner import RanerModel
-from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
 from utils.studies import sensitivity
+from utils.tagger.tagger import emissions_of
 
 # %% tags=["nbval-ignore-output"]
 

@@ -38,7 +38,7 @@ from utils.compress.quantization.saved import load_quantized_tagger, save_quanti
 from utils.compress.recovery import distillation, fine_tuning
 from utils.course import report
 from utils.course.exercises import nb08 as exercises
-from utils.course.figures import nb03, results
+from utils.course.figures import base, results
 from utils.course.figures import nb08 as figures
 from utils.course.sizes import sizes_of
 from utils.course.tables import table
@@ -95,7 +95,7 @@ batches = make_batches(sample, tokenizer, original.labels)
 scores = gradients.michel_per_example(original, batches)
 count = round(0.2 * scores.numel())
 weakest = select.select_globally(scores, count)
-nb03.head_grid(scores, weakest, title=f"|gradient| of the loss at each head; crossed: the weakest {count}")
+base.head_grid(scores, weakest, title=f"|gradient| of the loss at each head; crossed: the weakest {count}")
 
 # %% [markdown]
 # A dark row is a layer that the model leans on. Read off where the crosses gather, and compare it with what you predicted.

@@ -42,7 +42,6 @@ from utils.engines import onnx_session
 from utils.measure import calibration
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
-from utils.model.torch_tagger import emissions_of
 
 # %% tags=["nbval-ignore-output"]
 from utils.serving import trials
@@ -52,6 +51,7 @@ from utils.serving.service import Service
 from utils.serving.widget import TaggerBox
 from utils.studies import pipeline
 from utils.tagger import marginals
+from utils.tagger.tagger import emissions_of
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("09", quick)

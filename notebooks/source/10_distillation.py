@@ -37,7 +37,7 @@ from utils.compress.importance import gradients, registry
 from utils.compress.recovery import distillation, fine_tuning
 from utils.course import report
 from utils.course.exercises import nb10 as exercises
-from utils.course.figures import nb02, nb05, results
+from utils.course.figures import base, results
 from utils.course.figures import nb10 as figures
 from utils.course.sizes import sizes_of
 from utils.course.tables import table
@@ -51,9 +51,10 @@ from utils.measure.run import open_run
 from utils.model import pruned_shape
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.raner import RanerModel
-from utils.model.torch_tagger import emissions_of, torch_tagger
+from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
 from utils.studies import recovery_race, student_race, sweep
+from utils.tagger.tagger import emissions_of
 from utils.text import augmentation, tags
 from utils.text.formats import plain
 
@@ -354,7 +355,7 @@ by_labels = {
 }
 clear_output(wait=True)
 levels = {"teacher": training.dev_f1(teacher, tokenizer, data)}
-nb05.recovery_figure({name: r.curve for name, r in by_labels.items()}, levels)
+base.recovery_figure({name: r.curve for name, r in by_labels.items()}, levels)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -407,7 +408,7 @@ for name in ("teacher", "teacher and text"):
 clear_output(wait=True)
 best_student = max(students, key=lambda name: reached(students[name]))
 reveal(my_guess, f"{best_student}, on dev")
-nb05.recovery_figure({name: r.curve for name, r in students.items()}, levels)
+base.recovery_figure({name: r.curve for name, r in students.items()}, levels)
 
 # %% [markdown]
 # The first point of each curve is the student as it came. The more there is to read, the fewer epochs fit into the same seconds, and the later the first of them ends. More text has to be worth its time as well.
@@ -425,7 +426,7 @@ my_guess = ...
 cuts = {name: recovery_race.run_recovery(method, pruned, **recipe) for name, method in methods.items()}
 clear_output(wait=True)
 best_cut = max(cuts, key=lambda name: reached(cuts[name]))
-nb05.recovery_figure({f"student, {best_student}": students[best_student].curve} |
+base.recovery_figure({f"student, {best_student}": students[best_student].curve} |
                 {f"cut model, {name}": r.curve for name, r in cuts.items()}, levels)  # fmt: skip
 
 # %%
@@ -487,7 +488,7 @@ reveal(
     my_guess, f"{better}: cut model minus student {d.f1:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}"
 )
 f1 = bootstrap.resampled_f1(data.test, answers, seed)
-nb02.bootstrap_figure({"cut model minus student": f1[1] - f1[0]}, "points of F1 on test", zero=True)
+base.bootstrap_figure({"cut model minus student": f1[1] - f1[0]}, "points of F1 on test", zero=True)
 
 # %% tags=["nbval-ignore-output"]
 check("at equal latency and equal training, the cut model is surely better", d.low > 0)
