@@ -24,6 +24,7 @@ quick = False
 
 # %%
 import copy
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -32,7 +33,7 @@ from IPython.display import clear_output
 from utils.compress import recipes, training
 from utils.compress.batches import make_batches
 from utils.compress.importance import gradients, registry
-from utils.compress.recovery import distillation, fine_tuning, schedule
+from utils.compress.recovery import distillation, fine_tuning, gradual
 from utils.course import report
 from utils.course.exercises import nb05 as exercises
 from utils.course.figures import base
@@ -54,7 +55,7 @@ from utils.text import augmentation
 
 
 run = open_run(run_dir, model, corpus, seed, quick)
-sizes = sizes_of("05", quick)
+sizes = sizes_of("05", run)
 show_minutes("05")
 
 # %% [markdown]
@@ -71,7 +72,8 @@ data = run.corpus._replace(
     test=run.test,
 )
 budget, long_budget = sizes.seconds, sizes.long_seconds
-recipe = {"tokenizer": tokenizer, "corpus": data, "seconds": budget, "epochs": 100, "seed": seed}
+schedule = training.Schedule(epochs=100, seed=seed, seconds=budget)
+long_schedule = replace(schedule, seconds=long_budget)
 print(", ".join(f"{len(sentences)} sentences in {split}" for split, sentences in data._asdict().items()))
 print(f"{budget} seconds for each training of the race, {long_budget} for what is to be shipped")
 
@@ -224,10 +226,9 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 rescaled = recovery_race.run_rescaling(pruned["brutal"], original, tokenizer, data, batches)
-tuned = recovery_race.run_recovery(fine_tuning.fine_tune, pruned["brutal"], **recipe)
-taught = recovery_race.run_recovery(
-    partial(distillation.distil, teacher=original, hidden=0), pruned["brutal"], **recipe
-)
+tuned = recovery_race.run_recovery(fine_tuning.fine_tune, pruned["brutal"], tokenizer, data, schedule)
+by_original = partial(distillation.distil, distillation=distillation.Distillation(original, hidden=0))
+taught = recovery_race.run_recovery(by_original, pruned["brutal"], tokenizer, data, schedule)
 race = {"rescaling": rescaled, "fine-tuning": tuned, "distillation": taught}
 clear_output(wait=True)
 whole = {"original": training.dev_f1(original, tokenizer, data)}
@@ -280,7 +281,7 @@ table(("recovery of the brutal cut", "F1 on test", "against the cut", "against t
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-again = recovery_race.run_recovery(fine_tuning.fine_tune, original, **recipe | {"seconds": long_budget})
+again = recovery_race.run_recovery(fine_tuning.fine_tune, original, tokenizer, data, long_schedule)
 clear_output(wait=True)
 evaluations["original, trained again"] = tested(again.model)
 before, after = (evaluations[name].scores.f1 for name in ("original", "original, trained again"))
@@ -302,7 +303,7 @@ my_guess = ...
 
 # %%
 steps = 3
-targets_in_steps = schedule.gradual(pruned_shape.size_of(original), targets["brutal"], steps)
+targets_in_steps = gradual.gradual_targets(pruned_shape.size_of(original), targets["brutal"], steps)
 table(("step", "heads left", "neurons left"), [(i, *target) for i, target in enumerate(targets_in_steps, 1)])
 
 # %%
@@ -310,18 +311,19 @@ stages = []
 scored_by = registry.SCORES.get(winner, gradients.michel_per_example)
 
 
-def prune(m, *numbers):
+def prune(m, target):
     scores = scored_by(m, batches), gradients.neuron_importance(m, batches)
-    return recipes.prune_to(m, *scores, pruned_shape.Left(*numbers))
+    return recipes.prune_to(m, *scores, target)
 
 
 def recover_step(m, step):
-    stages.append(recovery_race.run_recovery(fine_tuning.fine_tune, m, **recipe | {"seconds": budget / steps}))
+    share = replace(schedule, seconds=budget / steps)
+    stages.append(recovery_race.run_recovery(fine_tuning.fine_tune, m, tokenizer, data, share))
     return stages[-1].model
 
 
 # %% tags=["nbval-ignore-output"]
-in_steps = schedule.gradual_recovery(original, targets_in_steps, prune, recover_step)
+in_steps = gradual.gradual_recovery(original, targets_in_steps, prune, recover_step)
 clear_output(wait=True)
 in_steps_curve = recovery_race.concatenate_curves([stage.curve for stage in stages])
 base.recovery_figure({"one shot": tuned.curve, f"{steps} steps": in_steps_curve}, whole)
@@ -361,7 +363,7 @@ print(hundred[0].text, amounts["100 and copies"][100].text, sep="\n")
 # %% tags=["nbval-ignore-output"]
 fed = {
     name: recovery_race.run_recovery(
-        fine_tuning.fine_tune, pruned["brutal"], **recipe | {"corpus": data._replace(train=sentences)}
+        fine_tuning.fine_tune, pruned["brutal"], tokenizer, data._replace(train=sentences), schedule
     )
     for name, sentences in amounts.items()
 }
@@ -394,7 +396,7 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 longer = recovery_race.run_recovery(
-    fine_tuning.fine_tune, pruned["brutal"], **recipe | {"corpus": data._replace(train=hundred), "seconds": budget}
+    fine_tuning.fine_tune, pruned["brutal"], tokenizer, data._replace(train=hundred), schedule
 )
 clear_output(wait=True)
 epochs = [point for point in longer.curve if point.epoch % 1 == 0]  # the clock may cut the last one short
@@ -443,8 +445,9 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 def attempt(start, **changes):
+    short = replace(schedule, seconds=budget / 4, **changes)
     try:
-        found = recovery_race.run_recovery(fine_tuning.fine_tune, start, **recipe | {"seconds": budget / 4} | changes)
+        found = recovery_race.run_recovery(fine_tuning.fine_tune, start, tokenizer, data, short)
     except training.DivergedError as error:
         return str(error)
     return f"no error; F1 on dev {found.curve[-1].f1:.1f}"
@@ -471,8 +474,10 @@ check("one NaN stops the training, at its first step", "loss is nan at step 1," 
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-ship = recipe | {"seconds": long_budget}
-recovered = {name: recovery_race.run_recovery(fine_tuning.fine_tune, pruned[name], **ship) for name in recipes.CUTS}
+recovered = {
+    name: recovery_race.run_recovery(fine_tuning.fine_tune, pruned[name], tokenizer, data, long_schedule)
+    for name in recipes.CUTS
+}
 clear_output(wait=True)
 after_recovery = {name: tested(r.model) for name, r in recovered.items()}
 verdicts = {
@@ -551,8 +556,11 @@ name = "heads-50-ffn-67"
 path = run.artifact("recovered", lambda path: save_raner(recovered[name].model, tokenizer, path))
 saved, saved_tokenizer = load_raner(path)
 shipped = evaluate(torch_tagger(saved, saved_tokenizer), data.test, seed)
-rows = [ledger.make_row("recovered", "05", "mini", "torch-fp32", saved, shipped, path=path),
-        ledger.make_row("original-again", "05", "mini", "torch-fp32", again.model, evaluations["original, trained again"])]  # fmt: skip
+found = {
+    "recovered": ledger.Measured(saved, shipped, path=path),
+    "original-again": ledger.Measured(again.model, evaluations["original, trained again"]),
+}
+rows = [ledger.make_row(stage, "05", "mini", "torch-fp32", measured) for stage, measured in found.items()]
 for row in rows:
     run.ledger.append(row)
 print(f"F1 {shipped.scores.f1:.1f} with {rows[0]['parameters'] / rows[1]['parameters']:.0%} of the parameters")

@@ -29,7 +29,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from utils.compress import gates
+from utils.compress import gates, training
 from utils.compress.quantization import dynamic, integers, saved, static, storage
 from utils.compress.quantization.saved import load_quantized_tagger, save_quantized
 from utils.compress.recovery import fine_tuning
@@ -58,7 +58,7 @@ from utils.tagger.tagger import emissions_of
 
 
 run = open_run(run_dir, model, corpus, seed, quick)
-sizes = sizes_of("06", quick)
+sizes = sizes_of("06", run)
 show_minutes("06")
 
 # %% [markdown]
@@ -425,8 +425,9 @@ reveal(my_guess, ", ".join(f"{stage} {alike[stage]:.1f} %" for stage in ("quanti
 def trained(start):
     """A short fine-tuning of `start`: one epoch, small steps."""
     part = run.corpus._replace(train=run.corpus.train[: sizes.train], dev=run.corpus.dev[: sizes.dev])
+    schedule = training.Schedule(epochs=1, learning_rate=1e-4, seed=seed)
     with TemporaryDirectory() as checkpoints:
-        return fine_tuning.fine_tune(start, tokenizer, part, checkpoints, epochs=1, learning_rate=1e-4, seed=seed)
+        return fine_tuning.fine_tune(start, tokenizer, part, checkpoints, schedule)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -546,9 +547,8 @@ figures.speedup_figure(ratios)
 simulated = torch_tagger(static.prepare_aware(raner, tokenizer, calibration[:8]), tokenizer)
 contest = {"float32": torch_tagger(raner, tokenizer), "simulated INT8": simulated}
 contest["static INT8"] = load_quantized_tagger(small["quantized-static"])
-calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in contest.items()}
 with latency.pinned_threads(2):
-    times = latency.measure_latency(calls, repeats=sizes.rounds)
+    times = latency.measure_taggers(contest, [article], sizes.rounds)
 check("simulated INT8 is slower than float32", times["simulated INT8"].p50 > times["float32"].p50)
 base.latency_figure(times)
 

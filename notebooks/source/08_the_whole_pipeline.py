@@ -29,7 +29,7 @@ import tempfile
 
 import numpy as np
 
-from utils.compress import recipes
+from utils.compress import recipes, training
 from utils.compress.batches import make_batches
 from utils.compress.importance import gradients, registry
 from utils.compress.pruning import cost, remove, select
@@ -62,7 +62,7 @@ from utils.text.corpus import evenly_spaced
 
 # %% tags=["nbval-ignore-output"]
 run = open_run(run_dir, model, corpus, seed, quick)
-sizes = sizes_of("08", quick)
+sizes = sizes_of("08", run)
 show_minutes("08")
 
 # %% [markdown]
@@ -148,7 +148,8 @@ print(f"F1 {baseline.scores.f1:.1f} -> {damaged.scores.f1:.1f} without training"
 # %% tags=["nbval-ignore-output"]
 def recover(path):
     checkpoints = path.with_name(f"{path.name}-checkpoints")
-    tuned = fine_tuning.fine_tune(pruned, tokenizer, run.training, checkpoints, epochs=sizes.epochs, seed=seed)
+    schedule = training.Schedule(epochs=sizes.epochs, seed=seed)
+    tuned = fine_tuning.fine_tune(pruned, tokenizer, run.training, checkpoints, schedule)
     save_raner(tuned, tokenizer, path)
 
 
@@ -234,7 +235,7 @@ def in_engines(probe, name):
             "ONNX INT8": onnx_session.load_onnx_tagger(in_bytes), "ONNX INT8, sentences": onnx_session.load_onnx_sentence_tagger(in_bytes)}  # fmt: skip
 
 
-tables = latency_table.measure_tables(scale, in_engines, run.article.text, sizes.shares, repeats=sizes.table_rounds)
+tables = latency_table.measure_tables(scale, in_engines, run.article.text, sizes.shares, sizes.table_rounds)
 folder.cleanup()
 
 # %% tags=["nbval-ignore-output"]
@@ -276,7 +277,9 @@ def compress(name, path):
     target = recipes.left_after(original, recipes.COMPRESSED[name])
     student = recipes.prune_to(original, *fisher, target)
     out = path.with_name(f"{path.name}-checkpoints")
-    taught = distillation.distil(student, original, tokenizer, run.training, out, epochs=sizes.own_epochs, seed=seed, hidden=0)
+    schedule = training.Schedule(epochs=sizes.own_epochs, seed=seed)
+    lessons = distillation.Distillation(teacher=original, hidden=0)
+    taught = distillation.distil(student, tokenizer, run.training, out, schedule, lessons)
     save_raner(*remove.prune_vocabulary(taught, tokenizer, known), path)
 
 

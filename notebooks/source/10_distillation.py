@@ -62,7 +62,7 @@ from utils.text.formats import plain
 
 
 run = open_run(run_dir, model, corpus, seed, quick)
-sizes = sizes_of("10", quick)
+sizes = sizes_of("10", run)
 show_minutes("10")
 
 # %% [markdown]
@@ -199,8 +199,8 @@ shallow = {d: distillation.shallow_student(teacher, d) for d in depths}
 twins = {d: article_twin(student) for d, student in shallow.items()}
 article = run.article.text
 times = {
-    "mini": sweep.latency_sweep(shallow, tokenizer, article, repeats=sizes.mini_rounds),
-    "article": sweep.latency_sweep(twins, tokenizer, article, repeats=sizes.twin_rounds),
+    "mini": sweep.latency_sweep(shallow, tokenizer, article, sizes.mini_rounds),
+    "article": sweep.latency_sweep(twins, tokenizer, article, sizes.twin_rounds),
 }
 percent = {
     scale: {d: 100 * latency.time_ratio(t, of_depth[layers]) for d, t in of_depth.items()}
@@ -279,7 +279,7 @@ my_guess = ...
 def time_of(work):
     """How many times as long as the student's twin the twin of the model cut to `work` takes."""
     cut = article_twin(cut_to(work, split))
-    return student_race.times_as_long(cut, twins[depth], tokenizer, article, repeats=sizes.match_rounds)
+    return student_race.times_as_long(cut, twins[depth], tokenizer, article, sizes.match_rounds)
 
 
 whole = student_race.Probe(costs[layers].multiply_adds, 100 / percent["article"][depth])
@@ -295,7 +295,7 @@ table(("work, of the teacher's", "time, of the student's"),
 found = min(probes, key=lambda probe: abs(probe.ratio - 1))
 pruned = cut_to(found.work, split)
 again = {
-    "mini": student_race.times_as_long(pruned, shallow[depth], tokenizer, article, repeats=sizes.final_rounds),
+    "mini": student_race.times_as_long(pruned, shallow[depth], tokenizer, article, sizes.final_rounds),
     "article": student_race.times_as_long(
         article_twin(pruned), twins[depth], tokenizer, article, sizes.final_twin_rounds
     ),
@@ -348,10 +348,10 @@ check("the random one has the same shape and not a matrix in common",
       not any(torch.equal(a, b) for a, b in zip(fresh.parameters(), student.parameters(), strict=True) if a.dim() > 1))  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
-recipe = {"tokenizer": tokenizer, "corpus": data, "seconds": budget, "epochs": 200, "seed": seed}
+schedule = training.Schedule(epochs=200, seed=seed, seconds=budget)
 by_labels = {
-    "copied layers": recovery_race.run_recovery(fine_tuning.fine_tune, student, **recipe),
-    "random weights": recovery_race.run_recovery(fine_tuning.fine_tune, fresh, **recipe),
+    "copied layers": recovery_race.run_recovery(fine_tuning.fine_tune, student, tokenizer, data, schedule),
+    "random weights": recovery_race.run_recovery(fine_tuning.fine_tune, fresh, tokenizer, data, schedule),
 }
 clear_output(wait=True)
 levels = {"teacher": training.dev_f1(teacher, tokenizer, data)}
@@ -400,11 +400,15 @@ print(f"{len(texts)} texts, such as:", labelled[0].text, copies[0].text, sep="\n
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-by_teacher = partial(distillation.distil, teacher=teacher, hidden=0)
-methods = {"labels": fine_tuning.fine_tune, "teacher": by_teacher, "teacher and text": partial(by_teacher, texts=texts)}
+lessons = {
+    "teacher": distillation.Distillation(teacher, hidden=0),
+    "teacher and text": distillation.Distillation(teacher, texts, hidden=0),
+}
+methods = {"labels": fine_tuning.fine_tune}
+methods |= {name: partial(distillation.distil, distillation=lesson) for name, lesson in lessons.items()}
 students = {"labels": by_labels["copied layers"]}
 for name in ("teacher", "teacher and text"):
-    students[name] = recovery_race.run_recovery(methods[name], student, **recipe)
+    students[name] = recovery_race.run_recovery(methods[name], student, tokenizer, data, schedule)
 clear_output(wait=True)
 best_student = max(students, key=lambda name: reached(students[name]))
 reveal(my_guess, f"{best_student}, on dev")
@@ -423,7 +427,7 @@ base.recovery_figure({name: r.curve for name, r in students.items()}, levels)
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-cuts = {name: recovery_race.run_recovery(method, pruned, **recipe) for name, method in methods.items()}
+cuts = {name: recovery_race.run_recovery(method, pruned, tokenizer, data, schedule) for name, method in methods.items()}
 clear_output(wait=True)
 best_cut = max(cuts, key=lambda name: reached(cuts[name]))
 base.recovery_figure({f"student, {best_student}": students[best_student].curve} |

@@ -16,7 +16,6 @@ from torch.utils.hooks import RemovableHandle
 from transformers import BertPreTrainedModel
 
 from utils.model.pruned_shape import kept_heads, kept_neurons
-from utils.model.raner import RanerModel
 
 
 class Sites(NamedTuple):
@@ -60,10 +59,10 @@ def gated(projections: Sequence[nn.Module], gates: Sequence[Tensor]) -> Iterator
 
 
 @contextmanager
-def observed(modules: Sequence[nn.Module], see: Callable[[int, tuple, dict, object], None]) -> Iterator[None]:
-    """Call `see(index, arguments, keywords, output)` after each run of a module, while the context lasts."""
+def observed(modules: Sequence[nn.Module], hook: Callable[[int, tuple, dict, object], None]) -> Iterator[None]:
+    """Call `hook(index, arguments, keywords, output)` after each run of a module, while the context lasts."""
     with _removed_on_exit(
-        module.register_forward_hook(lambda _, *call, index=index: see(index, *call), with_kwargs=True)
+        module.register_forward_hook(lambda _, *call, index=index: hook(index, *call), with_kwargs=True)
         for index, module in enumerate(modules)
     ):
         yield
@@ -84,18 +83,6 @@ def _multiply_by(gate: Tensor) -> Callable[[nn.Module, tuple[Tensor]], tuple[Ten
         return ((parts * gate.to(parts)[..., None]).flatten(-2),)
 
     return hook
-
-
-def check_map(model: RanerModel) -> None:
-    """Raise ValueError, remedy included, where a layer is not as wide as the pruning map says."""
-    size = model.config.hidden_size // model.config.num_attention_heads
-    for sites, features in ((head_sites(model), size), (neuron_sites(model), 1)):
-        for layer, (matrix, kept) in enumerate(zip(sites.projections, sites.kept, strict=True)):
-            if getattr(matrix, "in_features", 0) != len(kept) * features:
-                raise ValueError(
-                    f"layer {layer}: the pruning map does not fit the weights; "
-                    "prune with utils.compress.pruning.remove only, which changes both together"
-                )
 
 
 def by_head(values: Sequence[Tensor], sites: Sites) -> Tensor:

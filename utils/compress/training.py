@@ -11,19 +11,23 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import safetensors.torch
 import torch
 from accelerate.utils import broadcast
+from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils import logging
 
-from utils.compress.gates import check_map
+from utils.compress.batches import Batch
 from utils.files import text_digest, write_atomically
 from utils.measure.scores import entity_scores
 from utils.model.checkpoint import model_digest
@@ -32,15 +36,50 @@ from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.entities import Corpus
 
-Batch = dict[str, Tensor]
-
-
 Loss = Callable[[nn.Module, Batch], Tensor]
 """`(model, batch) -> loss`; the model may be wrapped for several processes."""
 
 
-BF16 = torch.cuda.is_available() or torch.ops.mkldnn._is_mkldnn_bf16_supported()
-"""Whether this machine multiplies in bfloat16 by itself."""
+@cache
+def multiplies_in_bf16() -> bool:
+    """Whether this machine multiplies in bfloat16 by itself; builds of torch without MKLDNN do not say, so: no."""
+    on_cpu = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return torch.cuda.is_available() or (on_cpu is not None and on_cpu())
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a training goes.
+
+    Args:
+        epochs: 1 or more; fewer are made where the budget, or the patience with dev, ends first.
+        learning_rate: peak of AdamW; see `rise_and_fall`.
+        seed: of dropout and of the order of the batches.
+        seconds: wall-clock budget, evaluations included, the last of them excepted. The learning
+            rate has then fallen to 0 at the end of the budget, or of the epochs if that comes
+            first. Without a budget, two epochs without progress on dev end the training.
+
+    Raises:
+        ValueError: no epoch, or a budget of no time.
+    """
+
+    epochs: int = 6
+    learning_rate: float = 5e-4
+    seed: int = 1
+    seconds: float | None = None
+
+    def __post_init__(self):
+        if self.epochs < 1 or (self.seconds is not None and self.seconds <= 0):
+            raise ValueError(f"{self}: wanted at least one epoch, and a budget above 0 seconds or None")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised, on which batches, and what, as JSON, tells a run with it from a run with another."""
+
+    batches: list[Batch]
+    loss: Loss
+    identity: dict[str, object]
 
 
 class DivergedError(FloatingPointError):
@@ -48,18 +87,19 @@ class DivergedError(FloatingPointError):
 
 
 class Clock(TrainerCallback):
-    """Seconds since it was made, interrupted runs' added; ends the training when its budget is spent.
+    """Seconds since it was made, interrupted runs' added; ends the training when the schedule's budget is spent.
 
     All processes read the first one's clock: were they to disagree, one would wait for ever.
     """
 
-    def __init__(self, budget: float | None):
-        self.budget = math.inf if budget is None else budget
+    def __init__(self, schedule: Schedule):
+        self.schedule = schedule
         self.elapsed, self.started = 0.0, time.monotonic()
 
     @property
     def share(self) -> float:
-        return self.elapsed / self.budget
+        """What is spent of the budget, 0 to 1 and a little over; 0 where there is none."""
+        return self.elapsed / (self.schedule.seconds or math.inf)
 
     def on_train_begin(self, args, state, control, **_):
         self.elapsed = max((row.get("eval_seconds", 0.0) for row in state.log_history), default=0.0)
@@ -131,71 +171,82 @@ def _of_first_process(value: float, device: torch.device) -> float:
     return float(broadcast(torch.tensor(value, dtype=torch.double, device=device)))
 
 
-class Settings(NamedTuple):
-    """How long and how fast: epochs, peak learning rate, seed, and a budget in seconds or None."""
-
-    epochs: int
-    learning_rate: float
-    seed: int
-    seconds: float | None
-
-
 def train(
-    model: RanerModel,
-    tokenizer: CharacterTokenizer,
-    corpus: Corpus,
-    batches: list[Batch],
-    loss: Loss,
-    out: Path,
-    clock: Clock,
-    settings: Settings,
-    **identity: object,
+    model: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus, out: Path, objective: Objective, clock: Clock
 ) -> RanerModel:
-    """Train a copy of `model` on `batches`; the epoch with the best F1 on `corpus.dev` is returned.
+    """Train a copy of `model`; the epoch with the best F1 on `corpus.dev` is returned, in evaluation mode.
 
     An interrupted call, given again, goes on from the last whole epoch in `out` and ends where it
-    would have (with a budget: in the seconds that were left); a finished one is not repeated.
-    Without a budget, two epochs without progress on dev end the training.
+    would have (with a budget: in the seconds that were left); a finished one is not repeated. The
+    library seeds the generators of Python, numpy and torch for the whole process.
 
     Args:
         out: directory for checkpoints, one an epoch, and of this run only.
-        identity: what else, as JSON, makes this run another one.
+        clock: of the training's schedule; what happened since it was made counts as time of the training.
 
     Raises:
         ValueError: `out` holds checkpoints of another run.
         DivergedError: the loss became NaN or infinite.
     """
-    logging.disable_progress_bar()  # a bar for each checkpoint that is written; that of the training stays
-    logging.get_logger("transformers.trainer_utils").setLevel(logging.ERROR)  # epochs under a second are no fault
-    trainer = TaggerTrainer(
-        copy.deepcopy(model),
-        _arguments(out, settings),
-        train_dataset=batches,
-        eval_dataset=batches[:1],
-        tokenizer=tokenizer,
-        corpus=corpus,
-        loss=loss,
-        clock=clock,
-        callbacks=[] if settings.seconds else [EarlyStoppingCallback(early_stopping_patience=2)],
-    )
-    if trainer.is_world_process_zero():
-        data = text_digest(repr((corpus.train, corpus.dev)))
-        _claim(out, settings._asdict() | {"model": model_digest(model), "data": data} | identity)
-    if not (out / "trainer_state.json").is_file():
-        trainer.train(resume_from_checkpoint=_last_checkpoint(out))
-        trainer.save_state()
-        trainer.accelerator.wait_for_everyone()
+    with _quiet_library():
+        trainer = _trainer(copy.deepcopy(model), tokenizer, corpus, out, objective, clock)
+        if trainer.is_world_process_zero():
+            run = {"model": model_digest(model), "data": text_digest(repr((corpus.train, corpus.dev)))}
+            _claim(out, asdict(clock.schedule) | run | objective.identity)
+        if not (out / "trainer_state.json").is_file():
+            trainer.train(resume_from_checkpoint=_last_checkpoint(out))
+            trainer.save_state()
+            trainer.accelerator.wait_for_everyone()
     return _best(copy.deepcopy(model), out)
 
 
-def _arguments(out: Path, settings: Settings) -> TrainingArguments:
+@contextmanager
+def _quiet_library() -> Iterator[None]:
+    """No bar for each checkpoint that is written, no remark on epochs under a second; afterwards all is as before.
+
+    Both belong to the process: other threads are quiet too meanwhile, and of two trainings at a time
+    the first to end turns the library's bars on again.
+    """
+    remarks = logging.get_logger("transformers.trainer_utils")
+    level, bars, hub_quiet = remarks.level, logging.is_progress_bar_enabled(), are_progress_bars_disabled()
+    logging.disable_progress_bar()
+    remarks.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        remarks.setLevel(level)
+        if bars:
+            with warnings.catch_warnings(action="ignore"):  # the hub's, where the environment forbids it bars
+                logging.enable_progress_bar()
+        if hub_quiet:
+            disable_progress_bars()
+
+
+def _trainer(
+    model: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus, out: Path, objective: Objective, clock: Clock
+) -> TaggerTrainer:
+    patience = [] if clock.schedule.seconds else [EarlyStoppingCallback(early_stopping_patience=2)]
+    return TaggerTrainer(
+        model,
+        _arguments(out, clock.schedule),
+        train_dataset=objective.batches,
+        eval_dataset=objective.batches[:1],
+        tokenizer=tokenizer,
+        corpus=corpus,
+        loss=objective.loss,
+        clock=clock,
+        callbacks=patience,
+    )
+
+
+def _arguments(out: Path, schedule: Schedule) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(out),
-        num_train_epochs=settings.epochs,
+        num_train_epochs=schedule.epochs,
         per_device_train_batch_size=1,
-        learning_rate=settings.learning_rate,
+        learning_rate=schedule.learning_rate,
         weight_decay=0.01,
-        bf16=BF16,
+        bf16=multiplies_in_bf16(),
         use_cpu=not torch.cuda.is_available(),
         eval_strategy="epoch",
         save_strategy="epoch",
@@ -204,13 +255,13 @@ def _arguments(out: Path, settings: Settings) -> TrainingArguments:
         metric_for_best_model="f1",
         restore_callback_states_from_checkpoint=True,
         logging_strategy="epoch",
-        seed=settings.seed,
+        seed=schedule.seed,
         report_to=[],
         remove_unused_columns=False,
     )
 
 
-def _claim(out: Path, settings: dict) -> None:
+def _claim(out: Path, settings: dict[str, object]) -> None:
     """Write down what the checkpoints in `out` are of, or make sure that they are of just that."""
     record = out / "settings.json"
     if not record.is_file() and _last_checkpoint(out) is None:
@@ -234,41 +285,3 @@ def _best(model: RanerModel, out: Path) -> RanerModel:
     weights = out / Path(state["best_model_checkpoint"]).name / "model.safetensors"
     model.load_state_dict(safetensors.torch.load_file(weights))
     return model.cpu().eval()
-
-
-class Epoch(NamedTuple):
-    """One point of a learning curve: `epoch` from 1, wall-clock, mean training loss, F1 on dev in points."""
-
-    epoch: float
-    seconds: float
-    loss: float
-    f1: float
-
-
-def learning_curve(out: str | Path) -> list[Epoch]:
-    """How the finished training in `out` went, epoch by epoch.
-
-    Raises:
-        FileNotFoundError: no training has finished there.
-    """
-    rows = json.loads((Path(out) / "trainer_state.json").read_text("utf-8"))["log_history"]
-    losses = {row["step"]: row["loss"] for row in rows if "loss" in row}
-    scored = [row for row in rows if "eval_f1" in row]
-    return [Epoch(row["epoch"], row["eval_seconds"], losses[row["step"]], row["eval_f1"]) for row in scored]
-
-
-def check_trainable(model: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus, settings: Settings) -> None:
-    """Raise ValueError, remedy included, where these do not belong together."""
-    if settings.epochs < 1 or (settings.seconds is not None and settings.seconds <= 0):
-        raise ValueError(f"{settings}: wanted at least one epoch, and a budget above 0 seconds or None")
-    if not corpus.train or not corpus.dev:
-        raise ValueError("nothing to train on: the corpus has no train or no dev sentence; see utils.text.hub_datasets")
-    known = {label[2:] for label in model.labels}
-    if unknown := sorted({e.type for s in (*corpus.train, *corpus.dev) for e in s.entities} - known):
-        raise ValueError(f"the model has no label for {', '.join(unknown)}: rename or drop these entities")
-    if len(tokenizer) > model.config.vocab_size:
-        raise ValueError(
-            f"the tokenizer knows {len(tokenizer)} characters, the model {model.config.vocab_size}: "
-            "use the tokenizer that was loaded, or pruned, with the model"
-        )
-    check_map(model)

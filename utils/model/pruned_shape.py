@@ -1,4 +1,8 @@
-"""TODO model.pruned_shape."""
+"""What is left of a pruned network: which heads, neurons and tokens, and layers of just that width.
+
+`config.kept_heads`, `config.kept_neurons` and `config.kept_tokens` are the pruning map. They hold original
+numbers, so a head keeps its name through any number of cuts; a config without them is of a whole model.
+"""
 
 from typing import NamedTuple
 
@@ -12,6 +16,11 @@ class NoHeads(nn.Module):
 
     def forward(self, hidden_states: Tensor, *args, **kwargs) -> tuple[Tensor, None]:
         return hidden_states[..., :0], None
+
+
+def head_size(config: BertConfig) -> int:
+    """Features of one attention head; pruning does not change it."""
+    return config.hidden_size // config.num_attention_heads
 
 
 def kept_heads(config: BertConfig) -> list[list[int]]:
@@ -36,7 +45,7 @@ def narrow(bert: BertModel, config: BertConfig) -> None:
 
 
 def _narrow_attention(attention: nn.Module, heads: int, config: BertConfig) -> None:
-    width = heads * (config.hidden_size // config.num_attention_heads)
+    width = heads * head_size(config)
     attention.output.dense = nn.Linear(width, config.hidden_size) if width else BiasOnly(config.hidden_size)
     if not width:
         attention.self = NoHeads()
@@ -109,4 +118,5 @@ class Size(NamedTuple):
 
 
 def size_of(model: BertPreTrainedModel) -> Size:
+    """Heads and neurons left in all layers together."""
     return Size(sum(map(len, kept_heads(model.config))), sum(map(len, kept_neurons(model.config))))

@@ -1,32 +1,27 @@
-"""TODO model.torch_tagger."""
-
-from __future__ import annotations
+"""Taggers whose emissions come from torch: of a model in memory, or loaded from wherever it is."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from utils.model.checkpoint import MINI_RANER, load_raner
+from utils.model.modes import evaluating
+from utils.model.raner import RanerModel
 from utils.tagger.batching import Backend
 from utils.tagger.tagger import Tagger
 from utils.tagger.tokenizer import CharacterTokenizer
 
-if TYPE_CHECKING:
-    from utils.model.raner import RanerModel
-
 
 def torch_backend(model: RanerModel) -> Backend:
-    """Emissions by torch, without gradients; the model is put in evaluation mode."""
-    import torch
-
-    model.eval()
+    """Emissions by torch, in evaluation mode and without gradients; the model's own mode stays what it is."""
+    modules = list(model.modules())
 
     @torch.inference_mode()
     def emissions(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         ids, mask = (torch.from_numpy(array).to(model.device) for array in (input_ids, attention_mask))
-        return model(ids, mask).logits.float().cpu().numpy()
+        with evaluating(modules):
+            return model(ids, mask).logits.float().cpu().numpy()
 
     return emissions
 
@@ -51,9 +46,3 @@ def load_bf16_tagger(source: str | Path = MINI_RANER) -> Tagger:
     model.bert.to(torch.bfloat16)
     model.classifier.to(torch.bfloat16)
     return torch_tagger(model, tokenizer)
-
-
-def emissions_of(tagger: Tagger, text: str) -> np.ndarray:
-    """`(characters, tags)` float32: what the network says about each character before the CRF decides."""
-    encoding = tagger.tokenizer.batch([text])
-    return tagger.backend(encoding.input_ids, encoding.attention_mask)[encoding.label_mask]

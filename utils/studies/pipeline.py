@@ -10,6 +10,7 @@ from utils.compress.pruning.select import select_globally
 from utils.compress.quantization.dynamic import quantize
 from utils.compress.quantization.saved import save_quantized
 from utils.compress.recovery.fine_tuning import fine_tune
+from utils.compress.training import Schedule
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_quantize import quantize_onnx
 from utils.measure.run import Run
@@ -45,5 +46,6 @@ def recover(run: Run, original: RanerModel, tokenizer: CharacterTokenizer, path:
     scores = michel_per_example(original, make_batches(sample, tokenizer, original.labels))
     pruned = prune_heads(original, select_globally(scores, round(SHARE_PRUNED * scores.numel())))
     checkpoints = path.with_name(f"{path.name}-checkpoints")
-    tuned = fine_tune(pruned, tokenizer, run.training, checkpoints, epochs=1 if run.quick else 4, seed=run.seed)
+    schedule = Schedule(epochs=1 if run.quick else 4, seed=run.seed)
+    tuned = fine_tune(pruned, tokenizer, run.training, checkpoints, schedule)
     save_raner(tuned, tokenizer, path)

@@ -21,8 +21,9 @@ from utils.compress.batches import make_batches
 from utils.compress.importance.gradients import neuron_importance
 from utils.compress.importance.registry import SCORES
 from utils.compress.recipes import CUTS, judge, left_after, prune_to
-from utils.compress.recovery.distillation import distil
+from utils.compress.recovery.distillation import Distillation, distil
 from utils.compress.recovery.fine_tuning import fine_tune
+from utils.compress.training import Schedule
 from utils.files import DATA, RUNS, write_atomically
 from utils.measure.bootstrap import paired_bootstrap
 from utils.measure.evaluation import Evaluation, evaluate
@@ -49,16 +50,17 @@ class Study:
     tokenizer: CharacterTokenizer
     corpus: Corpus
     folder: Path
-    epochs: int
-    learning_rate: float
-    seed: int
+    schedule: Schedule
+
+    @property
+    def seed(self) -> int:
+        return self.schedule.seed
 
     def evaluate(self, model: RanerModel) -> Evaluation:
         return evaluate(torch_tagger(model, self.tokenizer), self.corpus.test, self.seed)
 
-    def training(self, name: str) -> dict:
-        settings = {"epochs": self.epochs, "learning_rate": self.learning_rate, "seed": self.seed}
-        return settings | {"tokenizer": self.tokenizer, "corpus": self.corpus, "out": self.folder / name}
+    def fine_tune(self, model: RanerModel, name: str) -> RanerModel:
+        return fine_tune(model, self.tokenizer, self.corpus, self.folder / name, self.schedule)
 
 
 def recover_cut(study: Study, name: str, original: Evaluation) -> dict:
@@ -67,7 +69,8 @@ def recover_cut(study: Study, name: str, original: Evaluation) -> dict:
     scores = SCORES["Fisher"](study.model, sample), neuron_importance(study.model, sample)
     target = left_after(study.model, CUTS[name])
     pruned, start = prune_to(study.model, *scores, target), time.monotonic()
-    recovered = distil(pruned, study.model, hidden=0, **study.training(name))
+    lessons = Distillation(study.model, hidden=0)
+    recovered = distil(pruned, study.tokenizer, study.corpus, study.folder / name, study.schedule, lessons)
     seconds, evaluation = time.monotonic() - start, study.evaluate(recovered)
     verdict = judge(CUTS[name], study.corpus.test, original, evaluation, study.seed)
     return {
@@ -87,7 +90,7 @@ def recover_cut(study: Study, name: str, original: Evaluation) -> dict:
 def train_original(study: Study, original: Evaluation) -> dict:
     """The unpruned model, trained on as long: what training alone is worth."""
     start = time.monotonic()
-    trained = fine_tune(study.model, **study.training("original-again"))
+    trained = study.fine_tune(study.model, "original-again")
     seconds, evaluation = time.monotonic() - start, study.evaluate(trained)
     difference = paired_bootstrap(study.corpus.test, original.predictions, evaluation.predictions, study.seed)
     row = {"stage": AGAIN, "f1_recovered": evaluation.scores.f1}
@@ -145,7 +148,8 @@ def main() -> None:
     given = parser.parse_args()
     model, tokenizer = load_raner(given.model)
     folder = RUNS / "recovery-bars" / given.out.stem
-    study = Study(model, tokenizer, load_corpus(given.corpus), folder, given.epochs, given.learning_rate, given.seed)
+    schedule = Schedule(given.epochs, given.learning_rate, given.seed)
+    study = Study(model, tokenizer, load_corpus(given.corpus), folder, schedule)
     command = (
         f"python -m utils.studies.recovery_bars --corpus {given.corpus.name} --out {given.out.name} "
         f"--epochs {given.epochs} "

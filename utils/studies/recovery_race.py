@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from utils.compress.batches import Batch
+from utils.compress.curves import Epoch, learning_curve
 from utils.compress.recovery.rescaling import rescale_heads
-from utils.compress.training import Batch, Epoch, dev_f1, learning_curve
+from utils.compress.training import Schedule, dev_f1
 from utils.model.raner import RanerModel
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.entities import Corpus
@@ -27,15 +29,18 @@ class Recovered(NamedTuple):
 
 
 def run_recovery(
-    method: Callable[..., RanerModel], model: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus, **settings
+    method: Callable[..., RanerModel],
+    model: RanerModel,
+    tokenizer: CharacterTokenizer,
+    corpus: Corpus,
+    schedule: Schedule,
 ) -> Recovered:
     """Train a copy of `model` and keep the curve; checkpoints are thrown away.
 
     The curve begins at 0 seconds with the model as it came; its loss there is NaN, nobody measured it.
 
     Args:
-        method: `recovery.fine_tune` or `recovery.distil`.
-        settings: the method's other arguments; without `seconds` its default decides how long it takes.
+        method: `(model, tokenizer, corpus, out, schedule) -> model`: `fine_tune`, or `distil` with a distillation.
 
     Raises:
         ValueError, DivergedError: the method's own.
@@ -43,7 +48,7 @@ def run_recovery(
     first = Epoch(0, 0, math.nan, dev_f1(model, tokenizer, corpus))
     start = time.monotonic()
     with TemporaryDirectory() as out:
-        trained = method(model, tokenizer=tokenizer, corpus=corpus, out=out, **settings)
+        trained = method(model, tokenizer, corpus, out, schedule)
         curve = learning_curve(out)
     return Recovered(trained, [first, *curve], time.monotonic() - start)
 

@@ -19,7 +19,7 @@ from utils.compress.batches import make_batches
 from utils.compress.importance.gradients import michel_per_example, neuron_importance
 from utils.compress.quantization.dynamic import quantize
 from utils.compress.recipes import CUTS, left_after, prune_to
-from utils.compress.recovery.fine_tuning import fine_tune
+from utils.compress.training import Schedule
 from utils.files import RUNS
 from utils.measure.bands import SPREAD
 from utils.measure.machine import machine
@@ -32,8 +32,8 @@ from utils.text.corpus import DEFAULT_CORPUS, load_corpus
 TRIED = ("heads-20", "heads-50-ffn-67")
 
 
-EPOCHS, LEARNING_RATE = 4, 5e-4
-"""Those of notebook 08's recovery."""
+SCHEDULE = Schedule(epochs=4)
+"""Notebook 08's recovery; each row has a seed of its own."""
 
 
 def pruned_models(study: Study) -> dict[str, RanerModel]:
@@ -45,7 +45,7 @@ def pruned_models(study: Study) -> dict[str, RanerModel]:
 
 def try_seed(study: Study, stage: str, cut: str, pruned: RanerModel) -> dict:
     """One row: scores on test, in points, of the recovered model in float32 and in INT8, and what INT8 changed."""
-    recovered = fine_tune(pruned, **study.training(stage))
+    recovered = study.fine_tune(pruned, stage)
     fp32, int8 = (study.evaluate(model).scores for model in (recovered, quantize(recovered)))
     row = {"stage": stage, "cut": cut, "seed": study.seed, "fp32": rounded(fp32), "int8": rounded(int8)}
     return row | {"int8_minus_fp32": round(int8.f1 - fp32.f1, 3)}
@@ -71,7 +71,7 @@ def measure(study: Study, seeds: Sequence[int], out: Path, command: str) -> dict
     for cut in TRIED:
         for seed in seeds:
             stage = f"{cut}, seed {seed}"
-            jobs[stage] = partial(try_seed, replace(study, seed=seed), stage, cut, pruned[cut])
+            jobs[stage] = partial(try_seed, replace(study, schedule=replace(study.schedule, seed=seed)), stage, cut, pruned[cut])
     return keep_rows(out, header, jobs)
 
 
@@ -82,7 +82,7 @@ def main() -> None:
     given = parser.parse_args()
     command = f"python -m utils.studies.seed_spread --seeds {' '.join(map(str, given.seeds))}"
     folder = RUNS / "spread" / given.out.stem
-    study = Study(*load_raner(MINI_RANER), load_corpus(DEFAULT_CORPUS), folder, EPOCHS, LEARNING_RATE, seed=0)
+    study = Study(*load_raner(MINI_RANER), load_corpus(DEFAULT_CORPUS), folder, replace(SCHEDULE, seed=0))
     for row in measure(study, given.seeds, given.out, command)["rows"]:
         print(f"{row['stage']}: F1 {row['fp32']['f1']:.2f}, in INT8 {row['int8_minus_fp32']:+.2f}")
 

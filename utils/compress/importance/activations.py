@@ -1,23 +1,17 @@
-"""How much each attention head matters: one function per score, `(model, batches) -> (layers, heads)`.
+"""Scores of heads from what runs through them: attention maps, and what a head adds to the sentence. No gradients.
 
-In every score **higher means keep**, a head that is already pruned is NaN, and the answer depends
-neither on padding nor, `michel_per_batch` apart, on how the sentences are cut into batches. All
-work on `RanerModel` and on any `BertForTokenClassification`, on the device where the model is.
-
-Gradient scores share one idea: put a gate xi_h = 1 in front of head h, in every sentence and at
-every position, and ask how the loss would answer to a change of it (`gate_gradients`). The loss
-L_i of sentence i is the sum over its N_i labelled characters, in nats; N = sum_i N_i.
+Taken while the model runs, batch by batch: all attention maps of a long text at once would not fit in memory.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from transformers import BertPreTrainedModel
 
-from utils.compress.batches import Batch, count_positions, count_sentences, evaluating, on_device
+from utils.compress.batches import Batch, count_positions, count_sentences, on_device
 from utils.compress.gates import by_head, head_sites, observed
+from utils.model.modes import eager_attention, evaluating
 
 
 def article_score(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tensor:
@@ -34,7 +28,7 @@ def article_score(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tenso
         lengths = mask.sum(1)
         return (_real_queries(maps.square().sum(-1), mask) / lengths[:, None].square()).sum(0)
 
-    return _over_attention(model, batches, squares) / count_sentences(batches)
+    return _sum_over_maps(model, batches, squares) / count_sentences(batches)
 
 
 def frobenius_norm(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tensor:
@@ -54,7 +48,7 @@ def frobenius_norm(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tens
     def added(layer: int, arguments: tuple[Tensor], _, mask: Tensor) -> Tensor:
         return _added_norms(arguments[0], sites.projections[layer], len(sites.kept[layer]), mask)
 
-    return _over_forward(model, batches, sites.projections, added) / count_sentences(batches)
+    return _sum_over_runs(model, batches, sites.projections, added) / count_sentences(batches)
 
 
 def _added_norms(context: Tensor, projection: nn.Module, heads: int, mask: Tensor) -> Tensor:
@@ -82,7 +76,7 @@ def attention_entropy(model: BertPreTrainedModel, batches: Sequence[Batch]) -> T
     def negative_entropy(maps: Tensor, mask: Tensor) -> Tensor:
         return _real_queries(maps.xlogy(maps).sum(-1), mask).sum(0)
 
-    return _over_attention(model, batches, negative_entropy) / count_positions(batches)
+    return _sum_over_maps(model, batches, negative_entropy) / count_positions(batches)
 
 
 def confidence(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tensor:
@@ -97,10 +91,10 @@ def confidence(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tensor:
 
     def largest(maps: Tensor, mask: Tensor) -> Tensor:
         separator = nn.functional.one_hot(mask.sum(1) - 1, mask.shape[1]).bool()
-        seen = maps.masked_fill(separator[:, None, None], 0)
-        return _real_queries(seen.amax(-1), mask).sum(0)
+        others = maps.masked_fill(separator[:, None, None], 0)
+        return _real_queries(others.amax(-1), mask).sum(0)
 
-    return _over_attention(model, batches, largest) / count_positions(batches)
+    return _sum_over_maps(model, batches, largest) / count_positions(batches)
 
 
 def _real_queries(values: Tensor, mask: Tensor) -> Tensor:
@@ -108,47 +102,29 @@ def _real_queries(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask[:, None]).sum(-1)
 
 
-def _over_attention(
+def _sum_over_maps(
     model: BertPreTrainedModel, batches: Sequence[Batch], measure: Callable[[Tensor, Tensor], Tensor]
 ) -> Tensor:
     """Sum over batches of `measure(maps (batch, heads, length, length), mask (batch, length))`."""
     attentions = [layer.attention.self for layer in model.bert.encoder.layer]
-    with _eager(model):
-        return _over_forward(model, batches, attentions, lambda _, __, output, mask: measure(output[1], mask))
+    with eager_attention(model):
+        return _sum_over_runs(model, batches, attentions, lambda _, __, output, mask: measure(output[1], mask))
 
 
-def _over_forward(
+def _sum_over_runs(
     model: BertPreTrainedModel, batches: Sequence[Batch], modules: Sequence[nn.Module], measure: Callable[..., Tensor]
 ) -> Tensor:
-    """Sum over batches of `measure(layer, arguments, output, mask)`, `(heads left,)`, at one module a layer.
+    """Sum over batches of `measure(layer, arguments, output, mask)`, `(heads left,)`, taken at one module a layer."""
+    sites = head_sites(model)
+    sums = [torch.zeros(len(kept), dtype=model.dtype, device=model.device) for kept in sites.kept]
+    with evaluating(model.modules()), torch.no_grad():
+        for batch in on_device(model, batches):
+            mask = batch["attention_mask"].bool()
 
-    Taken while the model runs: all attention maps of a long text at once would not fit in memory.
-    """
-    with evaluating(model), torch.no_grad():
-        return sum(_measured(model, batch, modules, measure) for batch in on_device(model, batches)).cpu()
+            def hook(layer: int, arguments: tuple, _, output: object, mask: Tensor = mask) -> None:
+                if sites.kept[layer]:
+                    sums[layer] += measure(layer, arguments, output, mask)
 
-
-def _measured(
-    model: BertPreTrainedModel, batch: Batch, modules: Sequence[nn.Module], measure: Callable[..., Tensor]
-) -> Tensor:
-    sites, mask = head_sites(model), batch["attention_mask"].bool()
-    values = [torch.zeros(0, dtype=model.dtype, device=model.device) for _ in modules]
-
-    def see(layer: int, arguments: tuple, _, output: object) -> None:
-        if sites.kept[layer]:
-            values[layer] = measure(layer, arguments, output, mask)
-
-    with observed(modules, see):
-        model(batch["input_ids"], batch["attention_mask"])
-    return by_head(values, sites)
-
-
-@contextmanager
-def _eager(model: BertPreTrainedModel) -> Iterator[None]:
-    """Attention that hands out its weights; fused kernels never form them."""
-    before = model.config._attn_implementation
-    model.set_attn_implementation("eager")
-    try:
-        yield
-    finally:
-        model.set_attn_implementation(before)
+            with observed(modules, hook):
+                model(batch["input_ids"], batch["attention_mask"])
+    return by_head(sums, sites).cpu()

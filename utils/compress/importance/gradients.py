@@ -1,4 +1,9 @@
-"""TODO compress.importance.gradients."""
+"""Scores of heads and neurons from gradients of the loss.
+
+They share one idea: put a gate xi_h = 1 in front of head h, in every sentence and at every position,
+and ask how the loss would answer to a change of it (`gate_gradients`). The loss L_i of sentence i is
+the sum over its N_i labelled characters, in nats; N = sum_i N_i.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from transformers import BertPreTrainedModel
 
-from utils.compress.batches import Batch, count_characters, count_sentences, evaluating, on_device
+from utils.compress.batches import Batch, count_characters, count_sentences, on_device
 from utils.compress.gates import Sites, by_head, gated, head_sites, neuron_sites
+from utils.model.modes import evaluating
 from utils.model.raner import IGNORED_LABEL, RanerModel
 
 
@@ -33,7 +39,7 @@ def gate_gradients(model: BertPreTrainedModel, batches: Sequence[Batch], sites: 
     Yields:
         `(batch, length, layers, parts)` in nats; NaN where a part is pruned; 0 at padding.
     """
-    with evaluating(model), torch.enable_grad():
+    with evaluating(model.modules()), torch.enable_grad():
         for batch in on_device(model, batches):
             shape = batch["input_ids"].shape
             gates = [torch.ones(*shape, len(kept), dtype=model.dtype, device=model.device) for kept in sites.kept]

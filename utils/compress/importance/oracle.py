@@ -1,15 +1,16 @@
-"""TODO compress.importance.oracle."""
+"""The oracle that scores are held against: what the loss really does when one head goes, tried head by head."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import BertPreTrainedModel
 
-from utils.compress.batches import Batch, count_characters, evaluating, on_device
+from utils.compress.batches import Batch, count_characters, on_device
 from utils.compress.gates import by_head, gated, head_sites, observed
 from utils.compress.importance.gradients import sentence_losses
+from utils.model.modes import evaluating
 
 
 def leave_one_out(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tensor:
@@ -23,32 +24,29 @@ def leave_one_out(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tenso
     Source: Michel et al. 2019, section 3.2.
     """
 
-    def loss(emissions: list[Tensor]) -> float:
-        pairs = zip(emissions, on_device(model, batches), strict=True)
-        return sum(float(sentence_losses(model, e, batch["labels"]).sum()) for e, batch in pairs)
-
-    return _leave_one_out(model, batches, loss) / count_characters(batches)
-
-
-def _leave_one_out(
-    model: BertPreTrainedModel, batches: Sequence[Batch], damage: Callable[[list[Tensor]], float]
-) -> Tensor:
-    """`damage(emissions of all batches)` without each head, less that of the whole model.
-
-    What happens below the layer of the head is computed once: only the layers above run again.
-    """
     sites = head_sites(model)
-    pairs = [(layer, slot) for layer, kept in enumerate(sites.kept) for slot in range(len(kept))]
     scores = [torch.zeros(len(kept), dtype=torch.double) for kept in sites.kept]
-    with evaluating(model), torch.no_grad():
+    heads = [(layer, slot) for layer, kept in enumerate(sites.kept) for slot in range(len(kept))]
+    with evaluating(model.modules()), torch.no_grad():
         calls = [_layer_calls(model, batch) for batch in on_device(model, batches)]
-        whole = damage([_run_from(model, 0, call) for call in calls])
-        for layer, slot in tqdm(pairs, desc="leaving out one head", unit="head"):
+        whole = _summed_loss(model, batches, calls, first=0)
+        for layer, slot in tqdm(heads, desc="leaving out one head", unit="head"):
             gate = torch.ones(len(sites.kept[layer]))
             gate[slot] = 0
             with gated([sites.projections[layer]], [gate]):
-                scores[layer][slot] = damage([_run_from(model, layer, call) for call in calls]) - whole
-    return by_head(scores, sites).float()
+                scores[layer][slot] = _summed_loss(model, batches, calls, layer) - whole
+    return by_head(scores, sites).float() / count_characters(batches)
+
+
+def _summed_loss(
+    model: BertPreTrainedModel, batches: Sequence[Batch], calls: Sequence[list[tuple[tuple, dict]]], first: int
+) -> float:
+    """Of all sentences, in nats. What happens below layer `first` was computed once: only the layers above run."""
+    losses = (
+        sentence_losses(model, _run_from(model, first, call), batch["labels"])
+        for call, batch in zip(calls, on_device(model, batches), strict=True)
+    )
+    return sum(float(loss.sum()) for loss in losses)
 
 
 def _layer_calls(model: BertPreTrainedModel, batch: Batch) -> list[tuple[tuple, dict]]:

@@ -1,4 +1,4 @@
-"""TODO compress.importance.registry."""
+"""All scores of heads by the names that notebooks and tables give them, and a score as a file."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""TODO compress.importance.weights."""
+"""Scores of heads that read no sentence: the size of the weights, and noise; and scores made comparable by layer."""
 
 from collections.abc import Sequence
 

@@ -1,12 +1,11 @@
-"""TODO compress.pruning.cost."""
+"""What a pruned model will cost: parameters, bytes and multiply-adds by arithmetic alone, before anything is cut."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from transformers import BertConfig
 
-from utils.compress.pruning.remove import _head_size
-from utils.model.pruned_shape import PruningMap, pruning_map
+from utils.model.pruned_shape import PruningMap, head_size, pruning_map
 
 
 class Cost(NamedTuple):
@@ -43,7 +42,7 @@ def cost_by_part(config: BertConfig, kept: PruningMap, length: int) -> dict[str,
 def _attention_cost(config: BertConfig, heads: int, length: int) -> Cost:
     """Query, key, value and output matrices and LayerNorm; the products QK and AV are length x length."""
     hidden = config.hidden_size
-    width = heads * _head_size(config)
+    width = heads * head_size(config)
     parameters = 4 * hidden * width + 3 * width + hidden + 2 * hidden
     return _cost(parameters, 4 * length * hidden * width + 2 * length * length * width)
 

@@ -1,8 +1,6 @@
-"""Which heads, neurons and characters go, what that will save, and taking them out for real.
+"""Taking heads, neurons and characters out for real, and masks that answer as if they were gone.
 
-Three steps that stay apart: *select* (a score in, numbers out), *predict* (`predict_cost`, before
-anything is done) and *remove* (`prune_heads`, `prune_neurons`, `prune_vocabulary`). Removing means
-smaller matrices, not zeros: a dense kernel multiplies zeros as slowly as anything else.
+Removing means smaller matrices, not zeros: a dense kernel multiplies zeros as slowly as anything else.
 
 Heads, neurons and characters keep their **original** numbers for ever. What is left is written to
 the config as the pruning map, so the pruned model is saved and loaded like any other.
@@ -16,9 +14,9 @@ import torch
 from torch import Tensor
 from transformers import BertConfig, BertTokenizer
 
-from utils.compress.gates import Sites, gated, head_sites
+from utils.compress.gates import gated, head_sites
 from utils.model.checkpoint import assemble
-from utils.model.pruned_shape import Numbers, PruningMap, drop, pruning_map
+from utils.model.pruned_shape import Numbers, PruningMap, drop, head_size, pruning_map
 from utils.model.raner import RanerModel
 from utils.tagger.tokenizer import CharacterTokenizer
 
@@ -26,13 +24,8 @@ from utils.tagger.tokenizer import CharacterTokenizer
 @contextmanager
 def masked_heads(model: RanerModel, heads: Numbers) -> Iterator[None]:
     """Inside the context, `heads` contribute nothing. Same answers as removal, none of its speed."""
-    with _masked(head_sites(model), heads):
-        yield
-
-
-@contextmanager
-def _masked(sites: Sites, gone: Numbers) -> Iterator[None]:
-    left = drop(sites.kept, gone, sites.width)
+    sites = head_sites(model)
+    left = drop(sites.kept, heads, sites.width)
     gates = [
         torch.tensor([float(n in stay) for n in present])
         for present, stay in zip(sites.kept, map(set, left), strict=True)
@@ -82,21 +75,17 @@ def prune_vocabulary(
 def _keep(model: RanerModel, after: PruningMap) -> RanerModel:
     """The surgery: every matrix cut down to the rows and columns of what stays."""
     before, config = pruning_map(model.config), copy.deepcopy(model.config)
-    tokens = _positions(before.tokens, after.tokens)
+    tokens = _indices(before.tokens, after.tokens)
     config.pad_token_id = tokens.tolist().index(config.pad_token_id)
     _record(config, before, after)
     tensors = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     words = "bert.embeddings.word_embeddings.weight"
     tensors[words] = tensors[words][tokens]
     for layer in range(config.num_hidden_layers):
-        heads = _positions(before.heads[layer], after.heads[layer])
-        neurons = _positions(before.neurons[layer], after.neurons[layer])
-        _cut_layer(tensors, f"bert.encoder.layer.{layer}", heads, neurons, _head_size(config))
+        heads = _indices(before.heads[layer], after.heads[layer])
+        neurons = _indices(before.neurons[layer], after.neurons[layer])
+        _cut_layer(tensors, f"bert.encoder.layer.{layer}", heads, neurons, head_size(config))
     return assemble(config, tensors)
-
-
-def _head_size(config: BertConfig) -> int:
-    return config.hidden_size // config.num_attention_heads
 
 
 def _record(config: BertConfig, before: PruningMap, after: PruningMap) -> None:
@@ -107,14 +96,14 @@ def _record(config: BertConfig, before: PruningMap, after: PruningMap) -> None:
     config.vocab_size = len(after.tokens)
 
 
-def _positions(before: list[int], after: list[int]) -> Tensor:
+def _indices(before: list[int], after: list[int]) -> Tensor:
     """Where the original numbers `after` stand in today's matrices."""
     place = {number: position for position, number in enumerate(before)}
     return torch.tensor([place[number] for number in after], dtype=torch.long)
 
 
-def _cut_layer(tensors: dict[str, Tensor], name: str, heads: Tensor, neurons: Tensor, head_size: int) -> None:
-    features = (heads[:, None] * head_size + torch.arange(head_size)).flatten()
+def _cut_layer(tensors: dict[str, Tensor], name: str, heads: Tensor, neurons: Tensor, size: int) -> None:
+    features = (heads[:, None] * size + torch.arange(size)).flatten()
     makers = [f"{name}.attention.self.{kind}" for kind in ("query", "key", "value")]
     _cut(tensors, makers, f"{name}.attention.output.dense", features)
     _cut(tensors, [f"{name}.intermediate.dense"], f"{name}.output.dense", neurons)

@@ -1,6 +1,6 @@
-"""TODO compress.pruning.select."""
+"""Which parts go: the lowest scores, of the whole network or of each layer, as original numbers by layer."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from torch import Tensor
 
@@ -23,14 +23,16 @@ def select_globally(scores: Tensor, count: int, protected: Collection[int] = ())
     return _by_layer(candidates[:count])
 
 
-def select_per_layer(scores: Tensor, ratio: float, protected: Collection[int] = ()) -> Numbers:
+def select_per_layer(scores: Tensor, ratio: float) -> Numbers:
     """The lowest `ratio` (0 to 1, rounded to whole parts) of what each layer has left.
 
     Args:
-        scores, protected: as in `select_globally`.
+        scores: as in `select_globally`.
     """
-    present = (~scores.isnan()).sum(1)
-    return _lowest(scores, [round(ratio * int(n)) for n in present], protected)
+    layers = [[] for _ in scores]
+    for layer, number in _available(scores, protected=()):
+        layers[layer].append((layer, number))
+    return _by_layer([pair for present in layers for pair in present[: round(ratio * len(present))]])
 
 
 def _available(scores: Tensor, protected: Collection[int]) -> list[tuple[int, int]]:
@@ -38,12 +40,6 @@ def _available(scores: Tensor, protected: Collection[int]) -> list[tuple[int, in
     order = scores.flatten().argsort(stable=True).tolist()
     pairs = [divmod(position, scores.shape[1]) for position in order]
     return [(layer, n) for layer, n in pairs if layer not in protected and not scores[layer, n].isnan()]
-
-
-def _lowest(scores: Tensor, counts: Sequence[int], protected: Collection[int]) -> Numbers:
-    candidates = _available(scores, protected)
-    layers = [[pair for pair in candidates if pair[0] == layer][:count] for layer, count in enumerate(counts)]
-    return _by_layer([pair for layer in layers for pair in layer])
 
 
 def _by_layer(pairs: list[tuple[int, int]]) -> Numbers:

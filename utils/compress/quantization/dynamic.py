@@ -1,4 +1,4 @@
-"""TODO compress.quantization.dynamic."""
+"""Dynamic INT8: weights stored as 8-bit integers, each input rounded over its own range as it arrives."""
 
 import warnings
 from collections.abc import Iterable, Iterator
@@ -13,14 +13,18 @@ from utils.model.raner import RanerModel
 
 @contextmanager
 def muted_deprecation() -> Iterator[None]:
+    """torch's announcements that `torch.ao.quantization` will go, unheard while the context lasts.
+
+    Warning filters belong to the process: two threads in here at once may leave them as one found the other's.
+    """
     with warnings.catch_warnings():
         for category in (DeprecationWarning, UserWarning):
-            warnings.filterwarnings("ignore", category=category, module=r"torch|utils\.quantization")
+            warnings.filterwarnings("ignore", category=category, module=r"torch|utils\.compress\.quantization")
         yield
 
 
 def quantize(model: RanerModel, embeddings: bool = True) -> RanerModel:
-    """A copy with INT8 linear layers and, with `embeddings`, an 8-bit character table.
+    """A copy, in evaluation mode, with INT8 linear layers and, with `embeddings`, an 8-bit character table.
 
     The CRF, LayerNorms, position and type embeddings and all biases stay float32. It is packed for
     `torch.backends.quantized.engine`, which torch sets by the kind of CPU.
@@ -35,4 +39,4 @@ def quantize_only(model: RanerModel, names: Iterable[str]) -> RanerModel:
     """A copy in which just these modules, linear layers or `CHARACTERS`, are dynamic INT8. It cannot be saved."""
     recipes = {True: ao.float_qparams_weight_only_qconfig, False: ao.default_dynamic_qconfig}
     with muted_deprecation():
-        return ao.quantize_dynamic(model.eval(), {name: recipes[name == CHARACTERS] for name in names})
+        return ao.quantize_dynamic(model, {name: recipes[name == CHARACTERS] for name in names})

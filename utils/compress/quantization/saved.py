@@ -1,4 +1,7 @@
-"""TODO compress.quantization.saved."""
+"""Quantised models as directories. Packed integers are no plain tensors, so they have a file of their own.
+
+While a model is loaded, torch's engine is the one that it was made for: a setting of the process.
+"""
 
 import pickle
 from pathlib import Path
@@ -9,9 +12,10 @@ from torch.ao.nn import quantized as int8_modules
 from transformers import BertConfig
 
 from utils.compress.quantization.dynamic import muted_deprecation
-from utils.compress.quantization.static import FixedRangeLinear, _engine, choose_engine
+from utils.compress.quantization.static import FixedRangeLinear, choose_engine, using_engine
 from utils.files import CheckpointError, written_atomically
-from utils.model.checkpoint import read_config, restore_buffers, save_description
+from utils.model.checkpoint import restore_buffers, save_description
+from utils.model.layouts import read_config
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tagger import Tagger
@@ -62,7 +66,7 @@ def load_quantized(path: str | Path) -> tuple[RanerModel, CharacterTokenizer]:
         raise CheckpointError(f"{path}: no {WEIGHTS}; a float32 model is loaded with load_raner")
     engine = engine_of(path)
     try:
-        with _engine(engine), muted_deprecation():
+        with using_engine(engine), muted_deprecation():
             model = _skeleton(read_config(path))
             model.load_state_dict(torch.load(path / WEIGHTS, weights_only=True), assign=True)
     except (RuntimeError, AttributeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:

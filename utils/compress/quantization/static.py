@@ -1,9 +1,9 @@
-"""INT8 with torch: weights stored as 8-bit integers, activations rounded to integers on their way.
+"""Static INT8: weights stored as 8-bit integers, activations rounded over ranges that were fixed ahead.
 
 A linear layer computes y = s_w s_x (q_w (q_x - z_x)) + b in integers: q_w is fixed ahead with scale
 s_w, q_x with scale s_x and zero point z_x (Jacob et al. 2018, section 2). Who fixes the range of x?
 
-- **dynamic** (`quantize`): each input does, as it arrives. No data is needed.
+- **dynamic** (`utils.compress.quantization.dynamic`): each input does, as it arrives. No data is needed.
 - **static** (`quantize_static`): calibration texts do, ahead. Nothing is searched at run time, but what
   lies far outside of what calibration saw is cut off. Outputs are rounded too.
 - **aware** (`prepare_aware`, any training, `convert_aware`): as static, with weights that were trained
@@ -22,7 +22,7 @@ user's machine and time in every process; then it is the faster one.
 """
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -39,20 +39,17 @@ VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
 """CPU features, in torch's spelling, that add 8-bit products without overflow."""
 
 
-def choose_engine(capabilities: Mapping[str, object] | None = None) -> str:
-    """The torch engine for fixed ranges: `onednn` with eight bits where the CPU has VNNI, else torch's own choice.
-
-    Args:
-        capabilities: by default those of this CPU, `torch.cpu.get_capabilities()`.
-    """
-    found = torch.cpu.get_capabilities() if capabilities is None else capabilities
+def choose_engine() -> str:
+    """The torch engine for fixed ranges: `onednn` with eight bits where the CPU has VNNI, else torch's own choice."""
+    found = torch.cpu.get_capabilities()
     if "onednn" in torch.backends.quantized.supported_engines and any(found.get(name) for name in VNNI):
         return "onednn"
     return torch.backends.quantized.engine
 
 
 @contextmanager
-def _engine(name: str) -> Iterator[None]:
+def using_engine(name: str) -> Iterator[None]:
+    """torch's INT8 engine is `name` while the context lasts: in the whole process, so not for several threads."""
     before = torch.backends.quantized.engine
     torch.backends.quantized.engine = name
     try:
@@ -76,14 +73,8 @@ class FixedRangeLinear(ao.QuantWrapper):
             return super().forward(inputs.float())
 
 
-def quantize_static(
-    model: RanerModel,
-    tokenizer: CharacterTokenizer,
-    texts: Sequence[str],
-    embeddings: bool = True,
-    engine: str | None = None,
-) -> RanerModel:
-    """A copy with INT8 linear layers whose ranges are fixed by what they see in `texts`.
+def quantize_static(model: RanerModel, tokenizer: CharacterTokenizer, texts: Sequence[str]) -> RanerModel:
+    """A copy with an 8-bit character table and INT8 linear layers, their ranges fixed by what they see in `texts`.
 
     Matrices have a scale for each output where the engine can; ranges are chosen by torch's
     `HistogramObserver`, which cuts off rare extremes where that lowers the mean squared error. On a
@@ -92,49 +83,45 @@ def quantize_static(
 
     Args:
         texts: a hundred or so, like those to come; not the ones it is tested on.
-        engine: one of `torch.backends.quantized.supported_engines`; by default `choose_engine()`.
 
     Raises:
         ValueError: no texts.
     """
-    engine = engine or choose_engine()
-    with _engine(engine), muted_deprecation():
+    engine = choose_engine()
+    with using_engine(engine), muted_deprecation():
         observed = ao.prepare(_wrapped(model, ao.get_default_qconfig(engine)), inplace=True)
     _read(observed, tokenizer, texts)
-    return _converted(observed, embeddings, engine)
+    return _converted(observed, engine)
 
 
-def prepare_aware(
-    model: RanerModel, tokenizer: CharacterTokenizer, texts: Sequence[str], engine: str | None = None
-) -> RanerModel:
+def prepare_aware(model: RanerModel, tokenizer: CharacterTokenizer, texts: Sequence[str]) -> RanerModel:
     """A float32 copy that rounds like `quantize_static` would, and passes gradients as if it had not.
 
     The straight-through estimator (Bengio, Léonard and Courville 2013): forward through the rounding,
     backward around it. The ranges of activations are fixed by `texts`; those of weights follow them
-    as they are trained. Train it with `recovery.fine_tune`, then hand it to `convert_aware`.
+    as they are trained. Train it with `fine_tune`, then hand it to `convert_aware`.
 
     Args:
-        texts, engine: as in `quantize_static`, and the same engine for both.
+        texts: as in `quantize_static`.
 
     Raises:
         ValueError: no texts.
     """
-    engine = engine or choose_engine()
-    with _engine(engine), muted_deprecation():
-        recipe = ao.get_default_qat_qconfig(
-            engine, version=0
-        )  # 1 simulates a scale that differs from the converted one
+    engine = choose_engine()
+    with using_engine(engine), muted_deprecation():
+        # version 1 would simulate a scale that differs from the converted one
+        recipe = ao.get_default_qat_qconfig(engine, version=0)
         prepared = ao.prepare_qat(_wrapped(model, recipe).train(), inplace=True)
     _read(prepared, tokenizer, texts)
     for name, module in prepared.named_modules():
         if name.endswith("activation_post_process") and isinstance(module, ao.FakeQuantizeBase):
             module.disable_observer()
-    return prepared
+    return prepared.eval()
 
 
-def convert_aware(prepared: RanerModel, embeddings: bool = True, engine: str | None = None) -> RanerModel:
+def convert_aware(prepared: RanerModel) -> RanerModel:
     """The INT8 model that a model of `prepare_aware` simulated; `prepared` stays as it is."""
-    return _converted(copy.deepcopy(prepared).eval(), embeddings, engine or choose_engine())
+    return _converted(copy.deepcopy(prepared).eval(), choose_engine())
 
 
 def _wrapped(model: RanerModel, recipe: ao.QConfig) -> RanerModel:
@@ -153,10 +140,8 @@ def _read(model: RanerModel, tokenizer: CharacterTokenizer, texts: Sequence[str]
     torch_tagger(model, tokenizer).predict(texts, batch_size=1)
 
 
-def _converted(observed: RanerModel, embeddings: bool, engine: str) -> RanerModel:
-    with _engine(engine), muted_deprecation():
-        quantized = ao.convert(observed, inplace=True)
-        if embeddings:
-            quantized = quantize_only(quantized, [CHARACTERS])
-    quantized.config.quantized_embeddings, quantized.config.static_engine = embeddings, engine
+def _converted(observed: RanerModel, engine: str) -> RanerModel:
+    with using_engine(engine), muted_deprecation():
+        quantized = quantize_only(ao.convert(observed, inplace=True), [CHARACTERS])
+    quantized.config.quantized_embeddings, quantized.config.static_engine = True, engine
     return quantized

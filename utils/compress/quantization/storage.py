@@ -1,4 +1,4 @@
-"""TODO compress.quantization.storage."""
+"""What an INT8 file will hold, tensor by tensor: how many bytes, in which numbers, and why; found from shapes alone."""
 
 from typing import NamedTuple
 

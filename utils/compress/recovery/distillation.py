@@ -1,12 +1,8 @@
-"""Getting the accuracy back: what pruning broke, repaired by arithmetic, by labels, by the unpruned model.
-
-Three repairs, from cheap to dear: `rescale_heads` (least squares, no training), `fine_tune` (the CRF
-likelihood of annotated sentences) and `distil` (answer as the teacher does, on any text). The last
-two are one training, `utils.compress.training.train`, with two losses.
-"""
+"""Distillation: a student trained to answer as its teacher does, on annotated sentences and on any other text."""
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,32 +10,21 @@ from torch import Tensor, nn
 from torch.nn.functional import kl_div, log_softmax, mse_loss
 from tqdm.auto import tqdm
 
-from utils.compress.batches import make_batches
-from utils.compress.training import BF16, Batch, Clock, Loss, Settings, check_trainable, train
+from utils.compress.batches import Batch, make_batches
+from utils.compress.checks import check_trainable, check_vocabulary
+from utils.compress.training import Clock, Loss, Objective, Schedule, multiplies_in_bf16, train
 from utils.files import text_digest
 from utils.model.checkpoint import assemble, model_digest
+from utils.model.modes import evaluating
 from utils.model.pruned_shape import kept_heads, kept_neurons
 from utils.model.raner import IGNORED_LABEL, RanerModel
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.entities import Corpus, Sentence
 
 
-def distil(
-    student: RanerModel,
-    teacher: RanerModel,
-    tokenizer: CharacterTokenizer,
-    corpus: Corpus,
-    out: str | Path,
-    texts: Sequence[str] = (),
-    epochs: int = 6,
-    learning_rate: float = 5e-4,
-    seed: int = 1,
-    seconds: float | None = None,
-    temperature: float = 2.0,
-    alpha: float = 0.5,
-    hidden: float = 1.0,
-) -> RanerModel:
-    """Train a copy of `student` to answer like `teacher`, on `corpus.train` and on `texts` without labels.
+@dataclass(frozen=True)
+class Distillation:
+    """Whose answers are learned, on which texts besides the corpus, and what weighs how much in the loss.
 
     The loss of a batch is alpha L_CRF + (1 - alpha) L_soft + hidden L_hidden, each a mean:
     L_CRF is what `fine_tune` minimises (0 for `texts`), L_soft is `soft_loss`, and L_hidden the mean
@@ -48,30 +33,62 @@ def distil(
     without the projection: widths must agree). Attention maps are not transferred: with heads gone
     there is no head to compare with, and the layer's output already holds what its heads did.
 
-    The teacher reads everything once, before the training, within the budget. What it said stays in
-    memory: per character 4 bytes a tag, and with `hidden` 2 bytes a feature and student layer.
-
     Args:
-        out, epochs, learning_rate, seconds: as in `fine_tune`.
+        texts: read without labels.
         temperature: T of `soft_loss`, above 0.
         alpha: weight of the labels, 0 to 1. At 0 `corpus.train` serves as text only.
         hidden: weight of L_hidden, 0 for none. A teacher may be deeper; with 0 it may also be wider.
 
     Raises:
+        ValueError: a weight or a temperature out of its range.
+    """
+
+    teacher: RanerModel
+    texts: Sequence[str] = ()
+    temperature: float = 2.0
+    alpha: float = 0.5
+    hidden: float = 1.0
+
+    def __post_init__(self):
+        if self.temperature <= 0 or not 0 <= self.alpha <= 1 or self.hidden < 0:
+            found = f"temperature={self.temperature}, alpha={self.alpha}, hidden={self.hidden}"
+            raise ValueError(f"{found}: wanted above 0, 0 to 1, and 0 or more")
+
+    def identity(self) -> dict[str, object]:
+        """What tells runs apart, as JSON."""
+        weights = {"temperature": self.temperature, "alpha": self.alpha, "hidden": self.hidden}
+        texts = text_digest(repr(list(self.texts)))
+        return weights | {"texts": texts, "method": "distil", "teacher": model_digest(self.teacher)}
+
+
+def distil(
+    student: RanerModel,
+    tokenizer: CharacterTokenizer,
+    corpus: Corpus,
+    out: str | Path,
+    schedule: Schedule,
+    distillation: Distillation,
+) -> RanerModel:
+    """Train a copy of `student` to answer like the teacher, on `corpus.train` and on texts without labels.
+
+    The teacher reads everything once, before the training, within the budget. What it said stays in
+    memory: per character 4 bytes a tag, and with `hidden` 2 bytes a feature and student layer.
+
+    Args:
+        out, schedule: as in `fine_tune`.
+
+    Raises:
         ValueError, DivergedError: as in `fine_tune`; or the two models have other labels, another
             vocabulary or, where `hidden` is asked for, another width.
     """
-    clock, settings = Clock(seconds), Settings(epochs, learning_rate, seed, seconds)
-    check_trainable(student, tokenizer, corpus, settings)
-    _check_distillation(student, teacher, temperature, alpha, hidden)
+    clock = Clock(schedule)
+    check_trainable(student, tokenizer, corpus)
+    _check_teacher(student, distillation)
     batches = make_batches(corpus.train, tokenizer, student.labels)
-    batches += [_without_labels(b) for b in make_batches([Sentence(t) for t in texts], tokenizer, student.labels)]
-    layers = matching_layers(student.config.num_hidden_layers, teacher.config.num_hidden_layers) if hidden else []
-    answered = [batch | _answers(teacher, batch, layers) for batch in tqdm(batches, "the teacher reads", leave=False)]
-    identity = {"temperature": temperature, "alpha": alpha, "hidden": hidden, "texts": text_digest(repr(list(texts)))}
-    identity |= {"method": "distil", "teacher": model_digest(teacher)}
-    loss = _distillation_loss(temperature, alpha, hidden)
-    return train(student, tokenizer, corpus, answered, loss, Path(out), clock, settings, **identity)
+    unlabelled = make_batches([Sentence(text) for text in distillation.texts], tokenizer, student.labels)
+    batches += [_without_labels(batch) for batch in unlabelled]
+    objective = Objective(_answered(batches, student, distillation), _loss(distillation), distillation.identity())
+    return train(student, tokenizer, corpus, Path(out), objective, clock)
 
 
 def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -125,42 +142,44 @@ def shallow_student(teacher: RanerModel, layers: int) -> RanerModel:
     return assemble(config, tensors)
 
 
-def _check_distillation(
-    student: RanerModel, teacher: RanerModel, temperature: float, alpha: float, hidden: float
-) -> None:
-    if temperature <= 0 or not 0 <= alpha <= 1 or hidden < 0:
-        raise ValueError(f"{temperature=}, {alpha=}, {hidden=}: wanted above 0, 0 to 1, and 0 or more")
+def _check_teacher(student: RanerModel, distillation: Distillation) -> None:
+    teacher = distillation.teacher
     if student.labels != teacher.labels:
         raise ValueError("student and teacher name other labels: give the student the teacher's id2label, in its order")
     check_vocabulary(student, teacher)
-    if hidden and student.config.hidden_size != teacher.config.hidden_size:
+    if distillation.hidden and student.config.hidden_size != teacher.config.hidden_size:
         widths = f"{student.config.hidden_size} and {teacher.config.hidden_size} features wide"
         raise ValueError(f"hidden states {widths} cannot be compared: pass hidden=0")
-
-
-def check_vocabulary(model: RanerModel, other: RanerModel) -> None:
-    tokens, others = (getattr(m.config, "kept_tokens", None) or m.config.vocab_size for m in (model, other))
-    if tokens != others:
-        raise ValueError("the two models have other vocabularies: prune the vocabulary of both alike, or afterwards")
 
 
 def _without_labels(batch: Batch) -> Batch:
     return batch | {"labels": torch.full_like(batch["labels"], IGNORED_LABEL)}
 
 
+def _answered(batches: Sequence[Batch], student: RanerModel, distillation: Distillation) -> list[Batch]:
+    """The batches with what the teacher says to each."""
+    teacher, layers = distillation.teacher, []
+    if distillation.hidden:
+        layers = matching_layers(student.config.num_hidden_layers, teacher.config.num_hidden_layers)
+    with evaluating(teacher.modules()):
+        return [batch | _answers(teacher, batch, layers) for batch in tqdm(batches, "the teacher reads", leave=False)]
+
+
 @torch.no_grad()
 def _answers(teacher: RanerModel, batch: Batch, layers: Sequence[int]) -> Batch:
     """What the teacher says: `teacher_emissions`, and `teacher_states` `(layers, batch, length, features)`."""
     ids, mask = (batch[name].to(teacher.device) for name in ("input_ids", "attention_mask"))
-    with torch.autocast(teacher.device.type, torch.bfloat16, enabled=BF16):
-        said = teacher.eval()(ids, mask, output_hidden_states=bool(layers))
+    with torch.autocast(teacher.device.type, torch.bfloat16, enabled=multiplies_in_bf16()):
+        said = teacher(ids, mask, output_hidden_states=bool(layers))
     answers = {"teacher_emissions": said.logits.float().cpu()}
     if layers:
         answers["teacher_states"] = torch.stack([said.hidden_states[layer + 1].half().cpu() for layer in layers])
     return answers
 
 
-def _distillation_loss(temperature: float, alpha: float, hidden: float) -> Loss:
+def _loss(distillation: Distillation) -> Loss:
+    alpha, hidden, temperature = distillation.alpha, distillation.hidden, distillation.temperature
+
     def loss(model: nn.Module, batch: Batch) -> Tensor:
         inputs = {name: tensor for name, tensor in batch.items() if not name.startswith("teacher_")}
         said, real = model(**inputs, output_hidden_states=bool(hidden)), batch["attention_mask"].bool()

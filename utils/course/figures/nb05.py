@@ -1,9 +1,9 @@
-"""Pictures of notebook 05: what a cut broke, how it comes back, and where learning by heart begins."""
+"""Pictures of notebook 05: what a cut broke, and where learning by heart begins."""
 
 from collections.abc import Mapping, Sequence
 
-from utils.compress.training import Epoch
-from utils.course.figures.base import BLUE, GREY, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
+from utils.compress.curves import Epoch
+from utils.course.figures.style import BLUE, GREY, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
 
 
 def error_profile_figure(damages: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Picture:
@@ -24,25 +24,6 @@ def error_profile_figure(damages: Mapping[str, Mapping[str, Mapping[str, float]]
         axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9.5)
         plain_axes(axes, "", title)
     axes.invert_yaxis()
-    return figure
-
-
-def recovery_figure(curves: Mapping[str, Sequence[Epoch]], levels: Mapping[str, float]) -> Picture:
-    """F1 on dev against wall-clock; dashed: models that nobody trained here.
-
-    Args:
-        curves: recovery -> its learning curve.
-        levels: model -> F1 in points.
-    """
-    figure = picture(10, 3.9)
-    axes = figure.subplots()
-    for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
-        seconds, f1 = [point.seconds for point in curve], [point.f1 for point in curve]
-        axes.plot(seconds, f1, marker=marker, markersize=5, color=colour, label=name)
-    for style, (name, f1) in zip(("--", ":", "-."), levels.items(), strict=False):
-        axes.axhline(f1, color="black", linestyle=style, linewidth=1, label=name)
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    plain_axes(axes, "", "seconds", "F1 on dev (points)")
     return figure
 
 

@@ -1,4 +1,4 @@
-"""TODO compress.recovery.schedule."""
+"""Gradual pruning: a cut in several steps, with a recovery after each, so that later steps see what is needed."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ from utils.model.pruned_shape import Size, size_of
 from utils.model.raner import RanerModel
 
 
-def gradual(start: Size, final: Size, steps: int) -> list[Size]:
+def gradual_targets(start: Size, final: Size, steps: int) -> list[Size]:
     """What is left after each step, fast at first and slowly towards the end: final + (start - final) (1 - t/n)^3.
 
     Source: Zhu and Gupta 2017, "To prune, or not to prune", equation 1, for parts left instead of sparsity.
@@ -22,22 +22,22 @@ def gradual(start: Size, final: Size, steps: int) -> list[Size]:
 
 def gradual_recovery(
     model: RanerModel,
-    schedule: Sequence[Size],
-    prune: Callable[[RanerModel, int, int], RanerModel],
+    targets: Sequence[Size],
+    prune: Callable[[RanerModel, Size], RanerModel],
     recover: Callable[[RanerModel, int], RanerModel],
 ) -> RanerModel:
     """Prune to the next target, recover, and again: later cuts see what the recovered model needs.
 
     Args:
-        schedule: targets, `gradual` or `one_shot`.
-        prune: `(model, heads left, neurons left) -> model`; scores are to be computed anew inside.
+        targets: what is to be left after each step, as `gradual_targets` plans it.
+        prune: `(model, target) -> model`; scores are to be computed anew inside.
         recover: `(model, step) -> model`, `step` from 1; give each step a directory of its own.
 
     Raises:
         ValueError: `prune` left another number of heads or neurons than asked.
     """
-    for step, target in enumerate(schedule, 1):
-        model = prune(model, *target)
+    for step, target in enumerate(targets, 1):
+        model = prune(model, target)
         if size_of(model) != target:
             raise ValueError(f"step {step}: {target} was to be left, but prune left {size_of(model)}")
         model = recover(model, step)

@@ -1,0 +1,45 @@
+"""Do these belong together? Models, pruning maps, tokenizers and corpora, asked before hours are spent on them.
+
+Each check raises ValueError, remedy included, and returns nothing.
+"""
+
+from transformers import BertPreTrainedModel
+
+from utils.compress.gates import head_sites, neuron_sites
+from utils.model.pruned_shape import head_size
+from utils.model.raner import RanerModel
+from utils.tagger.tokenizer import CharacterTokenizer
+from utils.text.entities import Corpus
+
+
+def check_trainable(model: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus) -> None:
+    """There is something to train and to choose by, in words and labels that the model has."""
+    if not corpus.train or not corpus.dev:
+        raise ValueError("nothing to train on: the corpus has no train or no dev sentence; see utils.text.hub_datasets")
+    known = {label[2:] for label in model.labels}
+    if unknown := sorted({e.type for s in (*corpus.train, *corpus.dev) for e in s.entities} - known):
+        raise ValueError(f"the model has no label for {', '.join(unknown)}: rename or drop these entities")
+    if len(tokenizer) > model.config.vocab_size:
+        raise ValueError(
+            f"the tokenizer knows {len(tokenizer)} characters, the model {model.config.vocab_size}: "
+            "use the tokenizer that was loaded, or pruned, with the model"
+        )
+    check_map(model)
+
+
+def check_map(model: BertPreTrainedModel) -> None:
+    """Each layer is as wide as the pruning map says."""
+    for sites, features in ((head_sites(model), head_size(model.config)), (neuron_sites(model), 1)):
+        for layer, (matrix, kept) in enumerate(zip(sites.projections, sites.kept, strict=True)):
+            if getattr(matrix, "in_features", 0) != len(kept) * features:
+                raise ValueError(
+                    f"layer {layer}: the pruning map does not fit the weights; "
+                    "prune with utils.compress.pruning.remove only, which changes both together"
+                )
+
+
+def check_vocabulary(model: BertPreTrainedModel, other: BertPreTrainedModel) -> None:
+    """The same number means the same character to both models."""
+    tokens, others = (getattr(m.config, "kept_tokens", None) or m.config.vocab_size for m in (model, other))
+    if tokens != others:
+        raise ValueError("the two models have other vocabularies: prune the vocabulary of both alike, or afterwards")

@@ -1,0 +1,26 @@
+"""Learning curves: how a finished training went, read from what it left in its directory."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Epoch(NamedTuple):
+    """One point of a learning curve: `epoch` from 1, wall-clock, mean training loss, F1 on dev in points."""
+
+    epoch: float
+    seconds: float
+    loss: float
+    f1: float
+
+
+def learning_curve(out: str | Path) -> list[Epoch]:
+    """How the finished training in `out` went, epoch by epoch.
+
+    Raises:
+        FileNotFoundError: no training has finished there.
+    """
+    rows = json.loads((Path(out) / "trainer_state.json").read_text("utf-8"))["log_history"]
+    losses = {row["step"]: row["loss"] for row in rows if "loss" in row}
+    scored = [row for row in rows if "eval_f1" in row]
+    return [Epoch(row["epoch"], row["eval_seconds"], losses[row["step"]], row["eval_f1"]) for row in scored]
