@@ -47,7 +47,7 @@ from utils.tagger.viterbi import viterbi
 from utils.text import tags
 
 run = open_run(run_dir, model, corpus, seed, quick)
-sizes = sizes_of("01", quick)
+sizes = sizes_of("01", run)
 show_minutes("01")
 
 # %% [markdown]
@@ -315,9 +315,8 @@ print(f"{sum(map(len, empty))} entities invented in {len(empty)} sentences that 
 # Every version of the model gets one row. What has not been measured yet stays empty: there is no time in this row, and none is claimed.
 
 # %% tags=["nbval-ignore-output"]
-row = ledger.make_row(
-    "original", "01", "mini", "torch-fp32", model=raner, evaluation=baseline, machine=machine.machine()
-)
+measured = ledger.Measured(model=raner, evaluation=baseline, machine=machine.machine())
+row = ledger.make_row("original", "01", "mini", "torch-fp32", measured)
 run.ledger.append(row)
 table(("column", "value"), [(key, row[key]) for key in list(row)[:-1]])
 

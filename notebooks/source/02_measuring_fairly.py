@@ -45,7 +45,7 @@ from utils.model.twin import article_twin
 from utils.tagger.tagger import emissions_of
 
 run = open_run(run_dir, model, corpus, seed, quick)
-sizes = sizes_of("02", quick)
+sizes = sizes_of("02", run)
 show_minutes("02")
 
 # %% [markdown]
@@ -62,7 +62,7 @@ my_guess = ...
 raner, tokenizer = run.model()
 tagger = torch_tagger(raner, tokenizer)
 sentence = run.corpus.test[0].text
-timed_once = latency.measure_latency({"one sentence": lambda: tagger.predict([sentence])}, repeats=sizes.calls)
+timed_once = latency.measure_latency({"one sentence": lambda: tagger.predict([sentence])}, sizes.calls)
 calls = np.array(timed_once["one sentence"].samples)
 reveal(my_guess, float(100 * (calls.max() / calls.min() - 1)), "%")
 
@@ -149,7 +149,7 @@ def on_threads(count, text):
 # %% tags=["nbval-ignore-output"]
 variants = {f"{name}, {n} thread{'s' * (n > 1)}": on_threads(n, text)
             for name, text in (("sentence", sentence), ("article", article)) for n in (1, 2)}  # fmt: skip
-on_cores = latency.measure_latency(variants, repeats=sizes.rounds)
+on_cores = latency.measure_latency(variants, sizes.rounds)
 base.latency_figure(on_cores)
 
 # %% tags=["nbval-ignore-output"]
@@ -190,7 +190,7 @@ check("in turns, they look equal to 2 %", abs(in_turns) < 2)
 # %% tags=["nbval-ignore-output"]
 same = {"A": lambda: tagger.predict([article]), "the same A": lambda: tagger.predict([article])}
 with latency.pinned_threads(2):
-    itself = latency.measure_latency(same, repeats=sizes.rounds)
+    itself = latency.measure_latency(same, sizes.rounds)
 noise = 100 * abs(itself["A"].p50 / itself["the same A"].p50 - 1)
 print(f"a thing differs from itself by {noise:.1f} % in this run: no smaller difference can be claimed from it")
 
@@ -331,7 +331,7 @@ check("the twin's emissions are mini's, to 1e-4", np.abs(emissions[0] - emission
 # %% tags=["nbval-ignore-output"]
 both = {"mini": lambda: tagger.predict([article]), "twin": lambda: big.predict([article])}
 with latency.pinned_threads(2):
-    timed, here = latency.measure_latency(both, repeats=sizes.twin_rounds), machine.machine()
+    timed, here = latency.measure_latency(both, sizes.twin_rounds), machine.machine()
 reveal(my_guess, timed["twin"].p50 / timed["mini"].p50, "times as slow")
 base.latency_figure(timed)
 
@@ -346,10 +346,10 @@ base.latency_figure(timed)
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-sizes = {"mini": ("mini", raner), "twin": ("article", twin)}
+versions = {"mini": ("mini", raner), "twin": ("article", twin)}
 saved = {
     name: run.artifact(f"{scale}/original-seed{seed}", lambda path, m=m: save_raner(m, tokenizer, path))
-    for name, (scale, m) in sizes.items()
+    for name, (scale, m) in versions.items()
 }
 memory = {
     name: peak_memory("utils.model.torch_tagger:load_tagger", path, article, 2) for name, path in saved.items()
@@ -363,12 +363,10 @@ figures.memory_figure(memory)
 # ### Into the ledger
 
 # %% tags=["nbval-ignore-output"]
-for name, (scale, measured) in sizes.items():
-    row = ledger.make_row(
-        "original", "02", scale, "torch-fp32", model=measured, latency=timed[name], memory=memory[name],
-        path=saved[name], machine=here, evaluation=baseline if scale == "mini" else None,
-    )  # fmt: skip
-    run.ledger.append(row)
+for name, (scale, m) in versions.items():
+    scored = baseline if scale == "mini" else None
+    found = ledger.Measured(m, scored, timed[name], memory[name], saved[name], here)
+    run.ledger.append(ledger.make_row("original", "02", scale, "torch-fp32", found))
 columns = ("scale", "parameters", "file_bytes", "latency_ms", "rss_mb", "f1")
 table(columns, [[row[c] for c in columns] for row in run.ledger.rows() if row["stage"] == "original"])
 

@@ -46,7 +46,7 @@ from utils.model.torch_tagger import torch_tagger
 from utils.studies import score_contest
 
 run = open_run(run_dir, model, corpus, seed, quick)
-sizes = sizes_of("03", quick)
+sizes = sizes_of("03", run)
 show_minutes("03")
 
 # %% [markdown]
@@ -468,7 +468,8 @@ reported = {"nothing taken": baseline}
 for stage, name in choices.items():
     pruned = remove.prune_heads(raner, select.select_globally(contenders[name], fifth))
     reported[name] = evaluate(torch_tagger(pruned, tokenizer), test, seed)
-    run.ledger.append(ledger.make_row(stage, "03", "mini", "torch-fp32", model=pruned, evaluation=reported[name]))
+    found = ledger.Measured(pruned, reported[name])
+    run.ledger.append(ledger.make_row(stage, "03", "mini", "torch-fp32", found))
 intervals = {name: (e.scores.f1, e.f1_low, e.f1_high) for name, e in reported.items()}
 base.f1_figure({"a fifth of the heads gone, no retraining (test)": intervals})
 

@@ -48,7 +48,7 @@ from utils.studies import sweep
 from utils.tagger.tagger import emissions_of
 
 run = open_run(run_dir, model, corpus, seed, quick)
-sizes = sizes_of("04", quick)
+sizes = sizes_of("04", run)
 show_minutes("04")
 
 # %% [markdown]
@@ -283,7 +283,7 @@ taggers = {name: torch_tagger(m, tokenizer) for name, m in versions.items()}
 calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in taggers.items()}
 calls = {"original": calls.pop("original"), "half of the heads masked": masked_call, **calls}
 with latency.pinned_threads(2):
-    times = latency.measure_latency(calls, repeats=sizes.rounds)
+    times = latency.measure_latency(calls, sizes.rounds)
 reveal(my_guess, " < ".join(sorted(times, key=lambda name: times[name].p50)))
 base.latency_figure(times)
 
@@ -387,8 +387,8 @@ check("the curve bends: the last heads cost more than the first", losses[0.95].f
 few = sizes.timed_ratios
 twins = {ratio: article_twin(models[ratio]) for ratio in few}
 times = {
-    "mini": sweep.latency_sweep(models, tokenizer, article, repeats=sizes.mini_rounds),
-    "article": sweep.latency_sweep(twins, tokenizer, article, repeats=sizes.twin_rounds),
+    "mini": sweep.latency_sweep(models, tokenizer, article, sizes.mini_rounds),
+    "article": sweep.latency_sweep(twins, tokenizer, article, sizes.twin_rounds),
 }
 costs = {"mini": sweep.cost_sweep(models, length), "article": sweep.cost_sweep(twins, length)}
 

@@ -51,7 +51,7 @@ from utils.text.entities import merge_neighbours
 
 # %% tags=["nbval-ignore-output"]
 run = open_run(run_dir, model, corpus, seed, quick)
-sizes = sizes_of("07", quick)
+sizes = sizes_of("07", run)
 article = run.article.text
 show_minutes("07")
 
@@ -208,8 +208,7 @@ alone_and_ours = {
     "slow fusions left out": onnx_session.load_onnx_tagger(written_out, threads=1),
     "and one Attention operator": onnx_session.load_onnx_tagger(onnx_dir, threads=1),
 }
-calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in alone_and_ours.items()}
-steps = latency.measure_latency(calls, repeats=sizes.rounds)
+steps = latency.measure_taggers(alone_and_ours, [article], sizes.rounds)
 reveal(my_guess, steps["left alone"].p50 / steps["slow fusions left out"].p50, "times as fast")
 base.latency_figure(steps)
 
@@ -307,8 +306,7 @@ with latency.pinned_threads(2):
     baseline = evaluate(in_torch, test, seed)
     loaded = {"float32": onnx_dir} | int8
     loaded = {name: onnx_session.load_onnx_tagger(path) for name, path in loaded.items()}
-calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in loaded.items()}
-times = latency.measure_latency(calls, repeats=sizes.rounds)
+times = latency.measure_taggers(loaded, [article], sizes.rounds)
 reveal(my_guess, " < ".join(sorted(times, key=lambda name: times[name].p50)))
 
 # %% tags=["nbval-ignore-output"]
@@ -382,8 +380,7 @@ named = {" ".join(key): path for key, path in matrix.items()}
 named |= {"INT8 " + " ".join(key): path for key, path in quantized.items()}
 with latency.pinned_threads(2):
     opened = {name: onnx_session.load_onnx_tagger(path) for name, path in named.items()}
-calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in opened.items()}
-in_matrix = latency.measure_latency(calls, repeats=sizes.rounds)
+in_matrix = latency.measure_taggers(opened, [article], sizes.rounds)
 
 # %% tags=["nbval-ignore-output"]
 memory = {key: peak_memory("utils.engines.onnx_session:load_onnx_tagger", path, article, 2).peak
@@ -429,12 +426,12 @@ for threads in (1, 2):
     with latency.pinned_threads(threads):
         taggers = {name: load() for name, load in loaders.items()}
         title = f"{threads} thread{'s' * (threads > 1)}"
-        curves[title] = latency.latency_grid(taggers, lengths, repeats=sizes.grid_rounds)
+        curves[title] = latency.latency_grid(taggers, lengths, sizes.grid_rounds)
 figures.engine_curves(curves, "characters")
 
 # %% tags=["nbval-ignore-output"]
 with latency.pinned_threads(2):
-    in_batches = latency.latency_grid(taggers, batches, repeats=sizes.grid_rounds)
+    in_batches = latency.latency_grid(taggers, batches, sizes.grid_rounds)
 shortest = min(lengths)
 slower = [f"{e} on {t}" for t, c in curves.items() for e in ("torch", "onnx")
           if c[f"{e}-int8"][shortest] > c[f"{e}-fp32"][shortest]]  # fmt: skip
@@ -503,8 +500,7 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 ways_to_read = {"whole": whole, "sentences, padded": apart, "sentences, packed": packed(whole)}
-calls = {name: (lambda tagger=tagger: tagger.predict([article])) for name, tagger in ways_to_read.items()}
-reading = latency.measure_latency(calls, repeats=sizes.rounds)
+reading = latency.measure_taggers(ways_to_read, [article], sizes.rounds)
 reveal(my_guess, " < ".join(sorted(reading, key=lambda name: reading[name].p50)))
 base.latency_figure(reading)
 

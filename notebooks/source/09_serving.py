@@ -54,7 +54,7 @@ from utils.tagger import marginals
 from utils.tagger.tagger import emissions_of
 
 run = open_run(run_dir, model, corpus, seed, quick)
-sizes = sizes_of("09", quick)
+sizes = sizes_of("09", run)
 show_minutes("09")
 
 # %% [markdown]

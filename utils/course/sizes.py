@@ -5,9 +5,17 @@ A quick run takes every step of a notebook and gives no number that means anythi
 
 from types import SimpleNamespace
 
+from utils.measure.latency import Rounds
+from utils.measure.run import Run
+
 SIZES = {
     "01": {"every": (1, 5)},
-    "02": {"calls": (100, 40), "rounds": (15, 5), "twin_rounds": (7, 3), "every": (1, 5)},
+    "02": {
+        "calls": (Rounds(100), Rounds(40)),
+        "rounds": (Rounds(15), Rounds(5)),
+        "twin_rounds": (Rounds(7), Rounds(3)),
+        "every": (1, 5),
+    },
     "03": {
         "scored": (92, 14),
         "compared": (69, 13),
@@ -17,12 +25,12 @@ SIZES = {
     },
     "04": {
         "scored": (256, 64),
-        "rounds": (25, 5),
+        "rounds": (Rounds(25), Rounds(5)),
         "ratios": ((0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), (0, 0.2, 0.5, 0.95)),
         "timed_ratios": ((0, 0.2, 0.5, 0.8), (0, 0.5)),
         "neuron_ratios": ((0, 0.25, 0.5, 0.75), (0, 0.5)),
-        "mini_rounds": (9, 3),
-        "twin_rounds": (5, 2),
+        "mini_rounds": (Rounds(9), Rounds(3)),
+        "twin_rounds": (Rounds(5), Rounds(2)),
     },
     "05": {"train": (1000, 320), "dev": (400, 32), "seconds": (10, 2), "long_seconds": (18, 3), "scored": (256, 64)},
     "06": {
@@ -31,14 +39,14 @@ SIZES = {
         "train": (320, 64),
         "dev": (100, 16),
         "lengths": ((32, 100, 250, 500), (32, 128)),
-        "mini_rounds": (7, 2),
-        "twin_rounds": (3, 2),
-        "rounds": (7, 3),
+        "mini_rounds": (Rounds(7), Rounds(2)),
+        "twin_rounds": (Rounds(3), Rounds(2)),
+        "rounds": (Rounds(7), Rounds(3)),
     },
     "07": {
         "calibration": (32, 8),
-        "rounds": (9, 3),
-        "grid_rounds": (7, 3),
+        "rounds": (Rounds(9), Rounds(3)),
+        "grid_rounds": (Rounds(7), Rounds(3)),
         "lengths": ((32, 64, 128, 256, 500), (32, 500)),
         "batches": ((1, 2, 4, 8), (1, 8)),
     },
@@ -46,7 +54,7 @@ SIZES = {
         "scored": (256, 64),
         "epochs": (4, 1),
         "shares": ((0.0, 1 / 3, 1.0), (0.0, 1.0)),
-        "table_rounds": (5, 3),
+        "table_rounds": (Rounds(5), Rounds(3)),
         "searched": (70, 14),
         "kept": ((0.1, 0.25, 0.5, 1.0), (0.1, 1.0)),
         "own_epochs": (8, 1),
@@ -64,22 +72,26 @@ SIZES = {
         "dev": (400, 32),
         "seconds": (12, 2),
         "depths": ((1, 2, 3, 4, 6), (1, 3)),
-        "mini_rounds": (9, 3),
-        "twin_rounds": (5, 2),
+        "mini_rounds": (Rounds(9), Rounds(3)),
+        "twin_rounds": (Rounds(5), Rounds(2)),
         "scored": (256, 64),
-        "match_rounds": (7, 2),
+        "match_rounds": (Rounds(7), Rounds(2)),
         "tries": (4, 2),
-        "final_rounds": (15, 3),
-        "final_twin_rounds": (9, 2),
+        "final_rounds": (Rounds(15), Rounds(3)),
+        "final_twin_rounds": (Rounds(9), Rounds(2)),
     },
 }
 """Notebook -> name of a size -> (full, quick)."""
 
 
-def sizes_of(notebook: str, quick: bool) -> SimpleNamespace:
-    """The sizes of a notebook, by name.
+def sizes_of(notebook: str, run: Run) -> SimpleNamespace:
+    """The sizes of a notebook, by name; rounds of a measurement as the run allows them.
 
     Raises:
         KeyError: that notebook has none.
     """
-    return SimpleNamespace(**{name: pair[quick] for name, pair in SIZES[notebook].items()})
+    return SimpleNamespace(**{name: _allowed(run, pair[run.quick]) for name, pair in SIZES[notebook].items()})
+
+
+def _allowed(run: Run, size: object) -> object:
+    return run.rounds(size.usual) if isinstance(size, Rounds) else size

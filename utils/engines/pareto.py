@@ -1,14 +1,14 @@
-"""Several engines on the same texts: how long they take, what their optimisers really fused, which to pick."""
+"""Several engines on the same texts: which of them are worth a thought, and which to pick."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from utils.measure.ledger import ORIGINAL
+from utils.measure.row import ORIGINAL
 from utils.measure.memory import MB
 
 
 class Choice(NamedTuple):
-    """One engine in numbers: ms and bytes and memory in MB at `scale`, F1 in points (None: not measured)."""
+    """One engine in numbers: ms, and MB on disk and in memory, at article scale; F1 in points (None: not measured)."""
 
     stage: str
     backend: str
@@ -30,8 +30,8 @@ class _HasTimeAndF1(Protocol):
 Timed = TypeVar("Timed", bound=_HasTimeAndF1)
 
 
-def choices(rows: Sequence[dict], notebook: str, scale: str = "article") -> list[Choice]:
-    """The rows that a notebook measured at `scale`, fastest first; F1 is the mini's, whose function the twin has."""
+def choices(rows: Sequence[dict], notebook: str) -> list[Choice]:
+    """What a notebook measured at article scale, fastest first; F1 is the mini's, whose function the twin has."""
     f1 = {(row["stage"], row["backend"]): row["f1"] for row in rows if row["scale"] == "mini"}
     found = [
         Choice(
@@ -43,7 +43,7 @@ def choices(rows: Sequence[dict], notebook: str, scale: str = "article") -> list
             f1.get((row["stage"], row["backend"])),
         )
         for row in rows
-        if row["scale"] == scale and row["notebook"] == notebook
+        if row["scale"] == "article" and row["notebook"] == notebook
     ]
     return sorted(found, key=lambda choice: choice.milliseconds)
 

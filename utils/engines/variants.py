@@ -12,8 +12,8 @@ from utils.compress.quantization.saved import engine_of, load_quantized_tagger
 from utils.engines.onnx_session import load_onnx_tagger, providers
 from utils.engines.openvino import load_openvino_tagger
 from utils.measure.evaluation import Evaluation
-from utils.measure.latency import measure_latency, pinned_threads
-from utils.measure.ledger import make_row
+from utils.measure.latency import THREADS, measure_taggers, pinned_threads
+from utils.measure.ledger import Measured, make_row
 from utils.measure.machine import machine
 from utils.measure.memory import Memory, peak_memory
 from utils.measure.run import Run
@@ -36,7 +36,8 @@ LOADERS = {
 class Variant:
     """A saved tagger: which stage it is, how it runs, and the float model whose shapes it has.
 
-    `loader` is named where it is not the backend's own in `LOADERS`.
+    `loader` is the backend's own in `LOADERS`, unless another one is named: a function of a module, because
+    a fresh process has to find it again.
     """
 
     stage: str
@@ -46,17 +47,14 @@ class Variant:
     evaluation: Evaluation | None = None
     loader: Callable[[Path], Tagger] | None = None
 
-    @property
-    def how(self) -> Callable[[Path], Tagger]:
-        return self.loader or LOADERS[self.backend]
+    def __post_init__(self):
+        object.__setattr__(self, "loader", self.loader or LOADERS[self.backend])
 
     def load(self) -> Tagger:
-        return self.how(self.path)
+        return self.loader(self.path)
 
 
-def measure_variants(
-    run: Run, variants: Sequence[Variant], notebook: str, scale: str, threads: int = 2, repeats: int = 9
-) -> list[dict]:
+def measure_variants(run: Run, variants: Sequence[Variant], notebook: str, scale: str, repeats: int = 9) -> list[dict]:
     """Time, memory and bytes of each variant on the run's article, written to its ledger.
 
     Latency is text to entities, the variants taking turns in this process; peak memory is that of a
@@ -66,25 +64,25 @@ def measure_variants(
         The new rows, in the order of `variants`.
     """
     text = run.article.text
-    with pinned_threads(threads):
-        taggers = [variant.load() for variant in variants]
-        calls = {str(i): (lambda tagger=tagger: tagger.predict([text])) for i, tagger in enumerate(taggers)}
-        latencies = measure_latency(calls, 3 if run.quick else repeats)
+    with pinned_threads(THREADS):
+        taggers = dict(enumerate(variant.load() for variant in variants))
+        latencies = measure_taggers(taggers, [text], run.rounds(3 if run.quick else repeats))
         here = machine()
-    del taggers, calls
+    del taggers
     rows = []
-    for variant, latency, memory in zip(variants, latencies.values(), memories(variants, text, threads), strict=True):
-        versions = here["versions"] | engine(variant.backend, variant.path)
-        rows.append(_row(variant, notebook, scale, latency, memory, here | {"versions": versions}))
+    for variant, latency, memory in zip(variants, latencies.values(), memories(variants, text), strict=True):
+        there = here | {"versions": here["versions"] | engine(variant.backend, variant.path)}
+        measured = Measured(variant.model, variant.evaluation, latency, memory, variant.path, there)
+        rows.append(make_row(variant.stage, notebook, scale, variant.backend, measured))
         run.ledger.append(rows[-1])
     return rows
 
 
-def memories(variants: Sequence[Variant], text: str, threads: int) -> list[Memory]:
+def memories(variants: Sequence[Variant], text: str) -> list[Memory]:
     """Peak memory of each variant in a process of its own; two at a time, which costs time but no memory of either."""
 
     def measured(variant: Variant) -> Memory:
-        return peak_memory(f"{variant.how.__module__}:{variant.how.__name__}", variant.path, text, threads)
+        return peak_memory(f"{variant.loader.__module__}:{variant.loader.__name__}", variant.path, text, THREADS)
 
     with ThreadPoolExecutor(2) as pool:
         return list(tqdm(pool.map(measured, variants), "memory", len(variants), leave=False))
@@ -99,18 +97,3 @@ def engine(backend: str, path: Path) -> dict[str, str]:
     if backend.startswith("openvino"):
         return {"openvino": importlib.metadata.version("openvino")}
     return {}
-
-
-def _row(variant: Variant, notebook: str, scale: str, latency, memory, here: dict) -> dict:
-    return make_row(
-        variant.stage,
-        notebook,
-        scale,
-        variant.backend,
-        model=variant.model,
-        evaluation=variant.evaluation,
-        latency=latency,
-        memory=memory,
-        path=variant.path,
-        machine=here,
-    )

@@ -9,8 +9,8 @@ rules it out, on any machine and for any choice of heads. A stage that was not m
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from utils.measure.ledger import ORIGINAL
 from utils.measure.memory import MB
+from utils.measure.row import ORIGINAL
 
 HOLDS, FAILS, CANNOT, UNKNOWN = "holds", "does not hold", "cannot hold", "not measured"
 

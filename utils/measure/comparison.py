@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from utils.measure.bands import FACTORS, MATCHED, MATCHED_FACTOR, score_band
-from utils.measure.ledger import ORIGINAL, key_of
+from utils.measure.row import ORIGINAL, key_of
 
 EXACT = ("heads_per_layer", "ffn_per_layer", "vocabulary", "parameters")
 """Counts that a second run must reproduce to the last unit."""

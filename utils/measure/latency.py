@@ -1,25 +1,42 @@
-"""What does a variant cost? Milliseconds, megabytes, bytes on disk, and on which machine.
+"""How long does a version take, from text to entities? Milliseconds, taken in turns on pinned threads.
 
-Latency is noisy: other programs, clock speeds and caches move it. So threads are pinned, the first
-calls are thrown away, variants take turns (a slow minute hits all alike), and the median speaks.
-Memory is measured in a fresh process per variant, because a process never gives back its peak.
-One MB is 10^6 bytes everywhere.
+Latency is noisy: other programs, clock speeds and caches move it. So threads are pinned, the first calls are
+thrown away, versions take turns (a slow minute hits all alike), and the median speaks.
 """
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from utils.tagger.tagger import Tagger
 
+Key = TypeVar("Key", bound=Hashable)
+
 PATIENCE = 3
-"""Seconds; a measurement that is expected to take longer shows a progress bar."""
+"""Seconds; a measurement that is expected to take longer is a slow one, and shows a progress bar."""
+
+WARM_UP = 2
+"""Untimed rounds before the timed ones."""
+
+THREADS = 2
+"""Threads that the course pins wherever versions are compared."""
+
+
+class Rounds(NamedTuple):
+    """How often each version is timed: `usual` times, or at most `slow` times where that would outlast `PATIENCE`.
+
+    `slow` is for tests that look at what notebooks answer, not at how fast; None: slow or not, `usual` times.
+    """
+
+    usual: int
+    slow: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,31 +71,38 @@ def pinned_threads(n: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def measure_latency(
-    variants: dict[str, Callable[[], object]], repeats: int = 15, warmup: int = 2
-) -> dict[str, Latency]:
-    """Time each variant `repeats` times, in turns: a b c, a b c, ...
+def measure_latency(calls: Mapping[Key, Callable[[], object]], rounds: Rounds) -> dict[Key, Latency]:
+    """Time each call once a round, in turns: a b c, a b c, ...
 
     Args:
-        variants: name -> call without arguments, such as `lambda: tagger.predict([article])`.
-        warmup: untimed rounds first; the last one also foretells how long the measurement takes.
-
-    Where the environment sets `COURSE_REPEATS`, a measurement that would take longer than `PATIENCE` takes no more
-    rounds than that, after one warm-up: for tests that look at what notebooks answer, not at how fast.
+        calls: name -> call without arguments.
 
     Raises:
-        ValueError: no variant, no repeat or no warm-up.
+        ValueError: no call, or no round.
     """
-    if not variants or repeats < 1 or warmup < 1:
-        raise ValueError(f"{len(variants)} variants, {repeats} repeats, {warmup} warm-ups: each must be at least 1")
-    for _ in range(warmup):
-        expected = repeats * sum(_milliseconds(call) for call in variants.values()) / 1000
-        if expected > PATIENCE and (most := os.environ.get("COURSE_REPEATS")):
-            repeats = min(repeats, int(most))
-            break
-    rounds = tqdm(range(repeats), "measuring", disable=expected <= PATIENCE, leave=False)
-    samples = np.array([[_milliseconds(call) for call in variants.values()] for _ in rounds])
-    return {name: summarise(column) for name, column in zip(variants, samples.T, strict=True)}
+    if not calls or rounds.usual < 1:
+        raise ValueError(f"{len(calls)} calls, {rounds.usual} rounds: each must be at least 1")
+    repeats, slow = _warm_up(calls, rounds)
+    bar = tqdm(range(repeats), "measuring", disable=not slow, leave=False)
+    samples = np.array([[_milliseconds(call) for call in calls.values()] for _ in bar])
+    return {name: summarise(column) for name, column in zip(calls, samples.T, strict=True)}
+
+
+def _warm_up(calls: Mapping[Key, Callable[[], object]], rounds: Rounds) -> tuple[int, bool]:
+    """Untimed rounds, of which each foretells the timed ones: how many there are to be, and whether they are slow."""
+    for _ in range(WARM_UP):
+        slow = rounds.usual * sum(map(_milliseconds, calls.values())) / 1000 > PATIENCE
+        if slow and rounds.slow:
+            return min(rounds.usual, rounds.slow), slow
+    return rounds.usual, slow
+
+
+def measure_taggers(
+    taggers: Mapping[Key, Tagger], texts: Sequence[str], rounds: Rounds, batch_size: int = 16
+) -> dict[Key, Latency]:
+    """Time taggers on the same texts, text to entities, in turns; errors as in `measure_latency`."""
+    calls = {key: partial(tagger.predict, texts, batch_size=batch_size) for key, tagger in taggers.items()}
+    return measure_latency(calls, rounds)
 
 
 def time_ratio(latency: Latency, baseline: Latency) -> float:
@@ -102,23 +126,15 @@ def summarise(samples: np.ndarray) -> Latency:
 
 
 def latency_grid(
-    taggers: Mapping[str, Tagger], inputs: Mapping[int, Sequence[str]], repeats: int = 7
+    taggers: Mapping[str, Tagger], inputs: Mapping[int, Sequence[str]], rounds: Rounds
 ) -> dict[str, dict[int, float]]:
     """Median ms of each tagger on each input, the taggers taking turns: tagger -> input's number -> ms.
 
     Args:
         inputs: a number, such as a length or a batch size, and the texts of one batch.
     """
-    curves: dict[str, dict[int, float]] = {name: {} for name in taggers}
-    for number, texts in inputs.items():
-        calls = {name: _call(tagger, texts) for name, tagger in taggers.items()}
-        for name, latency in measure_latency(calls, repeats).items():
-            curves[name][number] = latency.p50
-    return curves
-
-
-def _call(tagger: Tagger, texts: Sequence[str]) -> Callable[[], object]:
-    return lambda: tagger.predict(texts, batch_size=len(texts))
+    grid = {number: measure_taggers(taggers, texts, rounds, len(texts)) for number, texts in inputs.items()}
+    return {name: {number: row[name].p50 for number, row in grid.items()} for name in taggers}
 
 
 def idle_milliseconds(call: Callable[[], object], wait: float = 0.1) -> float:

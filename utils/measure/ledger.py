@@ -1,83 +1,57 @@
-"""The ledger: one row a stage, what it weighs, how fast and how right it is; and whether that holds again.
+"""The ledger: one row a version that a notebook made or measured, kept in the run's folder.
 
-A row has the keys of `COLUMNS`, always all of them. What was not measured is null, never 0: a table
-that shows 0 MB for "nobody looked" lies. Scores are in points (0-100), times in ms, sizes in bytes,
-memory in MB of 10^6 bytes. A row is named by stage, scale and backend; writing it again replaces it.
+A row is named by stage, scale and backend; writing it again replaces it. What a row holds stands in
+`utils.measure.row`.
 """
 
 import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from utils.files import write_atomically
+from utils.files import locked, write_atomically
 from utils.measure.evaluation import Evaluation
 from utils.measure.latency import Latency
 from utils.measure.memory import Memory, directory_bytes
+from utils.measure.row import Computer, LedgerError, Row, checked, key_of
 from utils.model.raner import RanerModel
 
-COLUMNS = (
-    "stage", "notebook", "scale", "backend", "heads_per_layer", "ffn_per_layer", "vocabulary", "parameters",
-    "file_bytes", "precision", "recall", "f1", "f1_low", "f1_high", "f1_by_type", "latency_ms", "rss_mb", "machine",
-)  # fmt: skip
+PATIENCE = 60
+"""Seconds to wait for another process that is writing to the same ledger."""
 
 
-SCALES = ("mini", "article")
+@dataclass(frozen=True)
+class Measured:
+    """What is known of a version; None where nobody looked."""
+
+    model: RanerModel | None = None
+    """The float model whose shapes are counted, also for a backend that was made from it."""
+    evaluation: Evaluation | None = None
+    latency: Latency | None = None
+    memory: Memory | None = None
+    path: Path | None = None
+    """File or directory whose bytes are counted."""
+    machine: dict | None = None
+    """The answer of `utils.measure.machine.machine`."""
 
 
-BACKENDS = (
-    "torch-fp32", "torch-bf16", "torch-int8", "onnx-fp32", "onnx-int8", "openvino-fp32", "openvino-int8",
-)  # fmt: skip
-
-
-ORIGINAL = ("original", "torch-fp32")
-"""Stage and backend of the untouched model, against which times and memory are compared."""
-
-
-_POINTS = ("precision", "recall", "f1", "f1_low", "f1_high")
-
-
-_POSITIVE = ("vocabulary", "parameters", "file_bytes", "rss_mb")
-
-
-_NESTED = {"latency_ms": ("p50", "p95"), "machine": ("cpu", "flags", "cores", "threads", "versions")}
-
-
-class LedgerError(ValueError):
-    """A row or a ledger file that cannot be accepted; the message names row, key and reason."""
-
-
-def make_row(
-    stage: str,
-    notebook: str,
-    scale: str,
-    backend: str,
-    model: RanerModel | None = None,
-    evaluation: Evaluation | None = None,
-    latency: Latency | None = None,
-    memory: Memory | None = None,
-    path: str | Path | None = None,
-    machine: dict | None = None,
-) -> dict:
-    """A complete row; what is not given is null.
-
-    Args:
-        model: the float model whose shapes are counted, also for a backend that was made from it.
-        path: file or directory whose bytes are counted.
-        machine: the answer of `benchmark.machine()`.
+def make_row(stage: str, notebook: str, scale: str, backend: str, measured: Measured) -> dict:
+    """A complete row.
 
     Raises:
-        LedgerError: a value that `check_row` rejects.
+        LedgerError: a value that no row can have.
     """
-    row = dict.fromkeys(COLUMNS) | {"stage": stage, "notebook": notebook, "scale": scale, "backend": backend}
-    row |= model_shape(model) if model is not None else {}
-    row |= _score_columns(evaluation) if evaluation else {}
-    row["latency_ms"] = {"p50": round(latency.p50, 3), "p95": round(latency.p95, 3)} if latency else None
-    row["rss_mb"] = round(memory.peak, 1) if memory else None
-    row["file_bytes"] = directory_bytes(path) if path is not None else None
-    row["machine"] = {key: machine[key] for key in _NESTED["machine"]} if machine else None
-    check_row(row)
-    return row
+    latency, memory, machine = measured.latency, measured.memory, measured.machine
+    found = {
+        "file_bytes": directory_bytes(measured.path) if measured.path else None,
+        "latency_ms": {"p50": round(latency.p50, 3), "p95": round(latency.p95, 3)} if latency else None,
+        "rss_mb": round(memory.peak, 1) if memory else None,
+        "machine": {key: machine[key] for key in Computer.model_fields} if machine else None,
+    }
+    found |= model_shape(measured.model) if measured.model else {}
+    found |= _scores(measured.evaluation) if measured.evaluation else {}
+    names = {"stage": stage, "notebook": notebook, "scale": scale, "backend": backend}
+    return checked(dict.fromkeys(Row.model_fields) | names | found)
 
 
 def model_shape(model: RanerModel) -> dict:
@@ -92,74 +66,11 @@ def model_shape(model: RanerModel) -> dict:
     }
 
 
-def _score_columns(evaluation: Evaluation) -> dict:
+def _scores(evaluation: Evaluation) -> dict:
     scores = evaluation.scores
     columns = {key: round(getattr(scores, key), 2) for key in ("precision", "recall", "f1")}
     columns |= {key: round(getattr(evaluation, key), 2) for key in ("f1_low", "f1_high")}
     return columns | {"f1_by_type": {kind: round(s.f1, 2) for kind, s in scores.by_type.items()}}
-
-
-def check_row(row: dict) -> None:
-    """Accept a row, or say what is wrong with it.
-
-    Raises:
-        LedgerError: a key is unknown or absent, a name is unknown, a score leaves 0-100, or a size,
-            time or count that must be positive is not (unmeasured is None).
-    """
-    name = _name(row)
-    _check_keys(name, row, COLUMNS)
-    _check_names(name, row)
-    for key, nested in _NESTED.items():
-        if row[key] is not None:
-            _check_keys(f"{name}: {key}", row[key], nested)
-    _check_points(name, {key: row[key] for key in _POINTS})
-    _check_positive(name, {key: row[key] for key in _POSITIVE})
-    if row["f1_by_type"] is not None:
-        _check_points(f"{name}: f1_by_type", row["f1_by_type"])
-    if row["latency_ms"] is not None:
-        _check_positive(f"{name}: latency_ms", row["latency_ms"])
-
-
-def _check_points(name: str, values: dict) -> None:
-    for key, value in values.items():
-        if value is not None and not (_finite(value) and 0 <= value <= 100):
-            raise LedgerError(f"{name}: {key} is {value!r}, expected points from 0 to 100")
-
-
-def _check_positive(name: str, values: dict) -> None:
-    for key, value in values.items():
-        if value is not None and not (_finite(value) and value > 0):
-            raise LedgerError(f"{name}: {key} is {value!r}; it must be above 0, and None where it was not measured")
-
-
-def _check_keys(name: str, found: dict, wanted: Sequence[str]) -> None:
-    if not isinstance(found, dict):
-        raise LedgerError(f"{name} is {found!r}, expected the keys {', '.join(wanted)}")
-    if unknown := sorted(found.keys() - set(wanted)):
-        raise LedgerError(f"{name}: unknown keys {', '.join(unknown)}")
-    if absent := [key for key in wanted if key not in found]:
-        raise LedgerError(f"{name}: keys {', '.join(absent)} are absent (None says: not measured)")
-
-
-def _check_names(name: str, row: dict) -> None:
-    for key in ("stage", "notebook"):
-        if not (isinstance(row[key], str) and row[key]):
-            raise LedgerError(f"{name}: {key} is {row[key]!r}, expected a name")
-    for key, known in (("scale", SCALES), ("backend", BACKENDS)):
-        if row[key] not in known:
-            raise LedgerError(f"{name}: {key} {row[key]!r} is not one of {', '.join(known)}")
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def key_of(row: dict) -> tuple:
-    return row.get("stage"), row.get("scale"), row.get("backend")
-
-
-def _name(row: dict) -> str:
-    return "row " + "/".join(map(str, key_of(row)))
 
 
 class Ledger:
@@ -180,11 +91,9 @@ class Ledger:
             rows = json.loads(self.path.read_text("utf-8"))
             if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
                 raise LedgerError("expected a list of rows")
-            for row in rows:
-                check_row(row)
+            return [checked(row) for row in rows]
         except ValueError as error:
             raise LedgerError(f"{self.path}: {error}") from None
-        return rows
 
     def row(self, stage: str, scale: str, backend: str) -> dict:
         """The row of that name.
@@ -201,20 +110,23 @@ class Ledger:
     def append(self, row: dict) -> None:
         """Add a row, or put it in the place of the one with the same stage, scale and backend.
 
-        The file is replaced as a whole: a reader, or a run that dies, never meets half a ledger.
+        Processes that append to one ledger wait for each other. The file is replaced as a whole: a reader,
+        or a run that dies, never meets half a ledger.
 
         Raises:
             LedgerError: the row or the file is not valid; the file then stays as it was.
+            LockedError: another process has kept the ledger for `PATIENCE` seconds.
         """
-        check_row(row)
-        rows = {key_of(old): old for old in self.rows()} | {key_of(row): row}
+        row = checked(row)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path, _format(rows.values()))
+        with locked(self.path, PATIENCE):
+            rows = {key_of(old): old for old in self.rows()} | {key_of(row): row}
+            write_atomically(self.path, _format(rows.values()))
 
 
 def _format(rows: Iterable[dict]) -> str:
     blocks = (
-        ",\n".join(f"    {json.dumps(key)}: {json.dumps(row[key], ensure_ascii=False)}" for key in COLUMNS)
+        ",\n".join(f"    {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in row.items())
         for row in rows
     )
     return "[\n" + ",\n".join(f"  {{\n{block}\n  }}" for block in blocks) + "\n]\n"

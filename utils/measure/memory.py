@@ -1,5 +1,6 @@
 """TODO measure.memory."""
 
+import inspect
 import json
 import os
 import pkgutil
@@ -31,12 +32,13 @@ def peak_memory(loader: str, path: str | Path, text: str, threads: int = 1) -> M
 
     Args:
         loader: dotted name of a function path -> Tagger, such as `utils.model.torch_tagger:load_tagger`.
-        threads: `OMP_NUM_THREADS` of that process, which torch and `utils.engines.onnx_session` follow.
+        threads: `OMP_NUM_THREADS` of that process, which torch follows; a loader with an argument `threads`,
+            whose engine has threads of its own, is told the number.
 
     Raises:
         BenchmarkError: the process failed; the message ends with the last line of its stderr.
     """
-    request = json.dumps({"loader": loader, "path": str(path), "text": text})
+    request = json.dumps({"loader": loader, "path": str(path), "text": text, "threads": threads})
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
     command = [sys.executable, "-X", "utf8", "-m", "utils.measure.memory"]
     child = subprocess.run(command, input=request, capture_output=True, encoding="utf-8", env=environment)
@@ -46,10 +48,11 @@ def peak_memory(loader: str, path: str | Path, text: str, threads: int = 1) -> M
     return Memory(**json.loads(child.stdout.splitlines()[-1]))
 
 
-def _tag_and_report(loader: str, path: str, text: str) -> dict[str, float]:
+def _tag_and_report(loader: str, path: str, text: str, threads: int) -> dict[str, float]:
     load = pkgutil.resolve_name(loader)
     baseline = psutil.Process().memory_info().rss / MB
-    load(path).predict([text])
+    told = {"threads": threads} if "threads" in inspect.signature(load).parameters else {}
+    load(path, **told).predict([text])
     return {"peak": _peak_bytes() / MB, "baseline": baseline}
 
 

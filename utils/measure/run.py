@@ -3,13 +3,15 @@
 A notebook that is opened alone, without a run, works in `runs/lab`.
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from utils.files import DATA, RUNS
+from utils.files import DATA, RUNS, locked
+from utils.measure.latency import Rounds
 from utils.measure.ledger import Ledger
 from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.raner import RanerModel
@@ -21,16 +23,24 @@ from utils.text.formats.bracketed import read_bracketed
 TRAINED_ON = (2000, 400)
 """Sentences of train and of dev, at most."""
 
+BUILDING = 3600
+"""Seconds to wait for another process that builds the same artifact: longer than the longest training."""
+
 
 @dataclass(frozen=True)
 class Run:
-    """What every notebook of a run shares; `quick` shrinks sizes for tests, never the steps."""
+    """What every notebook of a run shares.
+
+    `quick` shrinks sizes for tests, never the steps. `slow_rounds` are the most rounds of a measurement that
+    takes long (`utils.measure.latency.Rounds`), for tests that look at what notebooks answer, not at how fast.
+    """
 
     path: Path
     model_source: str
     corpus_source: str
     seed: int
     quick: bool
+    slow_rounds: int | None = None
 
     @property
     def artifacts(self) -> Path:
@@ -64,18 +74,48 @@ class Run:
         """A fresh copy of the run's original model."""
         return load_raner(self.model_source)
 
+    def rounds(self, usual: int) -> Rounds:
+        """So many rounds of a measurement in turns, or what the run allows where they take long."""
+        return Rounds(usual, self.slow_rounds)
+
     def artifact(self, name: str, build: Callable[[Path], object]) -> Path:
-        """The artifact's path; where an earlier notebook did not leave it, `build(path)` makes it."""
+        """The artifact's path; where no notebook left it before, `build(path)` makes it, in one process only.
+
+        Raises:
+            LockedError: another process has been building it for more than `BUILDING` seconds.
+        """
         path = self.artifacts / name
-        if not path.exists():
-            unfinished = path.with_name(f"{path.name}.unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            unfinished.parent.mkdir(parents=True, exist_ok=True)
-            build(unfinished)
-            unfinished.rename(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path, BUILDING):
+            if not path.exists():
+                _build_whole(path, build)
         return path
 
 
+def _build_whole(path: Path, build: Callable[[Path], object]) -> None:
+    """Build under another name; what is unfinished when an error comes, or was left by a dead process, is removed."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    _remove(unfinished)
+    try:
+        build(unfinished)
+        unfinished.rename(path)
+    finally:
+        _remove(unfinished)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def open_run(run_dir: str = "", model: str = "", corpus: str = "", seed: int = 1, quick: bool = False) -> Run:
-    """The run a notebook's parameters describe; empty strings mean the embedded defaults."""
-    return Run(Path(run_dir or RUNS / "lab"), model or str(MINI_RANER), corpus or str(DEFAULT_CORPUS), seed, quick)
+    """The run a notebook's parameters describe; empty strings mean the embedded defaults.
+
+    Notebooks are started by others, with nothing but their parameters. So this is where the environment is read:
+    `COURSE_REPEATS` becomes `Run.slow_rounds`.
+    """
+    slow_rounds = int(os.environ.get("COURSE_REPEATS", 0)) or None
+    folder = Path(run_dir or RUNS / "lab")
+    return Run(folder, model or str(MINI_RANER), corpus or str(DEFAULT_CORPUS), seed, quick, slow_rounds)

@@ -9,20 +9,15 @@ two stands a table: ms of a layer's two halves, by the share of heads or neurons
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from transformers import BertConfig
 
-from utils.measure.latency import measure_latency, pinned_threads
+from utils.measure.latency import THREADS, Rounds, measure_taggers, pinned_threads
 from utils.model.pruned_shape import PruningMap
 from utils.model.raner import RanerModel
 from utils.tagger.tagger import Tagger
-
-SHARES = (0.0, 1 / 3, 1.0)
-"""Of the heads, or of the neurons, left in the measured layers; between them time is taken for linear."""
-
 
 class LatencyTable(NamedTuple):
     """ms of one text in one engine, by the `shares` of heads and of neurons that a layer has left.
@@ -57,9 +52,8 @@ def measure_tables(
     config: BertConfig,
     build: Callable[[RanerModel, str], Mapping[str, Tagger]],
     text: str,
-    shares: Sequence[float] = SHARES,
-    threads: int = 2,
-    repeats: int = 7,
+    shares: Sequence[float],
+    rounds: Rounds,
 ) -> dict[str, LatencyTable]:
     """Engine -> its table, every engine and every shape taking turns on `text`.
 
@@ -71,15 +65,16 @@ def measure_tables(
     Args:
         config: of an unpruned model at the scale that counts.
         build: a model, and a name for what it may have to write -> engine -> tagger.
-        shares: ascending, from 0 to 1.
+        shares: of the heads, or of the neurons, left in the measured layers; ascending, from 0 to 1. Between them
+            time is taken for linear.
     """
     probes = {f"heads {share:.2f}": probe(config, 2, share, 0) for share in shares}
     probes |= {f"neurons {share:.2f}": probe(config, 2, 0, share) for share in shares[1:]}
-    taggers = {name: build(model, name) for name, model in (probes | {"one": probe(config, 1, 0, 0)}).items()}
-    engines = list(taggers["one"])
-    calls = {(name, e): partial(found[e].predict, [text]) for name, found in taggers.items() for e in engines}
-    with pinned_threads(threads):
-        times = {key: latency.p50 for key, latency in measure_latency(calls, repeats).items()}
+    built = {name: build(model, name) for name, model in (probes | {"one": probe(config, 1, 0, 0)}).items()}
+    engines = list(built["one"])
+    taggers = {(name, engine): found[engine] for name, found in built.items() for engine in engines}
+    with pinned_threads(THREADS):
+        times = {key: latency.p50 for key, latency in measure_taggers(taggers, [text], rounds).items()}
     return {e: _table(config, shares, times["one", e], np.array([times[name, e] for name in probes])) for e in engines}
 
 

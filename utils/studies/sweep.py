@@ -15,7 +15,7 @@ from utils.compress.pruning.cost import Cost, predict_cost
 from utils.compress.pruning.select import select_globally
 from utils.measure.bootstrap import Difference, paired_bootstrap
 from utils.measure.evaluation import Evaluation, evaluate
-from utils.measure.latency import Latency, measure_latency, pinned_threads
+from utils.measure.latency import THREADS, Latency, Rounds, measure_taggers, pinned_threads
 from utils.model.pruned_shape import Numbers, pruning_map
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
@@ -81,14 +81,12 @@ def bend(curve: Mapping[float, float]) -> float:
 
 
 def latency_sweep(
-    models: Mapping[float, RanerModel], tokenizer: CharacterTokenizer, text: str, threads: int = 2, repeats: int = 9
+    models: Mapping[float, RanerModel], tokenizer: CharacterTokenizer, text: str, rounds: Rounds
 ) -> dict[float, Latency]:
     """Text to entities, the models taking turns."""
     taggers = {ratio: torch_tagger(model, tokenizer) for ratio, model in models.items()}
-    calls = {str(ratio): (lambda tagger=tagger: tagger.predict([text])) for ratio, tagger in taggers.items()}
-    with pinned_threads(threads):
-        latencies = measure_latency(calls, repeats)
-    return dict(zip(models, latencies.values(), strict=True))
+    with pinned_threads(THREADS):
+        return measure_taggers(taggers, [text], rounds)
 
 
 def cost_sweep(models: Mapping[float, RanerModel], length: int) -> dict[float, Cost]:

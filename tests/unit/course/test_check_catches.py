@@ -18,7 +18,7 @@ from utils.compress.quantization.dynamic import quantize
 from utils.compress.quantization.saved import load_quantized_tagger, save_quantized
 from utils.course import cli, runs
 from utils.measure.evaluation import evaluate
-from utils.measure.ledger import Ledger, make_row
+from utils.measure.ledger import Ledger, Measured, make_row
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.torch_tagger import torch_tagger
 from utils.text.corpus import load_corpus
@@ -85,7 +85,7 @@ def with_row(row: dict) -> list[dict]:
 def remade(stage: str, backend: str, evaluation, model, path=None) -> dict:
     """The reference's mini row, with everything in it that was measured now."""
     old = REFERENCE.row(stage, "mini", backend)
-    new = make_row(stage, old["notebook"], "mini", backend, model=model, evaluation=evaluation, path=path)
+    new = make_row(stage, old["notebook"], "mini", backend, Measured(model, evaluation, path=path))
     return old | {key: value for key, value in new.items() if value is not None}
 
 

@@ -12,7 +12,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from utils.course import cli, notebooks, runs
-from utils.measure.ledger import COLUMNS, Ledger
+from utils.measure.ledger import Ledger
+from utils.measure.row import Row
 
 TINY = Path(__file__).parents[2] / "data" / "raner_tiny_published"
 PARAMETERS = 'run_dir = ""\nmodel = ""\ncorpus = ""\nseed = 1\nquick = False'
@@ -24,7 +25,8 @@ MEND_ME = "assert Path(run_dir, 'artifacts', 'mended').exists(), 'not mended'"
 
 
 def row(stage, backend, scale="mini", **values):
-    return dict.fromkeys(COLUMNS) | {"stage": stage, "notebook": "08", "scale": scale, "backend": backend} | values
+    names = {"stage": stage, "notebook": "08", "scale": scale, "backend": backend}
+    return dict.fromkeys(Row.model_fields) | names | values
 
 
 def write_notebook(path, *sources):

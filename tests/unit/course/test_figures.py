@@ -10,16 +10,16 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from utils.course.figures import base, nb00, nb01, nb02, nb03, nb04, results
 from utils.files import DATA
 from utils.measure.latency import summarise
-from utils.measure.ledger import make_row
+from utils.measure.ledger import Measured, make_row
 from utils.measure.memory import Memory
 from utils.text.corpus import load_corpus
 from utils.text.tags import RANER_LABELS, legal_moves
 
-MEASURED = make_row("original", "02", "article", "torch-fp32") | {
+MEASURED = make_row("original", "02", "article", "torch-fp32", Measured()) | {
     "f1": 84.25, "f1_low": 82.0, "f1_high": 86.5, "latency_ms": {"p50": 743.2, "p95": 800.0},
     "file_bytes": 406_000_000, "rss_mb": 1250.0,
 }  # fmt: skip
-UNMEASURED = make_row("quantized", "06", "article", "torch-int8")
+UNMEASURED = make_row("quantized", "06", "article", "torch-int8", Measured())
 RANDOM = np.random.default_rng(0)
 LATENCY = summarise(RANDOM.normal(10, 1, 30))
 

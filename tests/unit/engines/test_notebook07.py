@@ -30,7 +30,7 @@ class Recorder:
 
 def test_the_grid_asks_for_each_input_as_one_batch():
     one, other = Recorder(), Recorder()
-    curves = latency.latency_grid({"a": one, "b": other}, {1: ["天"], 3: ["天"] * 3}, repeats=2)
+    curves = latency.latency_grid({"a": one, "b": other}, {1: ["天"], 3: ["天"] * 3}, latency.Rounds(2))
     assert list(curves) == ["a", "b"] and list(curves["a"]) == [1, 3]
     assert all(ms > 0 for curve in curves.values() for ms in curve.values())
     assert set(one.asked) == set(other.asked) == {(1, 1), (3, 3)}
@@ -128,7 +128,7 @@ def test_decision_figure_has_a_point_and_a_label_for_each_engine():
 
 
 def test_every_backend_has_a_colour():
-    from utils.measure.ledger import BACKENDS
+    from utils.measure.row import BACKENDS
 
     choices = [Choice("original", backend, 1.0, 1.0, 1.0, None) for backend in BACKENDS]
     assert len(nb07.decision_figure(choices).axes[0].texts) == len(BACKENDS)

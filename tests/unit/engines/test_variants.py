@@ -7,7 +7,7 @@ from utils.compress.quantization.saved import save_quantized
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_session import load_onnx_sentence_tagger, providers
 from utils.engines.variants import LOADERS, Variant, engine, measure_variants
-from utils.measure.ledger import BACKENDS
+from utils.measure.row import BACKENDS
 from utils.measure.run import open_run
 from utils.model.checkpoint import load_raner, save_raner
 
@@ -21,10 +21,11 @@ def test_each_variant_gets_its_row(tiny_published, tmp_path):
         Variant("sentences", "onnx-fp32", tmp_path / "onnx", model, loader=load_onnx_sentence_tagger),
     ]
     run = open_run(str(tmp_path / "run"), quick=True)
-    rows = measure_variants(run, variants, "99", "mini", threads=1)
+    rows = measure_variants(run, variants, "99", "mini")
     assert rows == run.ledger.rows()
     assert [(row["stage"], row["backend"]) for row in rows] == [(v.stage, v.backend) for v in variants]
     assert all(row["latency_ms"]["p50"] > 0 and row["rss_mb"] > 50 and row["f1"] is None for row in rows)
+    assert {row["machine"]["threads"] for row in rows} == {2}
     assert rows[1]["file_bytes"] < rows[0]["file_bytes"]
     assert [row["machine"]["versions"].get("provider") for row in rows] == [None, None, *[providers()[0]] * 2]
     assert rows[1]["machine"]["versions"]["quantized engine"] == torch.backends.quantized.engine

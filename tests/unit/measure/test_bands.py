@@ -6,11 +6,12 @@ import math
 
 import pytest
 
+from utils.compress.training import Schedule
 from utils.measure import bands
 from utils.measure.bands import SPREAD, rounding_deviation, score_band, seed_deviation
 from utils.measure.ledger import Ledger
 from utils.model.checkpoint import load_raner
-from utils.studies import seed_spread
+from utils.studies import recovery_bars, seed_spread
 from utils.studies.recovery_bars import Study
 from utils.text.corpus import load_corpus
 from utils.text.entities import Corpus
@@ -97,7 +98,7 @@ def test_every_committed_stage_is_one_of_the_reference_run():
 def study(tiny_published, tmp_path):
     model, tokenizer = load_raner(tiny_published)
     corpus = Corpus(SENTENCES * 4, SENTENCES, SENTENCES)
-    return Study(model, tokenizer, corpus, tmp_path / "training", epochs=1, learning_rate=1e-2, seed=0)
+    return Study(model, tokenizer, corpus, tmp_path / "training", Schedule(epochs=1, learning_rate=1e-2, seed=0))
 
 
 def test_a_measurement_has_a_row_for_every_cut_and_seed_and_keeps_finished_ones(study, tmp_path, monkeypatch):
@@ -114,7 +115,7 @@ def test_a_measurement_has_a_row_for_every_cut_and_seed_and_keeps_finished_ones(
 
 def test_seeds_differ_in_the_training_only(study, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(seed_spread, "fine_tune", lambda model, **settings: seen.append(settings["seed"]) or model)
+    monkeypatch.setattr(recovery_bars, "fine_tune", lambda model, *rest: seen.append(rest[-1].seed) or model)
     rows = seed_spread.measure(study, [3, 4], tmp_path / "spread.json", "the command")["rows"]
     assert seen == [3, 4, 3, 4]
     assert rows[0]["fp32"] == rows[1]["fp32"] and rows[2]["int8"] == rows[3]["int8"]

@@ -9,12 +9,13 @@ import torch
 from tiny_models import random_raner, random_texts, tiny_tokenizer
 
 from utils.compress.batches import make_batches
+from utils.compress.curves import Epoch
 from utils.compress.pruning.remove import prune_heads
 from utils.compress.recipes import CUTS
-from utils.compress.recovery.distillation import distil
+from utils.compress.recovery.distillation import Distillation, distil
 from utils.compress.recovery.fine_tuning import fine_tune
 from utils.compress.recovery.rescaling import rescale_heads
-from utils.compress.training import Epoch, dev_f1
+from utils.compress.training import Schedule, dev_f1
 from utils.course.report import study_table
 from utils.measure.error_analysis import error_profile, found_names, names_of
 from utils.measure.evaluation import evaluate
@@ -63,11 +64,11 @@ SENTENCES = [annotate(text, [Span(0, 2, "ORG")]) for text in random_texts(96)]
 CORPUS = Corpus(SENTENCES, SENTENCES[:8], SENTENCES[:8])
 
 
-@pytest.mark.parametrize("method", [fine_tune, partial(distil, teacher=random_raner(5))])
+@pytest.mark.parametrize("method", [fine_tune, partial(distil, distillation=Distillation(random_raner(5)))])
 def test_recover_returns_the_best_epoch_of_its_curve(method, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     model = random_raner()
-    found = run_recovery(method, model, tiny_tokenizer(), CORPUS, epochs=3, learning_rate=1e-2)
+    found = run_recovery(method, model, tiny_tokenizer(), CORPUS, Schedule(epochs=3, learning_rate=1e-2))
     first, *later = found.curve
     assert first[:2] == (0, 0) and math.isnan(first.loss)
     assert first.f1 == evaluate(torch_tagger(model, tiny_tokenizer()), CORPUS.dev).scores.f1
@@ -98,7 +99,7 @@ def test_a_curve_goes_on_where_the_last_one_ended():
 
 def test_a_study_is_shown_row_by_row(tiny_published, tmp_path):
     sentences = GOLD * 8
-    study = Study(*load_raner(tiny_published), Corpus(sentences, GOLD, GOLD), tmp_path / "run", 1, 1e-3, 1)
+    study = Study(*load_raner(tiny_published), Corpus(sentences, GOLD, GOLD), tmp_path / "run", Schedule(1, 1e-3, 1))
     found = run_study(study, tmp_path / "study.json", "a command")
     lines = study_table(tmp_path / "study.json").data.splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]

@@ -9,7 +9,7 @@ from utils.compress.importance.weights import random_score
 from utils.compress.pruning.remove import prune_heads, prune_neurons
 from utils.compress.pruning.select import select_globally
 from utils.course.figures import nb08
-from utils.measure.latency import Latency
+from utils.measure.latency import Latency, Rounds
 from utils.measure.scores import entity_scores
 from utils.model.pruned_shape import pruning_map
 from utils.model.torch_tagger import torch_tagger
@@ -46,21 +46,18 @@ def test_the_table_is_read_off_models_of_one_and_two_layers(monkeypatch):
             heads, neurons = (sum(map(len, kept)) for kept in (config.kept_heads, config.kept_neurons))
             self.milliseconds = factor * (5 + 2 * config.num_hidden_layers + 3 * heads + 0.1 * neurons)
 
-        def predict(self, texts):
-            assert texts == ["天地"]
-            return self.milliseconds
+    def clock(taggers, texts, rounds):
+        assert (texts, rounds) == (["天地"], Rounds(1))
+        return {key: Latency(tagger.milliseconds, 0, 0, ()) for key, tagger in taggers.items()}
 
-    def clock(calls, repeats):
-        return {key: Latency(call(), 0, 0, ()) for key, call in calls.items()}
-
-    monkeypatch.setattr(latency_table, "measure_latency", clock)
+    monkeypatch.setattr(latency_table, "measure_taggers", clock)
     names = []
 
     def build(model, name):
         names.append(name)
         return {"one": Fake(model.config, 1), "double": Fake(model.config, 2)}
 
-    found = measure_tables(tiny_config(num_hidden_layers=12), build, "天地", SHARES)
+    found = measure_tables(tiny_config(num_hidden_layers=12), build, "天地", SHARES, Rounds(1))
     assert len(set(names)) == 6
     assert found["one"].rest == pytest.approx(5) and found["double"].rest == pytest.approx(10)
     kept = pruning_map(pruned(3, 12).config)
@@ -72,7 +69,9 @@ def test_probes_run_in_torch():
     def build(model, name):
         return {"torch": torch_tagger(model, tiny_tokenizer())}
 
-    table = measure_tables(tiny_config(attn_implementation="eager"), build, "天地玄黄", repeats=1)["torch"]
+    table = measure_tables(tiny_config(attn_implementation="eager"), build, "天地玄黄", (0, 1 / 3, 1), Rounds(1))[
+        "torch"
+    ]
     assert table.attention.shape == table.feed_forward.shape == (3,)
     assert np.isfinite([table.attention, table.feed_forward]).all() and table.feed_forward[0] == 0
 

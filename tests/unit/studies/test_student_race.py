@@ -6,6 +6,7 @@ from tiny_models import random_raner, random_texts, tiny_tokenizer
 
 from utils.compress.pruning.cost import predict_cost
 from utils.compress.recipes import prune_to
+from utils.measure.latency import Rounds
 from utils.model.pruned_shape import Size, pruning_map
 from utils.model.twin import widen
 from utils.studies import student_race, sweep
@@ -102,6 +103,6 @@ def test_the_first_model_is_divided_by_the_second(model, monkeypatch):
 
     monkeypatch.setattr(student_race, "latency_sweep", watched)
     shallow = random_raner(num_hidden_layers=1)
-    ratio = times_as_long(model, shallow, tiny_tokenizer(), random_texts(1)[0], repeats=3)
+    ratio = times_as_long(model, shallow, tiny_tokenizer(), random_texts(1)[0], Rounds(3))
     pairs = zip(seen[model].samples, seen[shallow].samples, strict=True)
     assert ratio == sorted(a / b for a, b in pairs)[1]

@@ -7,6 +7,7 @@ from tiny_models import random_raner, random_texts, tiny_tokenizer
 from utils.compress.pruning.cost import cost_of_shares
 from utils.compress.pruning.remove import prune_heads, prune_neurons
 from utils.measure.bootstrap import Difference
+from utils.measure.latency import Rounds
 from utils.measure.scores import entity_scores
 from utils.model.pruned_shape import pruning_map
 from utils.model.torch_tagger import torch_tagger
@@ -94,7 +95,7 @@ def test_f1_of_each_model_is_that_of_its_own_tagger(models):
 
 
 def test_every_model_is_timed_on_the_same_text(models):
-    latencies = latency_sweep(models, tiny_tokenizer(), random_texts(1)[0], threads=1, repeats=2)
+    latencies = latency_sweep(models, tiny_tokenizer(), random_texts(1)[0], Rounds(2))
     assert list(latencies) == list(models) and all(len(latency.samples) == 2 for latency in latencies.values())
 
 
@@ -131,7 +132,7 @@ def test_percent_of_first():
 
 def test_what_is_left_is_in_percent_of_the_same_scale(models):
     costs = {"mini": cost_sweep(models, 10)}
-    times = {"mini": latency_sweep(models, tiny_tokenizer(), "天地", threads=1, repeats=1)}
+    times = {"mini": latency_sweep(models, tiny_tokenizer(), "天地", Rounds(1))}
     size, work, time = left_of_each(costs, times).values()
     assert size["mini"][0.5] == pytest.approx(100 * parameters(models[0.5]) / parameters(models[0]))
     assert 0 < work["mini"][0.5] < work["mini"][0.25] < 100

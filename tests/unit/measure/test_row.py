@@ -1,0 +1,59 @@
+"""Rows that are wrong on purpose are refused, with the row, the key and the reason."""
+
+import pytest
+from ledger_rows import MACHINE, full_row
+
+from utils.measure.row import LedgerError, Row, checked
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"speed": 3}, "speed is no known key"),
+        ({"scale": "tiny"}, "scale is 'tiny': Input should be 'mini' or 'article'"),
+        ({"backend": "torch"}, "backend is 'torch': Input should be 'torch-fp32', "),
+        ({"stage": ""}, "stage is ''"),
+        ({"notebook": 1}, "notebook is 1"),
+        ({"heads_per_layer": [4, -1]}, "heads_per_layer.1 is -1"),
+        ({"latency_ms": {"p50": 0, "p95": 1}}, "latency_ms.p50 is 0: Input should be greater than 0"),
+        ({"latency_ms": {"p50": 1}}, "latency_ms.p95 is absent"),
+        ({"latency_ms": 7}, "latency_ms is 7"),
+        ({"rss_mb": 0}, "rss_mb is 0"),
+        ({"rss_mb": True}, "rss_mb is True"),
+        ({"rss_mb": "400"}, "rss_mb is '400'"),
+        ({"rss_mb": float("nan")}, "rss_mb is nan"),
+        ({"rss_mb": float("inf")}, "rss_mb is inf"),
+        ({"file_bytes": -1}, "file_bytes is -1"),
+        ({"parameters": "many"}, "parameters is 'many'"),
+        ({"f1": 101}, "f1 is 101: Input should be less than or equal to 100"),
+        ({"f1": float("nan")}, "f1 is nan"),
+        ({"f1_by_type": {"LOC": -1}}, "f1_by_type.LOC is -1"),
+        ({"machine": {"cpu": "x"}}, "machine.flags is absent (None says: not measured); machine.cores is absent"),
+        ({"machine": MACHINE}, "machine.logical_cores is no known key; machine.memory_mb is no known key"),
+    ],
+)
+def test_a_wrong_row_is_refused_with_its_name_and_the_reason(change, message):
+    row = full_row() | change
+    with pytest.raises(LedgerError) as caught:
+        checked(row)
+    assert str(caught.value).startswith(f"row {row['stage']}/{row['scale']}/{row['backend']}: ")
+    assert message in str(caught.value)
+
+
+def test_an_absent_key_is_refused_and_a_null_is_not():
+    row = full_row()
+    checked(row | {"latency_ms": None, "f1": None, "f1_by_type": None, "machine": None, "rss_mb": None})
+    del row["rss_mb"]
+    with pytest.raises(LedgerError, match="rss_mb is absent"):
+        checked(row)
+
+
+def test_an_f1_of_zero_is_a_measurement():
+    assert checked(full_row(f1=0.0, precision=0.0, recall=0.0))["f1"] == 0
+
+
+def test_a_checked_row_is_the_row_with_its_keys_in_order():
+    row = full_row()
+    shuffled = dict(sorted(row.items(), reverse=True))
+    assert list(shuffled) != list(Row.model_fields)
+    assert checked(shuffled) == row and list(checked(shuffled)) == list(Row.model_fields)

@@ -1,0 +1,103 @@
+"""What a row of the ledger holds: one version of a model, what it weighs, how fast and how right it is.
+
+A row has all of `Row`'s keys, always. What was not measured is null, never 0: a table that shows 0 MB for
+"nobody looked" lies. Rows travel as plain dicts, with the keys in the order of `Row`; `checked` is where
+a dict becomes one of them.
+"""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Backend = Literal[
+    "torch-fp32", "torch-bf16", "torch-int8", "onnx-fp32", "onnx-int8", "openvino-fp32", "openvino-int8",
+]  # fmt: skip
+
+BACKENDS = get_args(Backend)
+
+ORIGINAL = ("original", "torch-fp32")
+"""Stage and backend of the untouched model, against which times and memory are compared."""
+
+Name = Annotated[str, Field(min_length=1)]
+Points = Annotated[float, Field(ge=0, le=100)]
+Count = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
+Parts = list[Annotated[int, Field(ge=0)]]
+
+
+class LedgerError(ValueError):
+    """A row or a ledger file that cannot be accepted; the message names row, key and reason."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+
+class Milliseconds(_Strict):
+    """Median and 95th percentile of the latency, text to entities."""
+
+    p50: Positive
+    p95: Positive
+
+
+class Computer(_Strict):
+    """On what the row was measured: part of what `utils.measure.machine.machine` answers."""
+
+    cpu: str
+    flags: list[str]
+    cores: Count
+    threads: Count
+    versions: dict[str, str]
+
+
+class Row(_Strict):
+    """Scores in points (0-100), sizes in bytes, memory in MB of 10^6 bytes; stage, scale and backend name the row."""
+
+    stage: Name
+    notebook: Name
+    scale: Literal["mini", "article"]
+    backend: Backend
+    heads_per_layer: Parts | None
+    ffn_per_layer: Parts | None
+    vocabulary: Count | None
+    parameters: Count | None
+    file_bytes: Count | None
+    precision: Points | None
+    recall: Points | None
+    f1: Points | None
+    f1_low: Points | None
+    f1_high: Points | None
+    f1_by_type: dict[str, Points] | None
+    latency_ms: Milliseconds | None
+    rss_mb: Positive | None
+    machine: Computer | None
+
+
+def key_of(row: dict) -> tuple:
+    """What names a row: stage, scale and backend."""
+    return row.get("stage"), row.get("scale"), row.get("backend")
+
+
+def checked(row: dict) -> dict:
+    """The row with its keys in order.
+
+    Raises:
+        LedgerError: a key is unknown or absent, a name is unknown, a score leaves 0-100, or a size, a time or a
+            count that must be positive is not.
+    """
+    try:
+        return Row.model_validate(row).model_dump()
+    except ValidationError as error:
+        reasons = "; ".join(map(_reason, error.errors(include_url=False)))
+        raise LedgerError(f"row {'/'.join(map(str, key_of(row)))}: {reasons}") from None
+
+
+def _reason(error: dict) -> str:
+    key = ".".join(map(str, error["loc"]))
+    match error["type"]:
+        case "missing":
+            return f"{key} is absent (None says: not measured)"
+        case "extra_forbidden":
+            return f"{key} is no known key"
+        case _:
+            return f"{key} is {error['input']!r}: {error['msg']}"
