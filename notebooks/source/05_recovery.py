@@ -22,7 +22,7 @@ corpus = ""
 seed = 1
 quick = False
 
-# %%
+# %% tags=["nbval-ignore-output"]
 import copy
 from dataclasses import replace
 from functools import partial
@@ -50,9 +50,6 @@ from utils.model.checkpoint import load_raner, save_raner
 from utils.model.torch_tagger import torch_tagger
 from utils.studies import recovery_race
 from utils.text import augmentation
-
-# %% tags=["nbval-ignore-output"]
-
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("05", run)

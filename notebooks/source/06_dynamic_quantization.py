@@ -54,9 +54,6 @@ from utils.model.twin import article_twin
 from utils.studies import sensitivity
 from utils.tagger.tagger import emissions_of
 
-# %% tags=["nbval-ignore-output"]
-
-
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("06", run)
 show_minutes("06")

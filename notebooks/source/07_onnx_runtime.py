@@ -22,7 +22,7 @@ corpus = ""
 seed = 1
 quick = False
 
-# %%
+# %% tags=["nbval-ignore-output"]
 import numpy as np
 import onnxruntime
 
@@ -49,7 +49,6 @@ from utils.model.twin import article_twin
 from utils.tagger.tagger import by_sentence, packed
 from utils.text.entities import merge_neighbours
 
-# %% tags=["nbval-ignore-output"]
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("07", run)
 article = run.article.text

@@ -24,7 +24,7 @@ corpus = ""
 seed = 1
 quick = False
 
-# %%
+# %% tags=["nbval-ignore-output"]
 import tempfile
 
 import numpy as np
@@ -57,10 +57,6 @@ from utils.model.twin import article_twin
 from utils.studies import cut_search, latency_table
 from utils.text.corpus import evenly_spaced
 
-# %%
-
-
-# %% tags=["nbval-ignore-output"]
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("08", run)
 show_minutes("08")

@@ -24,7 +24,7 @@ corpus = ""
 seed = 1
 quick = False
 
-# %%
+# %% tags=["nbval-ignore-output"]
 import json
 from itertools import islice
 
@@ -42,8 +42,6 @@ from utils.engines import onnx_session
 from utils.measure import calibration
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
-
-# %% tags=["nbval-ignore-output"]
 from utils.serving import trials
 from utils.serving.load import apart, edits, typists
 from utils.serving.server import running_server

@@ -22,7 +22,7 @@ corpus = ""
 seed = 1
 quick = False
 
-# %%
+# %% tags=["nbval-ignore-output"]
 from functools import partial
 
 import numpy as np
@@ -57,9 +57,6 @@ from utils.studies import recovery_race, student_race, sweep
 from utils.tagger.tagger import emissions_of
 from utils.text import augmentation, tags
 from utils.text.formats import plain
-
-# %% tags=["nbval-ignore-output"]
-
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("10", run)

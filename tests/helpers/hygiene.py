@@ -7,14 +7,15 @@ tagged `solution`, collapsed, that calls `exercise(` again and is told that it i
 import ast
 import re
 from functools import cache
+from itertools import dropwhile
 from pathlib import Path
 from urllib.parse import unquote
 
 import jupytext
-from matplotlib import font_manager, rcParams
+from matplotlib import font_manager
 from nbformat import NotebookNode
 
-import utils.course.figures.nb03  # noqa: F401  it names the fonts of the course
+from utils.course.figures.style import FALLBACK, FONT
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 
@@ -78,9 +79,14 @@ def execution_counts(notebook: NotebookNode) -> list[str]:
 
 
 def short_cells(notebook: NotebookNode) -> list[str]:
-    """Code cells are short enough to be read at a glance."""
-    lengths = [(cell.source.count("\n") + 1, cell.source.split("\n")[0]) for cell in code_cells(notebook)]
+    """Code cells are short enough to be read at a glance; imports at the head of one do not count."""
+    bodies = [list(dropwhile(_is_import, cell.source.split("\n"))) or [""] for cell in code_cells(notebook)]
+    lengths = [(len(body), body[0]) for body in bodies]
     return [f"{length} lines in the cell that begins {first!r}" for length, first in lengths if length > LONGEST_CELL]
+
+
+def _is_import(line: str) -> bool:
+    return not line or line.startswith(("import ", "from "))
 
 
 def outputs(notebook: NotebookNode) -> list[str]:
@@ -176,8 +182,8 @@ def glyphs(notebook: NotebookNode) -> list[str]:
 
 @cache
 def drawable() -> set[str]:
-    """Characters that the fonts of `utils.course.figures.nb03` have, or that are white."""
-    fonts = [font_manager.get_font(font_manager.findfont(family)) for family in rcParams["font.family"]]
+    """Characters that the fonts of the course's pictures have, or that are white."""
+    fonts = [font_manager.get_font(file) for file in (FONT, font_manager.findfont(FALLBACK))]
     return {chr(code) for font in fonts for code in font.get_charmap()} | set("\n\t")
 
 
