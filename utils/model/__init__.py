@@ -5,6 +5,7 @@ In reading order:
 - `crf`: the likelihood of a tag sequence
 - `pruned_shape`: what is left of a pruned network, and layers of that width
 - `raner`: `RanerModel`, encoder, classifier and CRF
+- `modes`: evaluation mode, and attention that shows its weights, for as long as a context lasts
 - `layouts`: configuration, labels and weights, as RaNER's publishers arrange them
 - `hub`: models by id, from ModelScope and the Hugging Face Hub
 - `checkpoint`: `load_raner` and `save_raner`

@@ -1,4 +1,4 @@
-"""TODO model.anatomy."""
+"""Where the parameters of a model are, and the published size that ours is compared with."""
 
 from collections import Counter
 

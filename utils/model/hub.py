@@ -3,9 +3,9 @@
 ModelScope is spoken to over plain HTTP: one request lists a repository's files with their sizes
 and SHA-256 sums, one request a file brings its bytes. A file arrives under the name `*.partial`,
 is checked, and only then gets its own name; what is left of an interrupted download is continued.
+The Hugging Face Hub is left to `huggingface_hub`, which knows its own mirrors, tokens and cache.
 """
 
-import hashlib
 import json
 import os
 from http.client import HTTPException
@@ -15,22 +15,23 @@ from urllib.request import Request, urlopen
 
 from huggingface_hub import is_offline_mode, snapshot_download
 from huggingface_hub.errors import HTTPError as HubHTTPError
+from platformdirs import user_cache_path
 from tqdm.auto import tqdm
+
+from utils.files import sha256
 
 MODELSCOPE_OWNERS = ("iic", "damo")
 
+CONFIG_FILES = ("config.json", "configuration.json", "label_mapping.json", "tokenizer_config.json", "vocab.txt")
 
-SETTINGS = ("config.json", "configuration.json", "label_mapping.json", "tokenizer_config.json", "vocab.txt")
-
-
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""Weight files in order of preference; one is downloaded, after all settings."""
-
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+"""In order of preference; one is downloaded, after all of `CONFIG_FILES`."""
 
 _TIMEOUT = 30
-
+"""Seconds without a byte."""
 
 _CHUNK = 1 << 20
+"""Bytes between two steps of the progress bar."""
 
 
 class HubError(OSError):
@@ -55,24 +56,24 @@ def download_model(identifier: str) -> Path:
 
 def _from_hugging_face(identifier: str) -> Path:
     try:
-        for weights in WEIGHTS:
-            directory = Path(snapshot_download(identifier, allow_patterns=[*SETTINGS, weights]))
+        for weights in WEIGHT_FILES:
+            directory = Path(snapshot_download(identifier, allow_patterns=[*CONFIG_FILES, weights]))
             if (directory / weights).is_file():
                 return directory
     except (OSError, ValueError, HubHTTPError) as error:
         raise _unreachable(identifier, "the Hugging Face Hub", error, "HF_ENDPOINT") from error
-    raise HubError(f"{identifier}: holds neither {' nor '.join(WEIGHTS)}")
+    raise HubError(f"{identifier}: holds neither {' nor '.join(WEIGHT_FILES)}")
 
 
 def _from_modelscope(identifier: str) -> Path:
     directory = cache_directory() / identifier
-    if any((directory / weights).is_file() for weights in WEIGHTS):
+    if any((directory / weights).is_file() for weights in WEIGHT_FILES):
         return directory
     try:
         if is_offline_mode():
             raise OSError("HF_HUB_OFFLINE is set")
         listed = _list_files(identifier)
-        for name in _wanted(identifier, listed):
+        for name in _files_of(identifier, listed):
             _fetch(identifier, listed[name], directory / name)
     except HubError:
         raise
@@ -82,8 +83,8 @@ def _from_modelscope(identifier: str) -> Path:
 
 
 def cache_directory() -> Path:
-    """Where ModelScope's files are kept: `raner-course` in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "raner-course"
+    """Where ModelScope's files are kept: `raner-course` in the user's cache, wherever the system has it."""
+    return user_cache_path("raner-course", appauthor=False)
 
 
 def _unreachable(identifier: str, hub: str, error: Exception, variable: str) -> HubError:
@@ -95,6 +96,7 @@ def _unreachable(identifier: str, hub: str, error: Exception, variable: str) -> 
 
 
 def _url(identifier: str, path: str, **query: str) -> str:
+    """An address of ModelScope's API, at the mirror that `MODELSCOPE_ENDPOINT` names; no other place reads that."""
     endpoint = os.environ.get("MODELSCOPE_ENDPOINT", "https://www.modelscope.cn").rstrip("/")
     return f"{endpoint}/api/v1/models/{identifier}/{path}?{urlencode({'Revision': 'master'} | query)}"
 
@@ -108,12 +110,12 @@ def _list_files(identifier: str) -> dict[str, dict]:
     return {entry["Path"]: entry for entry in answer["Data"]["Files"] if entry["Type"] != "tree"}
 
 
-def _wanted(identifier: str, listed: dict[str, dict]) -> list[str]:
+def _files_of(identifier: str, listed: dict[str, dict]) -> list[str]:
     """Settings first, weights last: a directory that has weights is complete."""
-    weights = [name for name in WEIGHTS if name in listed][:1]
+    weights = [name for name in WEIGHT_FILES if name in listed][:1]
     if not weights:
-        raise HubError(f"{identifier}: holds neither {' nor '.join(WEIGHTS)}")
-    return [name for name in SETTINGS if name in listed] + weights
+        raise HubError(f"{identifier}: holds neither {' nor '.join(WEIGHT_FILES)}")
+    return [name for name in CONFIG_FILES if name in listed] + weights
 
 
 def _fetch(identifier: str, entry: dict, target: Path) -> None:
@@ -148,5 +150,4 @@ def _continue(url: str, partial: Path, size: int) -> None:
 def _is_intact(file: Path, entry: dict) -> bool:
     if file.stat().st_size != entry["Size"]:
         return False
-    with open(file, "rb") as stream:
-        return not entry.get("Sha256") or hashlib.file_digest(stream, "sha256").hexdigest() == entry["Sha256"]
+    return not entry.get("Sha256") or sha256(file) == entry["Sha256"]

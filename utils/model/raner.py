@@ -1,4 +1,8 @@
-"""TODO model.raner."""
+"""The network: BERT, a linear layer and a CRF.
+
+(RaNER: Wang et al. 2021, "Improving Named Entity Recognition by External Context Retrieving and Cooperative
+Learning"; as published on ModelScope, without the retrieval.)
+"""
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +35,7 @@ class RanerModel(BertPreTrainedModel):
 
     @property
     def labels(self) -> list[str]:
+        """The tags by number."""
         return [self.config.id2label[i] for i in range(self.config.num_labels)]
 
     def forward(
