@@ -170,18 +170,18 @@ table(
 #
 # ### Exercise 1: one head, one factor
 #
-# Say that one head is left. It adds `OUT` to four characters (rows) of two features. All heads together had added `WANTED`. With which factor $s$ does $s \cdot$ `OUT` come closest to `WANTED`, in squared error?
+# Say that one head is left. It adds `OUT` to four characters (rows) of two features. All heads together had added `TARGET`. With which factor $s$ does $s \cdot$ `OUT` come closest to `TARGET`, in squared error?
 
 # %%
-print(exercises.OUT, exercises.WANTED, sep="\n\n")
+print(exercises.OUT, exercises.TARGET, sep="\n\n")
 my_scale = ...
 
 # %%
 exercise(my_scale, exercises.head_scale())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-out, wanted = exercises.OUT, exercises.WANTED
-my_scale = (out * wanted).sum() / (out * out).sum()  # where the derivative of the squared error is zero
+out, target = exercises.OUT, exercises.TARGET
+my_scale = (out * target).sum() / (out * out).sum()  # where the derivative of the squared error is zero
 exercise(my_scale, exercises.head_scale())
 
 # %% [markdown]

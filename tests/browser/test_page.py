@@ -10,7 +10,7 @@ import pytest
 from box import opened
 from known_tagger import known_app, serving, spans
 
-from utils.course.figures.base import luminance
+from utils.course.figures.style import luminance
 from utils.serving.messages import LONGEST
 
 PAUSE = 0.3

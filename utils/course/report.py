@@ -11,20 +11,16 @@ import io
 import json
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
-from string import Template
 from typing import NamedTuple
 
 from IPython.display import Markdown
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from matplotlib.figure import Figure
 
-from utils.course.tables import UNMEASURED, html_table, markdown_table, table
+from utils.course.tables import UNMEASURED, markdown_table, table
 from utils.measure.memory import MB
 from utils.studies.recovery_bars import STUDY
-
-TEMPLATE = Path(__file__).with_name("report.html")
-
 
 SCORES = ("precision", "recall", "f1", "f1_low", "f1_high", "f1_by_type")
 
@@ -163,23 +159,23 @@ def html_report(rows: Sequence[dict], run: dict, picture: bytes) -> str:
         picture: PNG.
     """
     settings = {name: value if value != "" else "embedded" for name, value in run["settings"].items()}
-    return Template(TEMPLATE.read_text("utf-8")).substitute(
-        started=escape(run["started"]),
-        state=escape(run["state"]),
-        machine=escape(machine_line(run["machine"])),
-        settings=escape(", ".join(f"{name}: {value}" for name, value in settings.items())),
-        comparison=html_table(COMPARISON_HEADER["en"], comparison(rows)),
-        stages=html_table(STAGES_HEADER, stages(rows)),
+    return _page().render(
+        run=run,
+        machine=machine_line(run["machine"]),
+        settings=", ".join(f"{name}: {value}" for name, value in settings.items()),
+        comparison_header=COMPARISON_HEADER["en"],
+        comparison=comparison(rows),
+        stages_header=STAGES_HEADER,
+        stages=stages(rows),
         picture=base64.b64encode(picture).decode(),
-        notebooks="\n".join(map(_notebook_item, run["notebooks"])),
     )
 
 
-def _notebook_item(entry: dict) -> str:
-    name = escape(entry["name"])
-    link = f'<a href="{name}.ipynb">{name}</a>' if entry["state"] == "done" else name
-    minutes = f"{entry['minutes']:.1f} min" if entry["minutes"] is not None else escape(entry["state"])
-    return f"<tr><td>{link}</td><td>{minutes}</td></tr>"
+def _page() -> Template:
+    """`report.html`, which escapes all that it is given, and fails where it is given too little."""
+    folder = FileSystemLoader(Path(__file__).parent)
+    rules = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return rules.get_template("report.html")
 
 
 def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str) -> str:

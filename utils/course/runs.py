@@ -11,15 +11,15 @@ failed or a comparison was breached, 2 the request itself is wrong, 130 interrup
 
 import argparse
 import json
-import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from utils.course.notebooks import NotebookError, execute_notebook
-from utils.files import ROOT, write_atomically
+from utils.files import ROOT, LockedError, locked, write_atomically, written_atomically
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -39,20 +39,35 @@ class CourseError(Exception):
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the notebooks in order, or go on with an interrupted run; print the table, write report.html."""
-    folder, state = _unfinished_run(arguments) if arguments.resume else _new_run(arguments)
-    print(f"Run: {folder}", flush=True)
-    try:
-        run_notebooks(folder, state)
-    except (NotebookError, KeyboardInterrupt):
-        print(f"{folder} is kept; `make course RESUME=1` goes on with it", file=sys.stderr)
-        raise
-    write_report(folder)
+    folder = _unfinished_run(arguments) if arguments.resume else _new_run(arguments)
+    with _held(folder):
+        print(f"Run: {folder}", flush=True)
+        try:
+            run_notebooks(folder, read_run(folder))
+        except (NotebookError, KeyboardInterrupt):
+            print(f"{folder} is kept; `make course RESUME=1` goes on with it", file=sys.stderr)
+            raise
+        write_report(folder)
     print_table(folder)
     print(f"Report: {folder / 'report.html'}")
     return 0
 
 
-def _new_run(arguments: argparse.Namespace) -> tuple[Path, dict]:
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a run's folder while it runs.
+
+    Raises:
+        CourseError: another process is running it.
+    """
+    try:
+        with locked(folder / "run.json", 0):
+            yield
+    except LockedError:
+        raise CourseError(f"{folder}: this run is still running, in another process; wait for it, or end it") from None
+
+
+def _new_run(arguments: argparse.Namespace) -> Path:
     from utils.measure.machine import machine
 
     notebooks = select(NOTEBOOKS, "ipynb", arguments.notebooks)
@@ -69,7 +84,7 @@ def _new_run(arguments: argparse.Namespace) -> tuple[Path, dict]:
     }
     folder = _new_folder(arguments.out, started)
     _save(folder, state)
-    return folder, state
+    return folder
 
 
 def _new_folder(out: Path, started: datetime) -> Path:
@@ -81,7 +96,7 @@ def _new_folder(out: Path, started: datetime) -> Path:
     return folder
 
 
-def _unfinished_run(arguments: argparse.Namespace) -> tuple[Path, dict]:
+def _unfinished_run(arguments: argparse.Namespace) -> Path:
     if given := [f"--{name}" for name in (*DEFAULTS, "notebooks") if getattr(arguments, name, None) is not None]:
         raise CourseError(f"--resume goes on with the settings of the run; leave out {', '.join(given)}")
     folders = sorted(path.parent for path in arguments.out.resolve().glob("*Z/run.json"))
@@ -91,7 +106,7 @@ def _unfinished_run(arguments: argparse.Namespace) -> tuple[Path, dict]:
         raise CourseError(f"{arguments.out}: no unfinished run to resume")
     select(NOTEBOOKS, "ipynb", [entry["name"][:2] for entry in state["notebooks"]])
     check_inputs(state["settings"]["model"], state["settings"]["corpus"])
-    return folder, state
+    return folder
 
 
 def select(folder: Path, suffix: str, numbers: Sequence[str] | None) -> list[Path]:
@@ -161,11 +176,9 @@ def _save(folder: Path, state: dict) -> None:
 
 
 def _point_latest_to(folder: Path) -> None:
-    partial = folder.parent / ".latest.partial"
-    partial.unlink(missing_ok=True)
     try:
-        partial.symlink_to(folder.name, target_is_directory=True)
-        os.replace(partial, folder.parent / "latest")
+        with written_atomically(folder.parent / "latest") as partial:
+            partial.symlink_to(folder.name, target_is_directory=True)
     except OSError as error:  # Windows without developer mode has no symlinks; the run does not need one
         print(f"{folder.parent / 'latest'} was not updated: {error}", file=sys.stderr)
 
@@ -190,7 +203,8 @@ def read_rows(folder: Path) -> list[dict]:
     Raises:
         CourseError: the ledger is broken.
     """
-    from utils.measure.ledger import Ledger, LedgerError
+    from utils.measure.ledger import Ledger
+    from utils.measure.row import LedgerError
 
     try:
         return Ledger(folder / "ledger.json").rows()

@@ -1,38 +1,51 @@
-"""TODO course.tables."""
+"""Every table of text: padded for a terminal, Markdown for the READMEs and the notebooks. `report.html` has its own.
+
+The library `tabulate` writes them. Its own Markdown pads each column to its widest cell; ours does not, so that one
+new number changes one line of a README or of a notebook's output, and not all of them.
+"""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 from IPython.display import Markdown
+from tabulate import DataRow, TableFormat, tabulate
 
 UNMEASURED = "–"
 
 
+_ROW = DataRow("| ", " | ", " |")
+
+
+UNPADDED = TableFormat(
+    lineabove=None,
+    linebelowheader=None,
+    linebetweenrows=None,
+    linebelow=None,
+    headerrow=_ROW,
+    datarow=_ROW,
+    padding=0,
+    with_header_hide=None,
+)
+"""Cells between bars; the rule below the header is the first row."""
+
+
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns padded with spaces, the header underlined."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    return tabulate(rows, header, disable_numparse=True)
 
 
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A GitHub-flavoured table; the first column is aligned left, the others right."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [header, rule, *rows])
-
-
-def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A `<table>` with a header row; all cells escaped."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
+    return _unpadded(header, ["---", *["---:"] * (len(header) - 1)], rows)
 
 
 def table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> Markdown:
     """A Markdown table of any values; None is `not measured`, a bar inside a cell is escaped."""
-    header = list(header)
-    lines = [header, ["---"] * len(header), *rows]
-    return Markdown("\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines))
+    names = [_cell(name) for name in header]
+    return Markdown(_unpadded(names, ["---"] * len(names), ([_cell(value) for value in row] for row in rows)))
+
+
+def _unpadded(header: Sequence[str], rule: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return tabulate([rule, *rows], header, UNPADDED, stralign=None, disable_numparse=True)
 
 
 def _cell(value: object) -> str:

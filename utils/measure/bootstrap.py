@@ -31,7 +31,7 @@ def f1_interval(sentences: Sequence[Sentence], predictions: Predictions, seed: i
 def resampled_f1(sentences: Sequence[Sentence], systems: Sequence[Predictions], seed: int = 0) -> np.ndarray:
     """F1 in points on `RESAMPLES` draws of the sentences, the same draws for every system: `(systems, RESAMPLES)`."""
     counts = np.stack([count_entities(*span_sets(sentences, predictions)) for predictions in systems])
-    return f1_of_counts(_resample(counts, seed))
+    return f1_of_counts(resampled_counts(counts, seed))
 
 
 def paired_bootstrap(sentences: Sequence[Sentence], a: Predictions, b: Predictions, seed: int = 0) -> Difference:
@@ -48,12 +48,12 @@ def paired_bootstrap(sentences: Sequence[Sentence], a: Predictions, b: Predictio
     """
     counts = np.stack([count_entities(*span_sets(sentences, system)) for system in (a, b)])
     delta = float(np.diff(f1_of_counts(counts.sum(1)))[0])
-    resampled = np.diff(f1_of_counts(_resample(counts, seed)), axis=0)[0]
+    resampled = np.diff(f1_of_counts(resampled_counts(counts, seed)), axis=0)[0]
     as_far = np.abs(resampled - delta) >= abs(delta)
     return Difference(delta, *percentile_interval(resampled), float((as_far.sum() + 1) / (RESAMPLES + 1)))
 
 
-def _resample(counts: np.ndarray, seed: int) -> np.ndarray:
+def resampled_counts(counts: np.ndarray, seed: int = 0) -> np.ndarray:
     """Counts `(..., sentences, 3)` summed over as many sentences drawn with replacement: `(..., RESAMPLES, 3)`.
 
     How often each sentence is drawn is one multinomial sample, shared by all systems in the leading axes.

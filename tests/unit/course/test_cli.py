@@ -12,6 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from utils.course import cli, notebooks, runs
+from utils.files import LockedError, locked
 from utils.measure.ledger import Ledger
 from utils.measure.row import Row
 
@@ -79,7 +80,7 @@ def test_a_run_leaves_notebooks_state_report_and_latest(finished):
     assert all(entry["minutes"] >= 0 for entry in state["notebooks"])
     assert state["settings"] == {"model": str(TINY), "corpus": "", "seed": 7, "quick": True}
     assert sorted(path.name for path in folder.iterdir()) == [
-        "00_write.ipynb", "01_read.ipynb", "artifacts", "report.html", "run.json"
+        ".run.json.lock", "00_write.ipynb", "01_read.ipynb", "artifacts", "report.html", "run.json"
     ]  # fmt: skip
     assert printed.splitlines()[-1] == f"Report: {folder / 'report.html'}"
 
@@ -137,6 +138,37 @@ def test_an_interrupted_run_resumes(run, tmp_path, monkeypatch, capsys):
     assert "RESUME=1" in capsys.readouterr().err
     assert run("--resume") == 0
     assert (only_run(tmp_path) / "artifacts" / "starts.txt").read_text() == "x"
+
+
+def test_a_run_that_is_still_running_is_not_resumed(run, tiny_course, tmp_path, capsys):
+    write_notebook(tiny_course / "01_read.ipynb", COUNT, "from pathlib import Path\n" + MEND_ME)
+    assert run("--model", str(TINY)) == 1
+    folder = only_run(tmp_path)
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with locked(folder / "run.json", 0):
+        capsys.readouterr()
+        assert run("--resume") == 2
+    printed = capsys.readouterr()
+    assert "still running, in another process" in printed.err and str(folder) in printed.err and not printed.out
+    assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    (folder / "artifacts" / "mended").touch()
+    assert run("--resume") == 0
+
+
+def test_a_run_holds_its_folder_while_it_runs(run, tmp_path, monkeypatch):
+    seen = []
+
+    def watched(notebook, folder, parameters):
+        with pytest.raises(LockedError), locked(folder / "run.json", 0):
+            pytest.fail("free")
+        seen.append(notebook.stem)
+        return notebooks.execute_notebook(notebook, folder, parameters)
+
+    monkeypatch.setattr(runs, "execute_notebook", watched)
+    assert run("--model", str(TINY)) == 0
+    assert seen == ["00_write", "01_read"]
+    with locked(only_run(tmp_path) / "run.json", 0):
+        pass
 
 
 def test_resume_with_nothing_to_resume_or_other_settings(run, capsys):

@@ -11,14 +11,14 @@ from utils.course.exercises import nb05
 
 
 def test_head_scale():
-    out, wanted = nb05.OUT, nb05.WANTED
+    out, target = nb05.OUT, nb05.TARGET
     checker = nb05.head_scale()
-    best = minimize_scalar(lambda s: ((wanted - s * out) ** 2).sum()).x
+    best = minimize_scalar(lambda s: ((target - s * out) ** 2).sum()).x
     assert checker(best) is None and checker(np.float32(best)) is None
-    assert "possible" in checker(1.0) and "now divide" in checker((out * wanted).sum())
-    assert "*scaled*" in checker((out * wanted).sum() / (wanted**2).sum())
-    assert "equally long" in checker(np.linalg.norm(wanted) / np.linalg.norm(out))
-    assert "sums agree" in checker(wanted.sum() / out.sum())
+    assert "possible" in checker(1.0) and "now divide" in checker((out * target).sum())
+    assert "*scaled*" in checker((out * target).sum() / (target**2).sum())
+    assert "equally long" in checker(np.linalg.norm(target) / np.linalg.norm(out))
+    assert "sums agree" in checker(target.sum() / out.sum())
     assert "other way" in checker(1 / best)
 
 

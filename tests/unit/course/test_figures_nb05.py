@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from utils.compress.training import Epoch
+from utils.compress.curves import Epoch
 from utils.course.figures import nb05
 
 CURVE = [Epoch(0, 0.0, math.nan, 50.0), Epoch(1, 2.5, 0.4, 70.0), Epoch(2, 5.0, 0.1, 65.0)]

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from utils.course.figures.base import luminance
+from utils.course.figures.style import luminance
 from utils.course.widgets import (
     ALL,
     COLOURS,

@@ -1,23 +1,14 @@
-"""TODO course.exercises.nb00."""
+"""Notebook 00 asks: what does a fifth of the heads weigh, how large is an INT8 file, how small is mini-RaNER?"""
 
-from utils.compress.pruning.cost import cost_by_part
+from utils.course.exercises.published import published_parameters, published_parts
 from utils.course.teaching import Checker, number
-from utils.model.anatomy import parameters_by_part, published_config
-from utils.model.pruned_shape import pruning_map
+from utils.model.anatomy import parameters_by_part
 from utils.model.raner import RanerModel
-
-_CONFIG = published_config()
-
-
-_PARTS = {name: cost.parameters for name, cost in cost_by_part(_CONFIG, pruning_map(_CONFIG), 1).items()}
-
-
-_TOTAL = sum(_PARTS.values())
 
 
 def pruned_share() -> Checker:
     """Percent of all parameters that go with 20 % of the heads, at the published size."""
-    attention = 100 * _PARTS["attention"] / _TOTAL
+    attention = 100 * published_parts()["attention"] / published_parameters()
     return number(
         0.2 * attention,
         {
@@ -32,7 +23,7 @@ def pruned_share() -> Checker:
 
 def int8_megabytes() -> Checker:
     """MB of the published model with one byte for each parameter but those of the embeddings, which keep four."""
-    embeddings, everything = 4 * _PARTS["embeddings"] / 1e6, 4 * _TOTAL / 1e6
+    embeddings, everything = 4 * published_parts()["embeddings"] / 1e6, 4 * published_parameters() / 1e6
     return number(
         embeddings + (everything - embeddings) / 4,
         {
@@ -47,7 +38,7 @@ def int8_megabytes() -> Checker:
 
 def relative_size(model: RanerModel) -> Checker:
     """Parameters of a model in percent of the published RaNER's."""
-    share = 100 * sum(parameters_by_part(model).values()) / _TOTAL
+    share = 100 * sum(parameters_by_part(model).values()) / published_parameters()
     return number(
         share,
         {

@@ -1,11 +1,11 @@
-"""TODO course.exercises.nb01."""
+"""Notebook 01 asks: the tags of a sentence, the parameters of a head, the best path through a small CRF."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from utils.course.exercises.nb00 import _CONFIG
 from utils.course.teaching import Checker, number
+from utils.model.anatomy import published_config
 from utils.tagger.viterbi import viterbi
 from utils.text.formats.bracketed import parse_bracketed
 from utils.text.tags import bioes_tags
@@ -15,13 +15,13 @@ TO_TAG = parse_bracketed("[王](PER)主任在[北影](ORG)等[阿卜杜勒·拉�
 
 def hand_tags(answer: object) -> str | None:
     """BIOES tags of `TO_TAG`, one a character."""
-    wanted, text = bioes_tags(TO_TAG), TO_TAG.text
-    if not isinstance(answer, Sequence) or isinstance(answer, str) or len(answer) != len(wanted):
-        return f"a list of {len(wanted)} tags is expected, one for each character"
-    wrong = next((i for i, (mine, right) in enumerate(zip(answer, wanted, strict=True)) if mine != right), None)
+    tags, text = bioes_tags(TO_TAG), TO_TAG.text
+    if not isinstance(answer, Sequence) or isinstance(answer, str) or len(answer) != len(tags):
+        return f"a list of {len(tags)} tags is expected, one for each character"
+    wrong = next((i for i, (mine, right) in enumerate(zip(answer, tags, strict=True)) if mine != right), None)
     if wrong is None:
         return None
-    return f"character {wrong + 1}, {text[wrong]}: {_tag_hint(str(answer[wrong]), wanted[wrong], text[wrong])}"
+    return f"character {wrong + 1}, {text[wrong]}: {_tag_hint(str(answer[wrong]), tags[wrong], text[wrong])}"
 
 
 def _tag_hint(mine: str, right: str, character: str) -> str:
@@ -40,7 +40,8 @@ def _tag_hint(mine: str, right: str, character: str) -> str:
 
 def head_parameters() -> Checker:
     """Parameters that go when one head of the published size goes."""
-    hidden, size = _CONFIG.hidden_size, _CONFIG.hidden_size // _CONFIG.num_attention_heads
+    config = published_config()
+    hidden, size = config.hidden_size, config.hidden_size // config.num_attention_heads
     return number(
         4 * hidden * size + 3 * size,
         {

@@ -1,9 +1,10 @@
-"""TODO course.exercises.nb02."""
+"""Notebook 02 asks: a typical call, a bootstrap by hand, and how wide a difference is that nobody paired."""
 
 import numpy as np
 
 from utils.course.teaching import Checker, number
-from utils.measure.bootstrap import RESAMPLES
+from utils.measure.bootstrap import resampled_counts
+from utils.measure.scores import f1_of_counts
 
 CALLS = (103.0, 98.0, 101.0, 912.0, 99.0, 100.0, 102.0)
 """Seven calls in ms; another program woke up during one of them."""
@@ -28,8 +29,8 @@ def resampled_f1_by_hand(counts: np.ndarray) -> Checker:
     Args:
         counts: `(sentences, 3)`: correct, predicted and annotated entities of each sentence.
     """
-    observed = float(_f1(counts.sum(0)))
-    spread = _bootstrap(counts).std()
+    observed = float(f1_of_counts(counts.sum(0)))
+    spread = _f1s(counts).std()
 
     def checker(answer: object) -> str | None:
         values = np.asarray(answer, float)
@@ -54,7 +55,7 @@ def unpaired_width(a: np.ndarray, b: np.ndarray) -> Checker:
     Args:
         a, b: `(sentences, 3)` counts of the two systems, as for `resampled_f1`.
     """
-    of_a, of_b, together = _bootstrap(a, seed=1), _bootstrap(b, seed=2), _bootstrap(b, seed=1)
+    of_a, of_b, together = _f1s(a, seed=1), _f1s(b, seed=2), _f1s(b, seed=1)
     return number(
         _width(of_b - of_a),
         {
@@ -66,14 +67,9 @@ def unpaired_width(a: np.ndarray, b: np.ndarray) -> Checker:
     )
 
 
-def _bootstrap(counts: np.ndarray, seed: int = 0) -> np.ndarray:
-    rows = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLES, len(counts)))
-    return _f1(counts[rows].sum(1))
-
-
-def _f1(counts: np.ndarray) -> np.ndarray:
-    correct, predicted, gold = np.moveaxis(counts, -1, 0)
-    return 200 * correct / np.maximum(predicted + gold, 1)
+def _f1s(counts: np.ndarray, seed: int = 0) -> np.ndarray:
+    """F1 in points on draws of the sentences."""
+    return f1_of_counts(resampled_counts(counts, seed))
 
 
 def _width(values: np.ndarray) -> float:

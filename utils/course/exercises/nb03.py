@@ -1,4 +1,4 @@
-"""TODO course.exercises.nb03."""
+"""Notebook 03 asks: Michel's score by hand, what two choices share by chance, a correlation of ranks."""
 
 import numpy as np
 

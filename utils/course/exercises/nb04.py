@@ -1,7 +1,4 @@
-"""The checkers of the notebooks' exercises. Reading on means reading the answers.
-
-A checker takes an answer and returns None, or a hint that fits the misconception behind a wrong one.
-"""
+"""Notebook 04 asks: which heads go, what dropout does to a comparison, where heads stand today, what 18 % takes."""
 
 import copy
 from collections.abc import Mapping
@@ -10,7 +7,7 @@ import torch
 
 from utils.compress.importance.weights import normalize_layers
 from utils.compress.pruning.select import select_globally, select_per_layer
-from utils.course.exercises.nb00 import _PARTS, _TOTAL
+from utils.course.exercises.published import published_parameters, published_parts
 from utils.course.teaching import Checker, number
 from utils.model.raner import RanerModel
 
@@ -88,7 +85,8 @@ def places_today(answer: object) -> str | None:
 
 def neurons_besides_heads() -> Checker:
     """Percent of the neurons that have to go besides 20 % of the heads to save 18 % of all parameters."""
-    attention, feed_forward = (100 * _PARTS[part] / _TOTAL for part in ("attention", "feed-forward"))
+    parts, total = published_parts(), published_parameters()
+    attention, feed_forward = (100 * parts[name] / total for name in ("attention", "feed-forward"))
     rest = 18 - 0.2 * attention
     return number(
         100 * rest / feed_forward,

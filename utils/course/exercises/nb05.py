@@ -1,7 +1,4 @@
-"""The checkers of notebook 05's exercises. Reading on means reading the answers.
-
-A checker takes an answer and returns None, or a hint that fits the misconception behind a wrong one.
-"""
+"""Notebook 05 asks: the scale of a head that is left, a distillation loss by hand, which epoch to keep."""
 
 import numpy as np
 from scipy.special import softmax
@@ -13,20 +10,20 @@ OUT = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, -1.0], [1.0, 0.0]])
 """`(characters, features)`: what the one head that is left adds to each character."""
 
 
-WANTED = np.array([[3.0, 1.0], [2.0, 1.0], [1.0, -2.0], [0.0, 1.0]])
+TARGET = np.array([[3.0, 1.0], [2.0, 1.0], [1.0, -2.0], [0.0, 1.0]])
 """`(characters, features)`: what all heads added before the cut."""
 
 
 def head_scale() -> Checker:
-    """The scale s of `OUT` that minimises || WANTED - s OUT ||^2."""
-    both, own, theirs = (OUT * WANTED).sum(), (OUT * OUT).sum(), (WANTED * WANTED).sum()
+    """The scale s of `OUT` that minimises || TARGET - s OUT ||^2."""
+    both, own, theirs = (OUT * TARGET).sum(), (OUT * OUT).sum(), (TARGET * TARGET).sum()
     return number(
         both / own,
         {
             1: "a scale of 1 is what the cut left; a smaller error is possible",
-            both / theirs: "that fits OUT by WANTED: divide by the square of what is *scaled*",
+            both / theirs: "that fits OUT by TARGET: divide by the square of what is *scaled*",
             np.sqrt(theirs / own): "that makes both equally long; least squares asks how far they point the same way",
-            WANTED.sum() / OUT.sum(): "the sums agree then, not the single numbers; square the error first",
+            TARGET.sum() / OUT.sum(): "the sums agree then, not the single numbers; square the error first",
             both: "right above the line; now divide by the square of what is scaled",
             own / both: "the other way round",
         },

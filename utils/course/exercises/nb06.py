@@ -1,4 +1,4 @@
-"""The checkers of notebook 06's exercises; `utils.course.exercises.nb04` says how they work."""
+"""Notebook 06 asks: a zero point, scales of channels, and what a recipe for linear layers forgets."""
 
 from collections.abc import Sequence
 

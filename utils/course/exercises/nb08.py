@@ -1,4 +1,4 @@
-"""TODO course.exercises.nb08."""
+"""Notebook 08 asks: what 56 % less time is as a speed, and the most that heads could give."""
 
 from transformers import BertConfig
 

@@ -1,7 +1,4 @@
-"""The checkers of notebook 09's exercises. Reading on means reading the answers.
-
-A checker takes an answer and returns None, or a hint that fits the misconception behind a wrong one.
-"""
+"""Notebook 09 asks: a confidence from paths, offsets in JavaScript, how many typists two threads bear."""
 
 from utils.course.teaching import Checker, number
 

@@ -1,7 +1,4 @@
-"""The checkers of notebook 10's exercises. Reading on means reading the answers.
-
-A checker takes an answer and returns None, or a hint that fits the misconception behind a wrong one.
-"""
+"""Notebook 10 asks: a softened answer, how gradients shrink with temperature, which layers a student copies."""
 
 from collections.abc import Iterable
 from numbers import Real

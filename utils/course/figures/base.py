@@ -1,87 +1,30 @@
-"""TODO course.figures.base."""
+"""Pictures that several notebooks show; those of one notebook stand in the module of its number.
 
-import io
-from collections.abc import Mapping, Sequence
+An axis of costs starts at zero; a score is a point with its interval.
+"""
 
-import matplotlib
+from collections.abc import Collection, Mapping, Sequence
+
 import numpy as np
-from matplotlib import font_manager
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
+import seaborn
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogFormatter, ScalarFormatter
+from numpy.typing import ArrayLike
 
-from utils.files import DATA
+from utils.compress.curves import Epoch
+from utils.course.figures.style import (
+    BLUE,
+    MARKERS,
+    ORANGE,
+    SERIES,
+    Picture,
+    crosses,
+    draw_intervals,
+    ink,
+    picture,
+    plain_axes,
+    short,
+)
 from utils.measure.latency import Latency
-
-FONT = DATA / "fonts" / "NotoSansCJKsc-Course.otf"
-
-
-BLUE, ORANGE, GREEN, SKY, YELLOW, PURPLE = "#0072B2", "#D55E00", "#009E73", "#56B4E9", "#E69F00", "#CC79A7"
-
-
-GREY = "#767676"
-
-
-SERIES = (BLUE, YELLOW, GREEN, ORANGE, SKY, PURPLE)
-
-
-TYPE_COLOURS = {"PER": ORANGE, "LOC": SKY, "ORG": YELLOW}
-"""The nearest that this palette has to the red, cyan and yellow of highlighted text."""
-
-
-if FONT.is_file():
-    font_manager.fontManager.addfont(FONT)
-    matplotlib.rcParams["font.family"] = ["Noto Sans CJK SC", "DejaVu Sans"]
-
-
-matplotlib.rcParams["axes.unicode_minus"] = False
-
-
-class Picture(Figure):
-    """A figure that a notebook shows without pyplot, so that no state is left between cells."""
-
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=110)
-        return buffer.getvalue()
-
-
-def picture(width: float, height: float) -> Picture:
-    """An empty picture of that many inches, laid out so that no text is cut off."""
-    return Picture(figsize=(width, height), layout="constrained")
-
-
-def plain_axes(axes: Axes, title: str, x: str = "", y: str = "") -> None:
-    """Title on the left, names of the axes, no frame above and to the right."""
-    axes.set_title(title, fontsize=10.5, loc="left")
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def plain_logarithm(axis: Axis) -> None:
-    """A logarithmic axis says 100 and not 10², and some numbers between the powers where there is room."""
-    axis.set_major_formatter(ScalarFormatter())
-    axis.set_minor_formatter(LogFormatter(minor_thresholds=(3, 1)))
-
-
-def draw_intervals(axes: Axes, intervals: Sequence[tuple | None], colour: str) -> None:
-    """One `(value, low, high)` a line, from the top; low and high may be None."""
-    for place, interval in enumerate(intervals):
-        if interval is None:
-            axes.text(0.5, place, "not measured", transform=axes.get_yaxis_transform(), color=GREY, va="center")
-            continue
-        value, low, high = (interval[0] if part is None else part for part in interval)
-        axes.plot([low, high], [place, place], color=colour, linewidth=2.5, solid_capstyle="butt")
-        axes.plot(value, place, "o", color=colour, markersize=7)
-        axes.annotate(f"{value:.1f}", (value, place), (0, 6), textcoords="offset points", ha="center")
-    axes.tick_params(axis="y", length=0)
-    axes.margins(x=0.12)
-    if not any(intervals):
-        axes.set_xticks([])
 
 
 def shares_figure(parts: Mapping[str, Mapping[str, float]], unit: str) -> Picture:
@@ -108,17 +51,6 @@ def shares_figure(parts: Mapping[str, Mapping[str, float]], unit: str) -> Pictur
     handles = [Rectangle((0, 0), 1, 1, color=colour) for colour, _ in zip(SERIES, names, strict=False)]
     axes.legend(handles, names, ncols=len(names), loc="lower left", bbox_to_anchor=(0, 1), frameon=False)
     return figure
-
-
-def ink(background: str) -> str:
-    """Black or white, whichever reads better on a colour (WCAG 2.1 relative luminance)."""
-    return "black" if luminance(background) > 0.18 else "white"
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance of a colour, 0 (black) to 1 (white). Source: WCAG 2.1, "relative luminance"."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
 
 def f1_figure(groups: Mapping[str, Mapping[str, tuple[float, float, float]]]) -> Picture:
@@ -155,20 +87,64 @@ def latency_figure(latencies: Mapping[str, Latency]) -> Picture:
     return figure
 
 
-def panel_axes(count: int, height: float, columns: int = 4) -> tuple[Picture, list[Axes]]:
-    """A figure of `count` small panels with common axes, row by row; places left over stay empty."""
-    rows = -(-count // columns)
-    figure = picture(12, height * rows)
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
-    for spare in panels[count:]:
-        spare.axis("off")
-    for axes in panels[max(count - columns, 0) : count]:
-        axes.tick_params(labelbottom=True)
-    return figure, panels[:count]
+def head_grid(scores: ArrayLike, chosen: Mapping[int, Collection[int]], title: str) -> Picture:
+    """A score of every head, layers from bottom to top as in the model; chosen heads bear a cross.
+
+    Args:
+        scores: `(layers, heads)`; NaN where a head is gone already.
+        chosen: layer -> head numbers, both from 0.
+    """
+    grid = np.asarray(scores, float)
+    figure = picture(7.6, 1.2 + 0.42 * len(grid))
+    axes = figure.subplots()
+    names = [range(1, size + 1) for size in grid.shape]
+    seaborn.heatmap(
+        grid, cmap="cividis_r", square=True, ax=axes, linewidths=0.5, xticklabels=names[1], yticklabels=names[0],
+        cbar_kws={"label": "score"},
+    )  # fmt: skip
+    crossed = [(head, layer) for layer, heads in chosen.items() for head in heads]
+    crosses(axes, *np.reshape(crossed, (-1, 2)).T)
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", rotation=0)
+    axes.set(xlabel="head", ylabel="layer")
+    axes.set_title(title, fontsize=10.5, loc="left")
+    return figure
 
 
-MARKERS = "os^Dv"
+def bootstrap_figure(samples: Mapping[str, np.ndarray], unit: str, zero: bool = False) -> Picture:
+    """Histograms of resampled statistics under each other, each with its 95 % interval.
+
+    Args:
+        samples: name -> resampled values in `unit`.
+        zero: draw a line at 0, for differences.
+    """
+    figure = picture(10, 0.7 + 1.5 * len(samples))
+    panels = figure.subplots(len(samples), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (name, values), colour in zip(panels, samples.items(), SERIES, strict=False):
+        low, high = np.percentile(values, [2.5, 97.5])
+        axes.hist(values, bins=40, color=colour, alpha=0.85)
+        axes.axvspan(low, high, color=colour, alpha=0.15)
+        if zero:
+            axes.axvline(0, color="black", linewidth=1)
+        plain_axes(axes, f"{name}: 95 % within [{low:.2f}, {high:.2f}], width {high - low:.2f}", y="resamples")
+    axes.set_xlabel(unit)
+    return figure
 
 
-def short(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+def recovery_figure(curves: Mapping[str, Sequence[Epoch]], levels: Mapping[str, float]) -> Picture:
+    """F1 on dev against wall-clock; dashed: models that nobody trained here.
+
+    Args:
+        curves: recovery -> its learning curve.
+        levels: model -> F1 in points.
+    """
+    figure = picture(10, 3.9)
+    axes = figure.subplots()
+    for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
+        seconds, f1 = [point.seconds for point in curve], [point.f1 for point in curve]
+        axes.plot(seconds, f1, marker=marker, markersize=5, color=colour, label=name)
+    for style, (name, f1) in zip(("--", ":", "-."), levels.items(), strict=False):
+        axes.axhline(f1, color="black", linestyle=style, linewidth=1, label=name)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    plain_axes(axes, "", "seconds", "F1 on dev (points)")
+    return figure

@@ -1,11 +1,11 @@
-"""TODO course.figures.nb00."""
+"""Picture of notebook 00: the course as a line with eleven stations."""
 
 from collections.abc import Collection
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from utils.course.figures.base import BLUE, GREEN, ORANGE, PURPLE, Picture, picture
+from utils.course.figures.style import BLUE, GREEN, ORANGE, PURPLE, Picture, picture
 
 STOPS = (
     ("00", "Start here", "Which promises break\nunder arithmetic?", "look"),

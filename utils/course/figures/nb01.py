@@ -1,13 +1,12 @@
-"""TODO course.figures.nb01."""
+"""Pictures of notebook 01: what the corpus holds, and what the CRF thinks of each move from tag to tag."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import seaborn
 from matplotlib.axes import Axes
-from matplotlib.patheffects import withStroke
 
-from utils.course.figures.base import BLUE, ORANGE, SERIES, TYPE_COLOURS, Picture, picture, plain_axes
+from utils.course.figures.style import BLUE, ORANGE, SERIES, TYPE_COLOURS, Picture, crosses, picture, plain_axes
 
 
 def corpus_figure(
@@ -72,17 +71,9 @@ def transition_heatmap(labels: Sequence[str], transitions: np.ndarray, legal: np
         xticklabels=labels, yticklabels=labels, cbar_kws={"label": "score of the move", "shrink": 0.8},
     )  # fmt: skip
     rows, columns = np.nonzero(~legal)
-    _crosses(axes, columns, rows)
+    crosses(axes, columns, rows)
     axes.tick_params(axis="x", rotation=90)
     axes.tick_params(axis="y", rotation=0)
     axes.set(xlabel="to", ylabel="from")
     axes.set_title("What the CRF thinks of each move (× = forbidden by BIOES)", fontsize=10.5, loc="left")
     return figure
-
-
-def _crosses(axes: Axes, columns: np.ndarray, rows: np.ndarray) -> None:
-    """Black crosses with a white rim: seen on every colour of a heatmap."""
-    axes.scatter(
-        columns + 0.5, rows + 0.5, marker="x", color="black", s=28, linewidths=1.3,
-        path_effects=[withStroke(linewidth=3, foreground="white")],
-    )  # fmt: skip

@@ -1,10 +1,10 @@
-"""TODO course.figures.nb02."""
+"""Pictures of notebook 02: how single calls spread, and what a process holds in memory."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from utils.course.figures.base import BLUE, ORANGE, SERIES, SKY, Picture, picture, plain_axes
+from utils.course.figures.style import BLUE, ORANGE, SKY, Picture, picture, plain_axes
 from utils.measure.memory import Memory
 
 
@@ -41,24 +41,4 @@ def memory_figure(memories: Mapping[str, Memory]) -> Picture:
     axes.invert_yaxis()
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1.02))
     plain_axes(axes, "", "peak memory of a fresh process (MB)")
-    return figure
-
-
-def bootstrap_figure(samples: Mapping[str, np.ndarray], unit: str, zero: bool = False) -> Picture:
-    """Histograms of resampled statistics under each other, each with its 95 % interval.
-
-    Args:
-        samples: name -> resampled values in `unit`.
-        zero: draw a line at 0, for differences.
-    """
-    figure = picture(10, 0.7 + 1.5 * len(samples))
-    panels = figure.subplots(len(samples), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (name, values), colour in zip(panels, samples.items(), SERIES, strict=False):
-        low, high = np.percentile(values, [2.5, 97.5])
-        axes.hist(values, bins=40, color=colour, alpha=0.85)
-        axes.axvspan(low, high, color=colour, alpha=0.15)
-        if zero:
-            axes.axvline(0, color="black", linewidth=1)
-        plain_axes(axes, f"{name}: 95 % within [{low:.2f}, {high:.2f}], width {high - low:.2f}", y="resamples")
-    axes.set_xlabel(unit)
     return figure

@@ -1,43 +1,13 @@
-"""Pictures of the course: numbers in, a figure out.
-
-Colours are those of Okabe and Ito, told apart by all kinds of sight. Chinese text is drawn with a
-font of the repository. An axis of costs starts at zero; a score is a point with its interval.
-"""
+"""Pictures of notebook 03: scores of heads beside the oracle, what is left after a cut, where heads look."""
 
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from utils.course.figures.base import BLUE, ORANGE, Picture, panel_axes, picture, plain_axes
-from utils.course.figures.nb01 import _crosses
-
-
-def head_grid(scores: ArrayLike, chosen: Mapping[int, Collection[int]], title: str) -> Picture:
-    """A score of every head, layers from bottom to top as in the model; chosen heads bear a cross.
-
-    Args:
-        scores: `(layers, heads)`; NaN where a head is gone already.
-        chosen: layer -> head numbers, both from 0.
-    """
-    grid = np.asarray(scores, float)
-    figure = picture(7.6, 1.2 + 0.42 * len(grid))
-    axes = figure.subplots()
-    names = [range(1, size + 1) for size in grid.shape]
-    seaborn.heatmap(
-        grid, cmap="cividis_r", square=True, ax=axes, linewidths=0.5, xticklabels=names[1], yticklabels=names[0],
-        cbar_kws={"label": "score"},
-    )  # fmt: skip
-    crossed = [(head, layer) for layer, heads in chosen.items() for head in heads]
-    _crosses(axes, *np.reshape(crossed, (-1, 2)).T)
-    axes.invert_yaxis()
-    axes.tick_params(axis="y", rotation=0)
-    axes.set(xlabel="head", ylabel="layer")
-    axes.set_title(title, fontsize=10.5, loc="left")
-    return figure
+from utils.course.figures.style import BLUE, ORANGE, Picture, panel_axes, picture, plain_axes
 
 
 def score_grids(scores: Mapping[str, ArrayLike]) -> Picture:
@@ -151,3 +121,22 @@ def _name_positions(axes: Axes, characters: Sequence[str], named: Collection[int
         colour = ORANGE if place in named else "black"
         x.set(color=colour, rotation=90 if len(characters[place]) > 1 else 0)
         y.set(color=colour)
+
+
+def survivors_figure(gone: Mapping[str, Mapping[int, Collection[int]]], layers: int, heads: int) -> Picture:
+    """Which heads are left, one small grid a choice, layers from bottom to top; blue is left, white is gone.
+
+    Args:
+        gone: title -> layer -> head numbers, both from 0.
+    """
+    figure, panels = panel_axes(len(gone), 2.6)
+    edges = np.arange(heads + 1) + 0.5, np.arange(layers + 1) + 0.5
+    for axes, (title, choice) in zip(panels, gone.items(), strict=True):
+        left = np.ones((layers, heads))
+        for layer, numbers in choice.items():
+            left[layer, list(numbers)] = 0
+        axes.pcolormesh(*edges, left, cmap="Blues", vmin=0, vmax=1.3, edgecolors="#dddddd")
+        axes.set_title(title, fontsize=9.5, loc="left")
+    figure.supxlabel("head", fontsize=10)
+    figure.supylabel("layer", fontsize=10)
+    return figure

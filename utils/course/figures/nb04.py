@@ -1,30 +1,11 @@
-"""TODO course.figures.nb04."""
+"""Pictures of notebook 04: what a cut saves, what it costs, and what is left of time and size."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from utils.course.figures.base import MARKERS, SERIES, Picture, panel_axes, picture, plain_axes
-
-
-def survivors_figure(gone: Mapping[str, Mapping[int, Collection[int]]], layers: int, heads: int) -> Picture:
-    """Which heads are left, one small grid a choice, layers from bottom to top; blue is left, white is gone.
-
-    Args:
-        gone: title -> layer -> head numbers, both from 0.
-    """
-    figure, panels = panel_axes(len(gone), 2.6)
-    edges = np.arange(heads + 1) + 0.5, np.arange(layers + 1) + 0.5
-    for axes, (title, choice) in zip(panels, gone.items(), strict=True):
-        left = np.ones((layers, heads))
-        for layer, numbers in choice.items():
-            left[layer, list(numbers)] = 0
-        axes.pcolormesh(*edges, left, cmap="Blues", vmin=0, vmax=1.3, edgecolors="#dddddd")
-        axes.set_title(title, fontsize=9.5, loc="left")
-    figure.supxlabel("head", fontsize=10)
-    figure.supylabel("layer", fontsize=10)
-    return figure
+from utils.course.figures.style import MARKERS, SERIES, Picture, picture, plain_axes
 
 
 def savings_figure(

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from utils.course.figures.base import BLUE, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
+from utils.course.figures.style import BLUE, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
 from utils.studies.sensitivity import PartDamage
 
 

@@ -1,14 +1,12 @@
-"""Pictures of notebooks 07 and 08: curves of several engines, the plot for a decision memo, the Pareto front."""
+"""Pictures of notebook 07: curves of several engines, and the plot for a decision memo."""
 
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from utils.course.figures.base import BLUE, GREEN, GREY, ORANGE, SERIES, Picture, picture, plain_logarithm
+from utils.course.figures.style import ENGINE_COLOURS, GREY, SERIES, Picture, label_heights, picture, plain_logarithm
 from utils.engines.pareto import Choice
-
-ENGINE_COLOURS = {"torch": ORANGE, "onnx": BLUE, "openvino": GREEN}
 
 
 def engine_curves(panels: Mapping[str, Mapping[str, Mapping[int, float]]], unit: str) -> Picture:
@@ -47,29 +45,16 @@ def decision_figure(choices: Sequence[Choice], chosen: Choice | None = None) -> 
     axes.set(xlabel="file size (MB)", ylabel="median time (ms)", xlim=(0, right), ylim=(0, top))
     heights = label_heights([(c.megabytes, c.milliseconds) for c in choices], right / 8, top / 20)
     for choice, height in zip(choices, heights, strict=True):
-        engine_name(axes, choice, (choice.megabytes + right / 50, height))
+        _engine_name(axes, choice, (choice.megabytes + right / 50, height))
     if chosen:
         axes.plot(chosen.megabytes, chosen.milliseconds, "o", markersize=17, fillstyle="none", color=GREY)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def engine_name(axes: Axes, choice: Choice, label: tuple[float, float]) -> None:
+def _engine_name(axes: Axes, choice: Choice, label: tuple[float, float]) -> None:
     point = (choice.megabytes, choice.milliseconds)
     f1 = "F1 not measured" if choice.f1 is None else f"F1 {choice.f1:.1f}"
     axes.plot(*point, "o", color=ENGINE_COLOURS[choice.backend.split("-")[0]], markersize=8)
     line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "relpos": (0, 0.5)}
     axes.annotate(f"{choice.name}: {f1}", point, label, va="center", fontsize=9, arrowprops=line)
-
-
-def label_heights(points: Sequence[tuple[float, float]], near: float, gap: float) -> list[float]:
-    """Heights for the points' labels, in their order: each at its point, or `gap` above a neighbour's label.
-
-    Args:
-        points: `(x, y)`; labels of points less than `near` apart in x must not overlap.
-    """
-    heights: dict[int, float] = {}
-    for i in sorted(range(len(points)), key=lambda i: points[i][1]):
-        below = [heights[j] + gap for j in heights if abs(points[j][0] - points[i][0]) < near]
-        heights[i] = max([points[i][1], *below])
-    return [heights[i] for i in range(len(points))]

@@ -1,11 +1,10 @@
-"""TODO course.figures.nb08."""
+"""Pictures of notebook 08: the Pareto front of the measured models, and what a search predicts."""
 
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from utils.course.figures.base import GREY, SERIES, Picture, picture, plain_logarithm
-from utils.course.figures.nb07 import ENGINE_COLOURS, label_heights
+from utils.course.figures.style import ENGINE_COLOURS, GREY, SERIES, Picture, label_heights, picture, plain_logarithm
 from utils.engines.pareto import Choice, front
 from utils.studies.cut_search import Candidate
 

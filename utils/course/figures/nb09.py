@@ -4,7 +4,17 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from utils.course.figures.base import BLUE, GREY, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes, plain_logarithm
+from utils.course.figures.style import (
+    BLUE,
+    GREY,
+    MARKERS,
+    ORANGE,
+    SERIES,
+    Picture,
+    picture,
+    plain_axes,
+    plain_logarithm,
+)
 from utils.measure.calibration import Band
 from utils.serving.load import Load
 from utils.serving.trials import Edit, Throughput

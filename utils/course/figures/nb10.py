@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from utils.course.figures.base import MARKERS, SERIES, Picture, picture, plain_axes
+from utils.course.figures.style import MARKERS, SERIES, Picture, picture, plain_axes
 
 
 def soft_targets_figure(

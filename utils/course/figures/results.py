@@ -1,10 +1,10 @@
-"""The results of a run in one picture."""
+"""The results of a run in one picture: for notebooks, `report.html` and the READMEs."""
 
 from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 
-from utils.course.figures.base import BLUE, GREY, ORANGE, Picture, draw_intervals, picture, plain_axes, short
+from utils.course.figures.style import BLUE, GREY, ORANGE, Picture, draw_intervals, picture, plain_axes, short
 from utils.measure.memory import MB
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.course.figures.base import FONT
+from utils.course.figures.style import FONT
 from utils.files import DATA
 from utils.measure.machine import INT8_FLAGS, machine
 
