@@ -1,10 +1,20 @@
 """Timing logic on a clock of our own."""
 
+import time
+
 import pytest
 import torch
 
 from utils.measure import latency
-from utils.measure.latency import Rounds, measure_latency, measure_taggers, pinned_threads, time_ratio
+from utils.measure.latency import (
+    Rounds,
+    idle_milliseconds,
+    latency_grid,
+    measure_latency,
+    measure_taggers,
+    pinned_threads,
+    time_ratio,
+)
 
 
 class Clock:
@@ -125,3 +135,30 @@ def test_pinned_threads_hold_inside_and_are_given_back():
 def test_no_thread_is_an_error():
     with pytest.raises(ValueError, match="0 threads"), pinned_threads(0):
         pass
+
+
+class Recorder:
+    """A tagger that notes what it was asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def predict(self, texts, batch_size):
+        self.asked.append((len(texts), batch_size))
+
+
+def test_the_grid_asks_for_each_input_as_one_batch():
+    one, other = Recorder(), Recorder()
+    curves = latency_grid({"a": one, "b": other}, {1: ["天"], 3: ["天"] * 3}, Rounds(2))
+    assert list(curves) == ["a", "b"] and list(curves["a"]) == [1, 3]
+    assert all(ms > 0 for curve in curves.values() for ms in curve.values())
+    assert set(one.asked) == set(other.asked) == {(1, 1), (3, 3)}
+
+
+def test_idle_time_is_the_time_after_the_call():
+    def busy():
+        end = time.process_time() + 0.05
+        while time.process_time() < end:
+            pass
+
+    assert idle_milliseconds(busy, wait=0.02) < 20

@@ -1,7 +1,13 @@
 """A run's folder: artifacts are built once, whole, and defaults are the embedded ones."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from utils.files import ROOT
+from utils.measure.latency import Rounds
 from utils.measure.run import open_run
 from utils.model.checkpoint import MINI_RANER
 from utils.text.corpus import DEFAULT_CORPUS
@@ -26,18 +32,68 @@ def test_an_artifact_is_built_once(tmp_path):
     assert len(calls) == 1 and (first / "file").read_text() == "x"
 
 
-def test_an_interrupted_build_is_begun_again(tmp_path):
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_an_interrupted_build_leaves_nothing_and_is_begun_again(tmp_path, error):
     run = open_run(str(tmp_path))
 
     def fail(path):
         path.mkdir()
         (path / "half").touch()
-        raise KeyboardInterrupt
+        raise error
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(error):
         run.artifact("thing", fail)
+    assert os.listdir(run.artifacts) == [".thing.lock"]
     path = run.artifact("thing", lambda path: path.mkdir())
     assert not list(path.iterdir())
+
+
+def test_what_a_dead_process_left_is_no_part_of_the_artifact(tmp_path):
+    run = open_run(str(tmp_path))
+    for name in ("a folder", "a file"):
+        unfinished = run.artifacts / f"{name}.unfinished"
+        unfinished.mkdir(parents=True)
+        (unfinished / "half").touch()
+    assert list(run.artifact("a folder", lambda path: path.mkdir()).iterdir()) == []
+    assert run.artifact("a file", lambda path: path.write_text("whole")).read_text() == "whole"
+    assert sorted(os.listdir(run.artifacts)) == [".a file.lock", ".a folder.lock", "a file", "a folder"]
+
+
+ASK = """
+import sys, time
+from pathlib import Path
+from utils.measure.run import open_run
+
+def build(path):
+    with Path(sys.argv[1], "builds").open("a") as builds:
+        builds.write("x")
+    path.mkdir()
+    time.sleep(1)
+    (path / "whole").touch()
+
+run = open_run(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+assert (run.artifact("mini/thing", build) / "whole").exists()
+"""
+
+
+def test_two_processes_build_an_artifact_once_and_both_have_it_whole(tmp_path):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
+    askers = [subprocess.Popen([sys.executable, "-c", ASK, str(tmp_path)], **pipes) for _ in range(2)]
+    assert [asker.stdout.readline() for asker in askers] == ["ready\n"] * 2
+    for asker in askers:
+        asker.stdin.write("go\n")
+        asker.stdin.flush()
+    assert [asker.wait(300) for asker in askers] == [0, 0]
+    assert (tmp_path / "builds").read_text() == "x"
+
+
+def test_rounds_are_as_many_as_asked_unless_the_environment_shortens_slow_ones(monkeypatch):
+    monkeypatch.delenv("COURSE_REPEATS", raising=False)
+    assert open_run().rounds(7) == Rounds(7, None)
+    monkeypatch.setenv("COURSE_REPEATS", "1")
+    assert open_run().rounds(7) == Rounds(7, 1)
 
 
 @pytest.mark.parametrize(("quick", "sizes"), [(False, (927, 209)), (True, (128, 32))])
