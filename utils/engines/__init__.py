@@ -1,1 +1,16 @@
-"""TODO."""
+"""The tagger in other engines: exported, quantised, checked, run, and measured side by side.
+
+In reading order:
+
+- `onnx_export`: from torch to a graph of operators
+- `onnx_files`: the directory around a graph, and what a tagger reads from it
+- `onnx_session`: running a graph in ONNX Runtime; the backend of a `Tagger`
+- `byte_products`: whether this CPU sums products of bytes exactly
+- `onnx_quantize`: graphs in eight bits, dynamic and static
+- `onnx_checks`: what is wrong with a graph, said before it is shipped
+- `openvino`: the peer, where it is installed
+- `variants`: versions of one tagger measured in turns, one ledger row each
+- `pareto`: which of the measured engines to pick
+
+May import: `files`, `text`, `tagger`, `model`, `measure`, `compress`.
+"""

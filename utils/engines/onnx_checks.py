@@ -4,8 +4,6 @@ Every check looks for something that raises no error: the model runs, answers, a
 slower than it need be.
 """
 
-import contextlib
-import io
 import json
 import math
 from collections.abc import Callable, Collection, Iterator
@@ -15,7 +13,7 @@ from typing import NamedTuple
 import onnx
 from onnx import TensorProto
 
-from utils.engines.onnx_files import WEIGHTS, operator_counts, quiet
+from utils.engines.onnx_files import GRAPH_FILE, operator_counts, quiet
 from utils.files import CheckpointError
 from utils.measure.machine import INT8_FLAGS, machine
 from utils.measure.memory import MB
@@ -23,15 +21,12 @@ from utils.measure.memory import MB
 SHARE = 0.01
 """A float tensor is worth a word from this share of the file on."""
 
-
 INTEGER_OPERATORS = {
     "MatMulInteger", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM", "QuantizeLinear",
     "QLinearMatMul", "QGemm", "QAttention",
 }  # fmt: skip
 
-
 FUSED_ATTENTION = {"Attention", "MultiHeadAttention", "QAttention"}
-
 
 SLOW_OPERATORS = {"SkipLayerNormalization", "BiasGelu"}
 """What the fusions in `utils.engines.onnx_session.SLOW_FUSIONS` leave in a graph."""
@@ -67,7 +62,7 @@ def check_graph(path: str | Path, flags: Collection[str] | None = None) -> list[
     Raises:
         CheckpointError: no graph there, or none that can be read.
     """
-    file = Path(path) / WEIGHTS
+    file = Path(path) / GRAPH_FILE
     try:
         graph = onnx.load(file, load_external_data=False).graph
     except Exception as error:  # protobuf's own exception class differs between its builds
@@ -173,6 +168,7 @@ def fused_by_pattern(path: str | Path, heads: int, hidden_size: int) -> dict[str
     """
     from onnxruntime.transformers.optimizer import optimize_model
 
-    with quiet(), contextlib.redirect_stdout(io.StringIO()):
-        model = optimize_model(str(Path(path) / WEIGHTS), "bert", num_heads=heads, hidden_size=hidden_size, opt_level=0)
-        return model.get_fused_operator_statistics()
+    graph = str(Path(path) / GRAPH_FILE)
+    with quiet():
+        optimized = optimize_model(graph, "bert", num_heads=heads, hidden_size=hidden_size, opt_level=0)
+        return optimized.get_fused_operator_statistics()

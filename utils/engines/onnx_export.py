@@ -1,17 +1,23 @@
-"""TODO engines.onnx_export."""
+"""From torch to ONNX: the encoder and the classifier as a graph, its attention one operator a layer.
 
-from __future__ import annotations
+An exporter writes down what torch computes, operator by operator. Here it is told what attention is, so
+that no optimiser has to find it again, and the mask is told what rows of several texts need.
 
+(ONNX operator `Attention`, opset 23.)
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from utils.engines.onnx_files import WEIGHTS, quiet, save_surroundings
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface
+
+from utils.engines.onnx_files import GRAPH_FILE, quiet, save_surroundings
+from utils.model.modes import evaluating
+from utils.model.raner import RanerModel
 from utils.tagger.tokenizer import CharacterTokenizer
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from utils.model.raner import RanerModel
 
 OPERATOR = "operator"
 """Name of the way to export attention as one operator."""
@@ -29,24 +35,25 @@ def export_onnx(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Pa
         attention: `operator` writes one `Attention` operator a layer (opset 23), however many heads the
             layer has left; `eager` writes its products, sum and softmax one by one.
     """
-    from transformers import AttentionInterface
-
     path = save_surroundings(model, tokenizer, path)
-    before = model.config._attn_implementation
+    with evaluating(model.modules()), _attending_by(model, attention), quiet():
+        _export_graph(model, path / GRAPH_FILE)
+    return path
+
+
+@contextmanager
+def _attending_by(model: RanerModel, attention: str) -> Iterator[None]:
     AttentionInterface.register(OPERATOR, _one_operator)
+    before = model.config._attn_implementation
     model.set_attn_implementation(attention)
     try:
-        with quiet():
-            _export_graph(model.eval(), path / WEIGHTS)
+        yield
     finally:
         model.set_attn_implementation(before)
-    return path
 
 
 def _one_operator(module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float, **_):
     """Attention of `(batch, heads, length, features)` as one ONNX operator: `(batch, length, heads, features)`."""
-    import torch
-
     heads = query.shape[1]
     flat = [part.transpose(1, 2).flatten(2) for part in (query, key, value)]
     answer = torch.onnx.ops.attention(*flat, mask, q_num_heads=heads, kv_num_heads=heads, scale=scaling)[0]
@@ -54,12 +61,10 @@ def _one_operator(module, query: Tensor, key: Tensor, value: Tensor, mask: Tenso
 
 
 def _export_graph(model: RanerModel, file: Path) -> None:
-    import torch
-
     example = torch.zeros(2, 9, dtype=torch.int64), torch.ones(2, 9, dtype=torch.int64)
     sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     program = torch.onnx.export(
-        _emissions_only(model),
+        _Emissions(model),
         example,
         input_names=["input_ids", "attention_mask"],
         output_names=["emissions"],
@@ -73,23 +78,18 @@ def _export_graph(model: RanerModel, file: Path) -> None:
     program.save(file, external_data=False)
 
 
-def _emissions_only(model: RanerModel):
-    import torch
-    from torch import nn
+class _Emissions(nn.Module):
+    """What the graph computes: the model without its CRF, seeing and counting inside each number of the mask."""
 
-    written_out = model.config._attn_implementation == "eager"
-    lowest = torch.finfo(model.dtype).min
+    def __init__(self, model: RanerModel):
+        super().__init__()
+        self.model = model
+        self.written_out = model.config._attn_implementation == "eager"
+        self.lowest = torch.finfo(model.dtype).min
 
-    class Emissions(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.model = model
-
-        def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-            same = attention_mask[:, :, None] == attention_mask[:, None, :]
-            places = (same & torch.ones_like(same).tril(-1)).sum(-1)  # how many of the same text come before
-            mask = torch.where(same, 0.0, lowest) if written_out else same
-            hidden = self.model.bert(input_ids, attention_mask=mask[:, None], position_ids=places).last_hidden_state
-            return self.model.classifier(hidden)
-
-    return Emissions()
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        same = attention_mask[:, :, None] == attention_mask[:, None, :]
+        places = (same & torch.ones_like(same).tril(-1)).sum(-1)  # how many of the same text come before
+        mask = torch.where(same, 0.0, self.lowest) if self.written_out else same
+        hidden = self.model.bert(input_ids, attention_mask=mask[:, None], position_ids=places).last_hidden_state
+        return self.model.classifier(hidden)

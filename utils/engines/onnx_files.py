@@ -1,14 +1,20 @@
-"""TODO engines.onnx_files."""
+"""A directory for ONNX Runtime: the graph, and beside it what a tagger needs.
+
+`model.onnx` ends at the emissions. Configuration, vocabulary, labels and CRF scores lie in files of their
+own, so that text can be tokenised and decoded outside, in numpy, alike for every engine. Reading such a
+directory needs neither torch nor onnx.
+"""
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,18 +30,21 @@ from utils.tagger.tokenizer import CharacterTokenizer
 if TYPE_CHECKING:
     from utils.model.raner import RanerModel
 
-WEIGHTS, CRF, TAGGER = "model.onnx", "crf.safetensors", "tagger.json"
-
+GRAPH_FILE, CRF_FILE, TAGGER_FILE = "model.onnx", "crf.safetensors", "tagger.json"
 
 _CRF_PARTS = ("start", "transitions", "end")
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Exporter, optimiser and quantiser report every optional package that is absent; none concerns this model."""
-    with warnings.catch_warnings():
+    """No warning, no log line below an error, nothing on stdout, as long as the block lasts.
+
+    Exporters, optimisers and quantisers report every optional package that is absent and every step that they
+    take. What is switched off is the process's own: not for several threads at once.
+    """
+    level = logging.root.manager.disable
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        level = logging.root.manager.disable
         logging.disable(logging.WARNING)
         try:
             yield
@@ -44,18 +53,19 @@ def quiet() -> Iterator[None]:
 
 
 def save_surroundings(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Path) -> Path:
-    """All but the graph: configuration, vocabulary, labels, CRF scores."""
+    """Write all but the graph to a directory: configuration, vocabulary, labels, CRF scores."""
     from utils.model.checkpoint import save_description
 
     path = save_description(model.config, tokenizer, path)
-    save_file(dict(zip(_CRF_PARTS, model.crf.scores(), strict=True)), path / CRF)
+    save_file(dict(zip(_CRF_PARTS, model.crf.scores(), strict=True)), path / CRF_FILE)
     settings = {"labels": model.labels, "limit": model.config.max_position_embeddings - 2}
-    (path / TAGGER).write_text(json.dumps(settings, ensure_ascii=False), "utf-8")
+    (path / TAGGER_FILE).write_text(json.dumps(settings, ensure_ascii=False), "utf-8")
     return path
 
 
 def copy_surroundings(source: str | Path, path: str | Path) -> Path:
-    shutil.copytree(source, path, ignore=shutil.ignore_patterns(WEIGHTS), dirs_exist_ok=True)
+    """Copy all but the graph from one directory to another."""
+    shutil.copytree(source, path, ignore=shutil.ignore_patterns(GRAPH_FILE), dirs_exist_ok=True)
     return Path(path)
 
 
@@ -63,7 +73,7 @@ def operator_counts(path: str | Path) -> Counter[str]:
     """How often each operator stands in the graph of a directory."""
     import onnx
 
-    graph = onnx.load(Path(path) / WEIGHTS, load_external_data=False).graph
+    graph = onnx.load(Path(path) / GRAPH_FILE, load_external_data=False).graph
     return Counter(node.op_type for node in graph.node)
 
 
@@ -81,7 +91,7 @@ def tagger_around(backend: Backend, path: Path) -> Tagger:
         CheckpointError: one of those files is missing or broken.
     """
     try:
-        settings, scores = json.loads((path / TAGGER).read_text("utf-8")), load_file(path / CRF)
+        settings, scores = json.loads((path / TAGGER_FILE).read_text("utf-8")), load_file(path / CRF_FILE)
         crf = tuple(scores[part] for part in _CRF_PARTS)
         tokenizer = CharacterTokenizer.from_directory(path)
         return Tagger(backend, tokenizer, settings["labels"], crf, settings["limit"])

@@ -1,4 +1,7 @@
-"""TODO engines.onnx_quantize."""
+"""ONNX graphs in eight bits, by ONNX Runtime's quantiser: ranges of activations as they arrive, or fixed ahead.
+
+Each function reads a float32 directory that `utils.engines.onnx_export` wrote, and writes another one.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.engines.onnx_files import WEIGHTS, calibration_inputs, copy_surroundings, quiet
+from utils.engines.onnx_files import GRAPH_FILE, calibration_inputs, copy_surroundings, quiet
 from utils.engines.onnx_session import optimized_graph
 from utils.tagger.tokenizer import CharacterTokenizer
 
@@ -29,7 +32,7 @@ def quantize_onnx(
     path = copy_surroundings(source, path)
     operators = ["MatMul", "Gather"] if embeddings else ["MatMul"]
     with optimized_graph(source) as graph:
-        _quantize_dynamically(graph, path / WEIGHTS, operators, signed, per_channel)
+        _quantize_dynamically(graph, path / GRAPH_FILE, operators, signed, per_channel)
     return path
 
 
@@ -71,7 +74,7 @@ def quantize_onnx_static(source: str | Path, path: str | Path, texts: Sequence[s
     with optimized_graph(source) as graph:
         matrices = graph.with_name("matrices.onnx")
         _quantize_matrices(graph, matrices, _reader(CharacterTokenizer.from_directory(path), texts))
-        _quantize_dynamically(matrices, path / WEIGHTS, ["Gather"])
+        _quantize_dynamically(matrices, path / GRAPH_FILE, ["Gather"])
     return path
 
 

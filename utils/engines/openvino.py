@@ -7,19 +7,15 @@ is the sentence to say; nothing else of this room works then.
 from __future__ import annotations
 
 import importlib.util
-import io
-import logging
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from utils.engines.onnx_files import WEIGHTS, calibration_inputs, tagger_around
-from utils.engines.onnx_session import default_threads
+from utils.engines.onnx_files import GRAPH_FILE, calibration_inputs, copy_surroundings, quiet, tagger_around
 from utils.files import CheckpointError
+from utils.measure.latency import THREADS
 from utils.tagger.batching import Backend
 from utils.tagger.tagger import Tagger, packed
 from utils.tagger.tokenizer import CharacterTokenizer
@@ -27,8 +23,7 @@ from utils.tagger.tokenizer import CharacterTokenizer
 if TYPE_CHECKING:
     import openvino
 
-GRAPH = "model.xml"
-
+OPENVINO_FILE = "model.xml"
 
 ABSENT = "OpenVINO and NNCF are not installed, so their rows are left out; `make course PEERS=1` installs them."
 
@@ -44,10 +39,8 @@ def export_openvino(source: str | Path, path: str | Path) -> Path:
     Raises:
         CheckpointError: OpenVINO cannot read the graph.
     """
-    import openvino
 
-    openvino.save_model(_read(Path(source) / WEIGHTS), _beside(source, path), compress_to_fp16=False)
-    return Path(path)
+    return _save(_read(Path(source) / GRAPH_FILE), source, path)
 
 
 def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]) -> Path:
@@ -58,18 +51,16 @@ def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]
         texts: calibration texts, without labels; all of them are used.
     """
     import nncf
-    import openvino
 
     inputs = list(calibration_inputs(CharacterTokenizer.from_directory(source), texts))
-    with _quiet():
+    with quiet():
         model = nncf.quantize(
-            _read(Path(source) / WEIGHTS),
+            _read(Path(source) / GRAPH_FILE),
             nncf.Dataset(inputs),
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(inputs),
         )
-    openvino.save_model(model, _beside(source, path), compress_to_fp16=False)
-    return Path(path)
+    return _save(model, source, path)
 
 
 def _read(file: Path) -> openvino.Model:
@@ -81,28 +72,20 @@ def _read(file: Path) -> openvino.Model:
         raise CheckpointError(f"{file}: OpenVINO cannot read it ({str(error).splitlines()[0]})") from None
 
 
-def _beside(source: str | Path, path: str | Path) -> Path:
-    """Where the graph goes, next to a copy of what a tagger needs."""
-    shutil.copytree(source, path, ignore=shutil.ignore_patterns(WEIGHTS), dirs_exist_ok=True)
-    return Path(path) / GRAPH
+def _save(model: openvino.Model, source: str | Path, path: str | Path) -> Path:
+    """The graph, next to a copy of what a tagger needs."""
+    import openvino
+
+    path = copy_surroundings(source, path)
+    openvino.save_model(model, path / OPENVINO_FILE, compress_to_fp16=False)
+    return path
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """NNCF reports its progress in many lines on stdout."""
-    logging.getLogger("nncf").setLevel(logging.ERROR)
-    with redirect_stdout(io.StringIO()):
-        yield
-
-
-def load_openvino_tagger(path: str | Path, threads: int | None = None) -> Tagger:
+def load_openvino_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
     """A tagger on a directory that this room wrote, on the CPU.
 
     Left alone, OpenVINO computes a float32 graph in bfloat16 where the CPU can, without a word. What
     is called float32 here is told to be float32; an INT8 graph may choose.
-
-    Args:
-        threads: by default torch's number where torch is loaded, else `OMP_NUM_THREADS`, else all cores.
 
     Raises:
         CheckpointError: a file is missing or broken.
@@ -110,14 +93,14 @@ def load_openvino_tagger(path: str | Path, threads: int | None = None) -> Tagger
     import openvino
 
     path = Path(path)
-    model = _read(path / GRAPH)
+    model = _read(path / OPENVINO_FILE)
     quantized = any(operator.get_type_name() == "FakeQuantize" for operator in model.get_ops())
-    settings = {"INFERENCE_NUM_THREADS": threads or default_threads(), "PERFORMANCE_HINT": "LATENCY"}
+    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     precision = {} if quantized else {"INFERENCE_PRECISION_HINT": "f32"}
     return tagger_around(_backend(openvino.compile_model(model, "CPU", settings | precision)), path)
 
 
-def load_openvino_sentence_tagger(path: str | Path, threads: int | None = None) -> Tagger:
+def load_openvino_sentence_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
     """`load_openvino_tagger`, with the sentences of a text read apart, packed into few rows."""
     return packed(load_openvino_tagger(path, threads))
 

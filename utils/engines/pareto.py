@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from utils.measure.row import ORIGINAL
 from utils.measure.memory import MB
+from utils.measure.row import ORIGINAL
 
 
 class Choice(NamedTuple):

@@ -1,4 +1,4 @@
-"""Versions of one tagger side by side: the same article, the same turn-taking, one ledger row each."""
+"""Versions of one tagger side by side: the same article, in turns, one ledger row each."""
 
 import importlib.metadata
 from collections.abc import Callable, Sequence

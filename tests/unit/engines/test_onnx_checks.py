@@ -7,9 +7,9 @@ from onnx import TensorProto
 from tiny_models import random_raner, random_texts, tiny_tokenizer
 
 from utils.compress.pruning.remove import prune_heads
-from utils.engines.onnx_checks import GraphFinding, check_graph
+from utils.engines.onnx_checks import GraphFinding, check_graph, fused_by_pattern
 from utils.engines.onnx_export import export_onnx
-from utils.engines.onnx_files import WEIGHTS
+from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.onnx_quantize import quantize_onnx, quantize_onnx_static
 from utils.engines.onnx_session import optimize_onnx
 from utils.files import CheckpointError
@@ -45,7 +45,7 @@ def test_good_int8_has_no_finding(float_graph, tmp_path):
 
 def test_float_model_is_said_to_be_float(float_graph):
     finding = only(float_graph)
-    graph = onnx.load(float_graph / WEIGHTS).graph
+    graph = onnx.load(float_graph / GRAPH_FILE).graph
     sizes = [len(t.raw_data) for t in graph.initializer if t.data_type == TensorProto.FLOAT]
     megabytes = sum(size for size in sizes if size > 0.01 * graph.ByteSize()) / 1e6
     assert finding.what == f"nothing is quantised: {megabytes:.1f} MB of float32 tensors" and finding.remedy
@@ -88,9 +88,9 @@ def test_float_models_need_no_integer_instructions(float_graph):
 
 def test_slow_fusions_that_onnxruntime_wrote_down_are_found(float_graph, tmp_path):
     options = onnxruntime.SessionOptions()
-    options.optimized_model_filepath = str(tmp_path / WEIGHTS)
+    options.optimized_model_filepath = str(tmp_path / GRAPH_FILE)
     options.log_severity_level = 3
-    onnxruntime.InferenceSession(float_graph / WEIGHTS, options, providers=["CPUExecutionProvider"])
+    onnxruntime.InferenceSession(float_graph / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
     (tmp_path / "config.json").write_bytes((float_graph / "config.json").read_bytes())
     assert any(what.endswith("written into the graph: BiasGelu, SkipLayerNormalization") for what in whats(tmp_path))
     assert not any("slow" in what for what in whats(optimize_onnx(float_graph, tmp_path / "ours")))
@@ -98,13 +98,20 @@ def test_slow_fusions_that_onnxruntime_wrote_down_are_found(float_graph, tmp_pat
 
 def test_by_default_this_machine_is_asked(float_graph, tmp_path, monkeypatch):
     small = quantize_onnx(float_graph, tmp_path)
-    monkeypatch.setattr("utils.measure.machine.machine", lambda: {"flags": []})
+    monkeypatch.setattr("utils.engines.onnx_checks.machine", lambda: {"flags": []})
     assert "this CPU" in check_graph(small)[0].what
 
 
 @pytest.mark.parametrize("content", [None, b"not a graph"])
 def test_no_graph_is_a_clear_error(tmp_path, content):
     if content:
-        (tmp_path / WEIGHTS).write_bytes(content)
+        (tmp_path / GRAPH_FILE).write_bytes(content)
     with pytest.raises(CheckpointError, match="not an ONNX graph"):
         check_graph(tmp_path)
+
+
+def test_the_pattern_search_finds_the_fused_operators_of_a_graph_and_no_attention(tmp_path):
+    path = export_onnx(random_raner(1), tiny_tokenizer(), tmp_path, attention="eager")
+    found = fused_by_pattern(path, heads=4, hidden_size=24)
+    assert found["BiasGelu"] == 2 and found["SkipLayerNormalization"] == 4
+    assert found["Attention"] == 0

@@ -9,9 +9,9 @@ from tiny_models import random_raner, random_texts, tiny_tokenizer
 from utils.compress.pruning.remove import prune_heads
 from utils.engines import openvino
 from utils.engines.onnx_export import export_onnx
-from utils.engines.onnx_files import WEIGHTS
+from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.openvino import (
-    GRAPH,
+    OPENVINO_FILE,
     available,
     export_openvino,
     load_openvino_sentence_tagger,
@@ -55,7 +55,7 @@ def test_int8_is_smaller_and_close(exported, tmp_path):
     _, tokenizer, source = exported
     texts = random_texts(12)
     whole, small = export_openvino(source, tmp_path / "f"), quantize_openvino(source, tmp_path / "q", texts)
-    sizes = [path.with_suffix(".bin").stat().st_size for path in (whole / GRAPH, small / GRAPH)]
+    sizes = [path.with_suffix(".bin").stat().st_size for path in (whole / OPENVINO_FILE, small / OPENVINO_FILE)]
     assert sizes[1] < 0.75 * sizes[0]
     batch = tokenizer.batch(texts)
     exact, rounded = (load_openvino_tagger(path, 1).backend(*batch[:2]) for path in (whole, small))
@@ -81,7 +81,7 @@ def test_quantising_says_nothing(exported, tmp_path, capsys):
 
 @needs_peers
 def test_broken_graphs_are_clear_errors(exported, tmp_path):
-    (tmp_path / WEIGHTS).write_bytes(b"not a graph")
+    (tmp_path / GRAPH_FILE).write_bytes(b"not a graph")
     with pytest.raises(CheckpointError, match="OpenVINO cannot read"):
         export_openvino(tmp_path, tmp_path / "out")
     with pytest.raises(CheckpointError, match="OpenVINO cannot read"):

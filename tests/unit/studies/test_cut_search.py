@@ -8,7 +8,6 @@ from tiny_models import random_raner, random_texts, tiny_config, tiny_tokenizer
 from utils.compress.importance.weights import random_score
 from utils.compress.pruning.remove import prune_heads, prune_neurons
 from utils.compress.pruning.select import select_globally
-from utils.course.figures import nb08
 from utils.measure.latency import Latency, Rounds
 from utils.measure.scores import entity_scores
 from utils.model.pruned_shape import pruning_map
@@ -114,10 +113,3 @@ def test_the_best_within_a_budget_is_the_best_of_all_that_are_fast_enough(budget
     best = best_within(found, budget)
     allowed = [c for c in found if c.milliseconds <= budget]
     assert best is None if not allowed else best.f1 == max(c.f1 for c in allowed)
-
-
-def test_search_figure_draws_each_engine_and_budget(drawn):
-    found = candidates({"a": TABLE, "b": TABLE._replace(rest=0)}, {"a": 0, "b": 2}, SHARES, F1, layers=1)
-    figure = nb08.search_figure(found, {"2 times": 15.0})
-    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["a", "b"]
-    assert drawn(lambda: figure)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOBES, Entities
 
-from utils.text.entities import Entity, Span, annotate
+from utils.text.entities import Entity, Span, annotate, merge_neighbours
 from utils.text.tags import RANER_LABELS, bioes_tags, spans_from_bio, spans_from_bioes, spans_from_tags
 
 TYPES = ("LOC", "ORG", "PER")
@@ -83,3 +83,16 @@ def test_annotate_refuses_overlap_and_sorts():
     sentence = annotate("😀京沪", [Span(2, 3, "LOC"), Span(1, 2, "LOC")], "交通", "abbreviation")
     assert sentence.entities == (Entity(1, 2, "LOC", "京"), Entity(2, 3, "LOC", "沪"))
     assert (sentence.domain, sentence.trap) == ("交通", "abbreviation")
+
+
+def test_merged_neighbours_keep_every_entity():
+    sentences = [
+        annotate("甲在北京。", [Span(2, 4, "LOC")]),
+        annotate("乙。", [Span(0, 1, "PER")]),
+        annotate("丙丙丙。", []),
+    ]
+    texts = merge_neighbours(sentences, length=7)
+    assert [t.text for t in texts] == ["甲在北京。乙。", "丙丙丙。"]
+    assert texts[0].spans == {Span(2, 4, "LOC"), Span(5, 6, "PER")} and texts[1].spans == frozenset()
+    assert merge_neighbours(sentences, length=1) == sentences
+    assert merge_neighbours([], 5) == []

@@ -1,0 +1,41 @@
+"""The pictures of notebook 07 show the numbers they were given."""
+
+from engine_rows import ROWS
+
+from utils.course.figures import nb07
+from utils.engines import pareto
+from utils.engines.pareto import Choice
+from utils.measure.row import BACKENDS
+
+
+def test_curves_draw_every_engine_in_every_panel():
+    curves = {"torch": {32: 2.0, 500: 90.0}, "onnx": {32: 1.0, 500: 40.0}}
+    figure = nb07.engine_curves({"1 thread": curves, "2 threads": curves}, "characters")
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    assert [axes.get_title() for axes in figure.axes] == ["1 thread", "2 threads"]
+    for axes in figure.axes:
+        assert [list(line.get_ydata()) for line in axes.lines] == [list(c.values()) for c in curves.values()]
+
+
+def test_decision_figure_has_a_point_and_a_label_for_each_engine():
+    found = pareto.choices(ROWS, "07")
+    figure = nb07.decision_figure(found, found[1])
+    assert figure._repr_png_().startswith(b"\x89PNG")
+    (axes,) = figure.axes
+    labels = [text.get_text() for text in axes.texts]
+    assert labels[0] == "openvino-int8, quantized: F1 88.0" and labels[2].endswith("F1 not measured")
+    assert {(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines} == {
+        (c.megabytes, c.milliseconds) for c in found
+    }
+    assert len(axes.lines) == len(found) + 1  # the ring
+
+
+def test_every_backend_has_a_colour():
+    choices = [Choice("original", backend, 1.0, 1.0, 1.0, None) for backend in BACKENDS]
+    assert len(nb07.decision_figure(choices).axes[0].texts) == len(BACKENDS)
+
+
+def test_labels_of_neighbours_keep_their_distance():
+    points = [(100, 50), (100, 10), (105, 11), (400, 11)]
+    heights = nb07.label_heights(points, near=50, gap=5)
+    assert heights == [50, 10, 15, 11]

@@ -1,0 +1,72 @@
+"""Exported graphs against torch, at every batch and length, pruned models included."""
+
+import os
+
+import numpy as np
+import pytest
+from graphs import furthest
+
+from utils.engines.onnx_export import export_onnx
+from utils.engines.onnx_files import GRAPH_FILE, operator_counts
+from utils.engines.onnx_session import load_onnx_tagger
+from utils.model.torch_tagger import torch_tagger
+from utils.tagger.viterbi import viterbi
+from utils.text.tags import spans_from_bioes
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("length", [1, 2, 37, 500])
+def test_every_graph_of_a_whole_model_agrees_with_torch(exported, written_out, optimized, batch, length):
+    model, _, path = exported
+    for graph in (path, written_out, optimized):
+        assert furthest(graph, model, batch, length) < 1e-4
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+@pytest.mark.parametrize("length", [1, 2, 37, 500])
+def test_pruned_models_agree_with_torch(cut, batch, length):
+    model, _, path = cut
+    assert furthest(path, model, batch, length) < 1e-4
+
+
+def test_every_layer_with_heads_has_one_attention_operator(cut):
+    model, _, path = cut
+    layers = sum(hasattr(layer.attention.self, "query") for layer in model.bert.encoder.layer)
+    assert operator_counts(path)["Attention"] == layers
+    assert operator_counts(path)["Softmax"] == 0
+
+
+def test_written_out_attention_has_its_softmax(exported, written_out):
+    layers = exported[0].config.num_hidden_layers
+    assert operator_counts(written_out)["Softmax"] == layers and operator_counts(written_out)["Attention"] == 0
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_export_leaves_the_model_as_it_was(exported, tmp_path, training):
+    model, tokenizer, path = exported
+    again = export_onnx(model.train(training), tokenizer, tmp_path)
+    assert {module.training for module in model.modules()} == {training}
+    assert model.eval().config._attn_implementation == "eager"
+    assert (again / GRAPH_FILE).read_bytes() == (path / GRAPH_FILE).read_bytes()
+
+
+def test_no_stack_trace_of_this_machine_is_in_the_file(exported):
+    assert os.getcwd().encode() not in (exported[2] / GRAPH_FILE).read_bytes()
+
+
+def test_predictions_are_those_of_torch(exported):
+    model, tokenizer, path = exported
+    texts = ["新华社北京二月十一日电（记者唐虹）", "", "eh 摇滚狗涂鸦 Abc123", "天气" * 400]
+    found, expected = load_onnx_tagger(path).predict(texts), torch_tagger(model, tokenizer).predict(texts)
+    assert [[e.span for e in text] for text in found] == [[e.span for e in text] for text in expected]
+
+
+def test_decoding_is_the_course_s_own(exported):
+    """The graph ends at the emissions: numpy finds the same entities in them."""
+    model, tokenizer, path = exported
+    tagger, text = load_onnx_tagger(path), "新华社北京二月十一日电"
+    encoding = tokenizer.batch([text])
+    rows = tagger.backend(encoding.input_ids, encoding.attention_mask)[:, 1:-1]
+    (tags,) = viterbi(rows, np.array([len(text)]), *model.crf.scores())
+    spans = spans_from_bioes([model.labels[tag] for tag in tags])
+    assert [tuple(e.span) for e in tagger.predict([text])[0]] == [tuple(span) for span in spans]
