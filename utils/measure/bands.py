@@ -25,23 +25,20 @@ from utils.files import DATA
 
 SPREAD = DATA / "reference" / "spread.json"
 
-
 COMMITTED = {
     "original", "heads-20", "heads-20-article", "heads-20-random", "heads-50", "heads-50-ffn-50",
     "quantized", "quantized-linear", "quantized-static", "quantized-sentences",
 }  # fmt: skip
 """Stages with the weights of the committed model: cut or rounded, never trained. All other stages were trained."""
 
-
 MATCHED = {"pruned-equal"}
 """Stages cut until they took as long as another model. A clock decided how much is left, so no count is exact."""
 
-
 DEVIATIONS = 3
-
+"""Of a difference of two runs, in a band."""
 
 ENTITIES = 2
-
+"""Of the test split, that no band is narrower than."""
 
 FACTORS = {"file_bytes": 1.02, "latency_ratio": 1.5, "memory_ratio": 1.25}
 """The others may stray by a factor, up or down. These three are chosen, not measured.
@@ -55,21 +52,20 @@ Both are judged between runs on the same kind of CPU only: others were seen furt
 eight-bit instructions and without, and even where both have them.
 """
 
-
 MATCHED_FACTOR = 1.1
 """The same for parameters and bytes of the stages of `MATCHED`: chosen too, several times what two runs differed by."""
 
 
 def score_band(stage: str, backend: str, metric: str, kind: str = "") -> float:
     """Points by which precision, recall or F1 of a row may stray, of one entity type where `kind` names it."""
-    found = spread()
+    found = measured_spread()
     entities = found["entities_by_type"].get(kind, found["entities"])
     deviation = _deviation(found["rows"], stage, backend, metric, kind)
     return round(max(100 * ENTITIES / entities, DEVIATIONS * math.sqrt(2) * deviation), 2)
 
 
 @cache
-def spread() -> dict:
+def measured_spread() -> dict:
     """What `python -m utils.studies.seed_spread` measured."""
     return json.loads(SPREAD.read_text("utf-8"))
 

@@ -1,4 +1,8 @@
-"""TODO measure.bootstrap."""
+"""How sure an F1, or a difference of two, is: the bootstrap over sentences.
+
+A test set is a sample: other sentences would have given another F1. Drawing sentences from the test set
+with replacement shows how much another. Two systems are compared on the same draws (paired).
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,6 +13,7 @@ from utils.measure.scores import Predictions, count_entities, f1_of_counts, span
 from utils.text.entities import Sentence
 
 RESAMPLES = 1000
+"""Test sets that are drawn."""
 
 
 class Difference(NamedTuple):
@@ -64,5 +69,6 @@ def resampled_counts(counts: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def percentile_interval(samples: np.ndarray) -> tuple[float, float]:
+    """What 95 % of the samples lie between, 2.5 % being below and 2.5 % above."""
     low, high = np.percentile(samples, [2.5, 97.5])
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""What a confidence is worth: of the entities that are 90 % sure, are 90 % right? And where it comes from."""
+"""What a confidence is worth: of the entities that are 90 % sure, are 90 % right?"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from utils.text.entities import Entity, Sentence
 
 
-class Band(NamedTuple):
+class Bin(NamedTuple):
     """Entities of similar confidence: their mean confidence, the share of them that is right (0 to 1), how many."""
 
     confidence: float
@@ -18,15 +18,18 @@ class Band(NamedTuple):
 
 def reliability(
     sentences: Sequence[Sentence], predictions: Sequence[Sequence[Entity]], edges: Sequence[float]
-) -> list[Band]:
-    """Predicted entities sorted into bands by confidence; right means the annotated span and type.
+) -> list[Bin]:
+    """Predicted entities sorted into bins by confidence; right means the annotated span and type.
+
+    Source: Niculescu-Mizil and Caruana 2005, "Predicting Good Probabilities with Supervised Learning", section 4
+    (the reliability diagram).
 
     Args:
-        edges: ascending, from 0 to 1; a band holds confidences above its lower edge. Empty bands are left out.
+        edges: ascending, from 0 to 1; a bin holds confidences above its lower edge. Empty bins are left out.
     """
     pairs = zip(sentences, predictions, strict=True)
     found = [(e.confidence, e.span in sentence.spans) for sentence, entities in pairs for e in entities]
     confidence, right = np.array(found, dtype=float).reshape(-1, 2).T
     place = np.searchsorted(edges, confidence) - 1
-    inside = (place == band for band in range(len(edges) - 1))
-    return [Band(confidence[i].mean(), right[i].mean(), int(i.sum())) for i in inside if i.any()]
+    inside = (place == number for number in range(len(edges) - 1))
+    return [Bin(confidence[i].mean(), right[i].mean(), int(i.sum())) for i in inside if i.any()]

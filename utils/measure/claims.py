@@ -14,21 +14,17 @@ from utils.measure.row import ORIGINAL
 
 HOLDS, FAILS, CANNOT, UNKNOWN = "holds", "does not hold", "cannot hold", "not measured"
 
-
 TORCH8, BOTH8, ONNX8 = ("quantized", "torch-int8"), ("pruned-quantized", "torch-int8"), ("quantized", "onnx-int8")
-
-
 LINEAR8, CUT = ("quantized-linear", "torch-int8"), ("heads-20", "torch-fp32")
-
 
 TOLERANCE = 0.1
 """Share by which a measured cost may miss the claimed one: the spread that the article gives for its times, doubled."""
 
-
 Rows = dict[tuple[str, str, str], dict]
-
+"""Scale, stage and backend -> row."""
 
 Version = tuple[str, str]
+"""Stage and backend."""
 
 
 class Claim(NamedTuple):
@@ -56,14 +52,17 @@ class Audited(NamedTuple):
 
 
 def at_least(claimed: float, measured: float) -> bool:
+    """As much as claimed, or more; less by `TOLERANCE` passes."""
     return measured >= claimed * (1 - TOLERANCE)
 
 
 def at_most(claimed: float, measured: float) -> bool:
+    """As much as claimed, or less; more by `TOLERANCE` passes."""
     return measured <= claimed * (1 + TOLERANCE)
 
 
 def close(claimed: float, measured: float) -> bool:
+    """As much as claimed, more or less by `TOLERANCE`."""
     return at_least(claimed, measured) and at_most(claimed, measured)
 
 
@@ -158,10 +157,10 @@ CLAIMS = (
 AUDIT_HEADER = ("the article says", "claimed", "measured here", "", "verdict", "because")
 
 
-def audit(rows: Iterable[dict], claims: Sequence[Claim] = CLAIMS) -> list[Audited]:
+def audit(rows: Iterable[dict]) -> list[Audited]:
     """Every claim beside what the ledger's rows say."""
     found = {(row["scale"], row["stage"], row["backend"]): row for row in rows}
-    return [_audited(claim, found) for claim in claims]
+    return [_audited(claim, found) for claim in CLAIMS]
 
 
 def _audited(claim: Claim, rows: Rows) -> Audited:

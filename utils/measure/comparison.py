@@ -1,4 +1,4 @@
-"""TODO measure.comparison."""
+"""Does a run say what the reference said? Row by row, metric by metric, within the bands of `utils.measure.bands`."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -41,17 +41,17 @@ def check_rows(
             reference may be absent. None: it must all be there.
     """
     new_rows, old_rows = ({key_of(row): row for row in rows} for rows in (new, reference))
-    verdicts: list[Comparison] = []
+    compared: list[Comparison] = []
     for key in {**old_rows, **new_rows}:
         complete = executed is None or key not in old_rows or old_rows[key]["notebook"] in executed
         if key in new_rows and key in old_rows:
             metrics = [_metrics(rows[key], rows) for rows in (old_rows, new_rows)]
             same_cpu = _kind_of_cpu(old_rows[key]) == _kind_of_cpu(new_rows[key])
             found = _compare(key, *metrics, same_cpu)
-            verdicts += [verdict for verdict in found if complete or verdict.new is not None]
+            compared += [one for one in found if complete or one.new is not None]
         elif complete:
-            verdicts.append(Comparison(*key, "row", key in old_rows, key in new_rows, "in both runs", False))
-    return verdicts
+            compared.append(Comparison(*key, "row", key in old_rows, key in new_rows, "in both runs", False))
+    return compared
 
 
 def _metrics(row: dict, rows: dict[tuple, dict]) -> dict[str, object]:

@@ -1,15 +1,4 @@
-"""Is the tagger still right? Strict entity F1, how sure we are of it, and which errors remain.
-
-An entity counts as found only if its start, its end and its type are all right. With `correct` such
-entities among `predicted` and `gold` ones (the CoNLL measure: Tjong Kim Sang and De Meulder 2003,
-"Introduction to the CoNLL-2003 Shared Task", section 2.4):
-
-    precision = correct / predicted    recall = correct / gold    F1 = 2 * correct / (predicted + gold)
-
-Counts are summed over all sentences first (micro average), 0 / 0 is 0, and every share is given in
-points, 0 to 100. A test set is a sample: other sentences would have given another F1. Drawing
-sentences from the test set with replacement shows how much another (the bootstrap).
-"""
+"""Which errors remain: one by one, by kind, by type, and by whether the name was seen in training."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -17,6 +6,12 @@ from typing import NamedTuple
 
 from utils.measure.scores import Predictions, entity_scores
 from utils.text.entities import Sentence, Span
+
+KINDS = ("missed", "wrong boundary", "wrong type", "spurious")
+"""Kinds of error, as `error_table` names them."""
+
+Name = tuple[str, str]
+"""Text and type of an entity."""
 
 
 class ErrorRow(NamedTuple):
@@ -79,14 +74,6 @@ def _error_row(index: int, sentence: Sentence, gold: Span | None, predicted: Spa
     return ErrorRow(kind, sentence.domain, sentence.trap, gold_text, gold_type, text, kind_found, index)
 
 
-KINDS = ("missed", "wrong boundary", "wrong type", "spurious")
-"""Kinds of error, as `evaluation.error_table` names them."""
-
-
-Name = tuple[str, str]
-"""Text and type of an entity."""
-
-
 def names_of(sentences: Sequence[Sentence]) -> set[Name]:
     """All names that are annotated there."""
     return {(entity.text, entity.type) for sentence in sentences for entity in sentence.entities}
@@ -95,7 +82,7 @@ def names_of(sentences: Sequence[Sentence]) -> set[Name]:
 def error_profile(
     sentences: Sequence[Sentence], predictions: Predictions, known: Collection[Name]
 ) -> dict[str, dict[str, float]]:
-    """Panels for `plots_recovery.damage_figure`: title -> group -> value.
+    """Three panels of a picture: title -> group -> value.
 
     F1 of each annotated type in points; errors of each of `KINDS` for every 100 annotated entities;
     the share of known and of new names that are found, in percent.

@@ -1,4 +1,4 @@
-"""TODO measure.evaluation."""
+"""A tagger judged on annotated sentences: its answers, their scores, and how sure the F1 is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ from utils.tagger.tagger import Tagger
 
 Key = TypeVar("Key", bound=Hashable)
 
-PATIENCE = 3
+SLOW = 3
 """Seconds; a measurement that is expected to take longer is a slow one, and shows a progress bar."""
 
 WARM_UP = 2
@@ -30,7 +30,7 @@ THREADS = 2
 
 
 class Rounds(NamedTuple):
-    """How often each version is timed: `usual` times, or at most `slow` times where that would outlast `PATIENCE`.
+    """How often each version is timed: `usual` times, or at most `slow` times where that takes over `SLOW` seconds.
 
     `slow` is for tests that look at what notebooks answer, not at how fast; None: slow or not, `usual` times.
     """
@@ -91,7 +91,7 @@ def measure_latency(calls: Mapping[Key, Callable[[], object]], rounds: Rounds) -
 def _warm_up(calls: Mapping[Key, Callable[[], object]], rounds: Rounds) -> tuple[int, bool]:
     """Untimed rounds, of which each foretells the timed ones: how many there are to be, and whether they are slow."""
     for _ in range(WARM_UP):
-        slow = rounds.usual * sum(map(_milliseconds, calls.values())) / 1000 > PATIENCE
+        slow = rounds.usual * sum(map(_milliseconds, calls.values())) / 1000 > SLOW
         if slow and rounds.slow:
             return min(rounds.usual, rounds.slow), slow
     return rounds.usual, slow

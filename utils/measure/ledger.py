@@ -16,7 +16,7 @@ from utils.measure.memory import Memory, directory_bytes
 from utils.measure.row import Computer, LedgerError, Row, checked, key_of
 from utils.model.raner import RanerModel
 
-PATIENCE = 60
+WAIT = 60
 """Seconds to wait for another process that is writing to the same ledger."""
 
 
@@ -115,11 +115,11 @@ class Ledger:
 
         Raises:
             LedgerError: the row or the file is not valid; the file then stays as it was.
-            LockedError: another process has kept the ledger for `PATIENCE` seconds.
+            LockedError: another process has kept the ledger for `WAIT` seconds.
         """
         row = checked(row)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(self.path, PATIENCE):
+        with locked(self.path, WAIT):
             rows = {key_of(old): old for old in self.rows()} | {key_of(row): row}
             write_atomically(self.path, _format(rows.values()))
 

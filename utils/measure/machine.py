@@ -1,4 +1,4 @@
-"""TODO measure.machine."""
+"""On what was measured: processor, instructions, cores, threads, memory, versions."""
 
 import functools
 import importlib.metadata
@@ -9,9 +9,14 @@ import psutil
 
 from utils.measure.memory import MB
 
-FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp")
-"""CPU features that decide how fast float and 8-bit integer products are."""
+VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
+"""Instructions of x86 that multiply 8-bit integers and add the products in 32 bits, in one go."""
 
+INT8_FLAGS = (*VNNI, "asimddp")
+"""The same, with that of ARM."""
+
+FLAGS = ("avx2", "avx512f", *INT8_FLAGS)
+"""CPU features that decide how fast float and 8-bit integer products are."""
 
 PACKAGES = ("torch", "transformers", "onnxruntime", "numpy")
 
@@ -40,7 +45,3 @@ def _cpu() -> tuple[str, tuple[str, ...]]:
     info = cpuinfo.get_cpu_info()
     spelled = {flag.replace("_", "") for flag in info.get("flags", [])}  # systems differ in underscores
     return info.get("brand_raw", platform.machine()), tuple(f for f in FLAGS if f.replace("_", "") in spelled)
-
-
-INT8_FLAGS = ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp")
-"""Instructions that multiply and add 8-bit integers in one go, on x86 and (`asimddp`) on ARM."""

@@ -1,4 +1,8 @@
-"""TODO measure.memory."""
+"""What a version holds: peak memory of a process that loads and runs it, and bytes on disk.
+
+Each version gets a fresh process, because a process never gives back its peak. One MB is 10^6 bytes everywhere.
+This file is also what that process runs (`python -m utils.measure.memory`).
+"""
 
 import inspect
 import json
@@ -25,7 +29,7 @@ class Memory(NamedTuple):
     baseline: float
 
 
-def peak_memory(loader: str, path: str | Path, text: str, threads: int = 1) -> Memory:
+def peak_memory(loader: str, path: str | Path, text: str, threads: int) -> Memory:
     """Peak memory of a fresh Python process that loads a tagger and tags `text` once.
 
     The peak counts everything the process ever held, imports included; compare it with the baseline.

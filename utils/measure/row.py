@@ -9,16 +9,16 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-Backend = Literal[
+BackendName = Literal[
     "torch-fp32", "torch-bf16", "torch-int8", "onnx-fp32", "onnx-int8", "openvino-fp32", "openvino-int8",
 ]  # fmt: skip
 
-BACKENDS = get_args(Backend)
+BACKENDS = get_args(BackendName)
 
 ORIGINAL = ("original", "torch-fp32")
 """Stage and backend of the untouched model, against which times and memory are compared."""
 
-Name = Annotated[str, Field(min_length=1)]
+NotEmpty = Annotated[str, Field(min_length=1)]
 Points = Annotated[float, Field(ge=0, le=100)]
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -53,10 +53,10 @@ class Computer(_Strict):
 class Row(_Strict):
     """Scores in points (0-100), sizes in bytes, memory in MB of 10^6 bytes; stage, scale and backend name the row."""
 
-    stage: Name
-    notebook: Name
+    stage: NotEmpty
+    notebook: NotEmpty
     scale: Literal["mini", "article"]
-    backend: Backend
+    backend: BackendName
     heads_per_layer: Parts | None
     ffn_per_layer: Parts | None
     vocabulary: Count | None

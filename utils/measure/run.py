@@ -23,7 +23,7 @@ from utils.text.formats.bracketed import read_bracketed
 TRAINED_ON = (2000, 400)
 """Sentences of train and of dev, at most."""
 
-BUILDING = 3600
+LONGEST_BUILD = 3600
 """Seconds to wait for another process that builds the same artifact: longer than the longest training."""
 
 
@@ -82,11 +82,11 @@ class Run:
         """The artifact's path; where no notebook left it before, `build(path)` makes it, in one process only.
 
         Raises:
-            LockedError: another process has been building it for more than `BUILDING` seconds.
+            LockedError: another process has been building it for more than `LONGEST_BUILD` seconds.
         """
         path = self.artifacts / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(path, BUILDING):
+        with locked(path, LONGEST_BUILD):
             if not path.exists():
                 _build_whole(path, build)
         return path

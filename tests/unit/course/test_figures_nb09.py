@@ -3,12 +3,12 @@
 import pytest
 
 from utils.course.figures import nb09
-from utils.measure.calibration import Band
+from utils.measure.calibration import Bin
 from utils.serving.load import Load
 from utils.serving.trials import Edit, Throughput
 
 EDITS = [Edit(90.0, 88.0, 14, True), Edit(91.0, 7.0, 1, True), Edit(89.0, 8.0, 1, True)]
-BANDS = [Band(0.6, 0.5, 12), Band(0.97, 0.95, 300)]
+BANDS = [Bin(0.6, 0.5, 12), Bin(0.97, 0.95, 300)]
 CURVE = {10: Load((5.0,) * 40, 0, 0, 0, 4.0), 100: Load((20.0,) * 300, 40, 0, 0, 4.0, 60)}
 PICTURES = {
     "edits": lambda: nb09.edits_figure(EDITS),

@@ -6,9 +6,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from utils.compress.quantization.static import VNNI
 from utils.engines.byte_products import adds_exactly, message, product_graph
-from utils.measure.machine import machine
+from utils.measure.machine import VNNI, machine
 
 
 def test_the_graph_is_what_onnx_itself_writes():

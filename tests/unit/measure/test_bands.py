@@ -30,7 +30,7 @@ PAIRS = [(a, b) for a, b in itertools.combinations(MEASURED["rows"], 2) if a["cu
 @pytest.fixture
 def known(monkeypatch):
     found = {"entities": 400, "entities_by_type": {"LOC": 100}, "rows": ROWS}
-    monkeypatch.setattr(bands, "spread", lambda: found)
+    monkeypatch.setattr(bands, "measured_spread", lambda: found)
 
 
 def test_deviations_by_hand():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.measure.calibration import Band, reliability
+from utils.measure.calibration import Bin, reliability
 from utils.tagger.marginals import by_brute_force
 from utils.text.entities import Entity, Span, annotate
 
@@ -15,12 +15,12 @@ def test_bands_count_what_is_right():
         [Entity(0, 2, "LOC", "北京", 0.3)],
     ]
     low, high = reliability(sentences, predictions, [0, 0.5, 0.6, 1])
-    assert low == Band(pytest.approx(0.3), 1.0, 1) and high == Band(pytest.approx(0.8), 0.5, 2)
+    assert low == Bin(pytest.approx(0.3), 1.0, 1) and high == Bin(pytest.approx(0.8), 0.5, 2)
 
 
 def test_a_confidence_of_one_is_in_the_last_band_and_none_is_in_no_band():
     sentence = annotate("北京", [Span(0, 2, "LOC")])
-    assert reliability([sentence], [[Entity(0, 2, "LOC", "北京", 1.0)]], [0, 0.5, 1]) == [Band(1.0, 1.0, 1)]
+    assert reliability([sentence], [[Entity(0, 2, "LOC", "北京", 1.0)]], [0, 0.5, 1]) == [Bin(1.0, 1.0, 1)]
     assert reliability([sentence], [[]], [0, 0.5, 1]) == []
 
 

@@ -46,7 +46,7 @@ def loaders(tmp_path, monkeypatch):
 
 def test_peak_sees_what_was_freed_again_and_nothing_of_the_parent(loaders):
     ballast = np.ones(1_000_000_000, np.uint8)
-    memory = peak_memory("some_loaders:hungry", "anywhere", "王伟在北京。")
+    memory = peak_memory("some_loaders:hungry", "anywhere", "王伟在北京。", threads=1)
     assert 195 < memory.peak - memory.baseline < 300
     assert 50 < memory.baseline < memory.peak < ballast.nbytes / MB
 
@@ -63,7 +63,7 @@ def test_an_engine_with_threads_of_its_own_is_told_how_many(loaders):
 
 def test_a_process_that_dies_without_a_word_is_an_error(loaders):
     with pytest.raises(BenchmarkError, match="ended with 2: it wrote nothing"):
-        peak_memory("some_loaders:dying", "anywhere", "北京")
+        peak_memory("some_loaders:dying", "anywhere", "北京", threads=1)
 
 
 def test_directory_bytes_adds_up_all_files(tmp_path):

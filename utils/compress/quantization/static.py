@@ -31,12 +31,10 @@ from torch.ao import quantization as ao
 
 from utils.compress.quantization.dynamic import muted_deprecation, quantize_only
 from utils.compress.quantization.storage import CHARACTERS
+from utils.measure.machine import VNNI
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tokenizer import CharacterTokenizer
-
-VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
-"""CPU features, in torch's spelling, that add 8-bit products without overflow."""
 
 
 def choose_engine() -> str:

@@ -15,7 +15,7 @@ from utils.course.figures.style import (
     plain_axes,
     plain_logarithm,
 )
-from utils.measure.calibration import Band
+from utils.measure.calibration import Bin
 from utils.serving.load import Load
 from utils.serving.trials import Edit, Throughput
 
@@ -33,7 +33,7 @@ def edits_figure(edits: Sequence[Edit]) -> Picture:
     return figure
 
 
-def reliability_figure(bands: Sequence[Band]) -> Picture:
+def reliability_figure(bands: Sequence[Bin]) -> Picture:
     """Share of right entities over their confidence, with their number; on the dashed line confidence is honest."""
     figure = picture(6.5, 4.6)
     axes = figure.subplots()
