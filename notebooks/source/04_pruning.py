@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from utils.compress.batches import make_batches
-from utils.compress.importance import gradients, registry
+from utils.compress.importance import gradients
 from utils.compress.pruning import cost, remove, select
 from utils.course.exercises import nb04 as exercises
 from utils.course.figures import base, results
@@ -44,7 +44,7 @@ from utils.model import anatomy, pruned_shape
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
-from utils.studies import sweep
+from utils.studies import pipeline, sweep
 from utils.tagger.tagger import emissions_of
 
 run = open_run(run_dir, model, corpus, seed, quick)
@@ -138,13 +138,7 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 batches = make_batches(run.corpus.train[: sizes.scored], tokenizer, original.labels)
-
-
-def score_heads(path):
-    registry.save_scores(path, "Michel, per example", gradients.michel_per_example(original, batches))
-
-
-winner, scores = registry.load_scores(run.artifact("scores", score_heads))
+winner, scores = pipeline.head_scores(run, original, batches)
 weakest = select.select_globally(scores, round(0.2 * scores.numel()))
 base.head_grid(scores, weakest, f"{winner}; crossed: the weakest fifth")
 

@@ -48,7 +48,7 @@ from utils.measure.run import open_run
 from utils.model import pruned_shape
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.torch_tagger import torch_tagger
-from utils.studies import recovery_race
+from utils.studies import pipeline, recovery_race
 from utils.text import augmentation
 
 run = open_run(run_dir, model, corpus, seed, quick)
@@ -92,13 +92,7 @@ table(
 
 # %% tags=["nbval-ignore-output"]
 batches = make_batches(data.train[: sizes.scored], tokenizer, original.labels)
-
-
-def score_heads(path):
-    registry.save_scores(path, "Michel, per example", gradients.michel_per_example(original, batches))
-
-
-winner, head_scores = registry.load_scores(run.artifact("scores", score_heads))
+winner, head_scores = pipeline.head_scores(run, original, batches)
 neuron_scores = gradients.neuron_importance(original, batches)
 pruned = {name: recipes.prune_to(original, head_scores, neuron_scores, target) for name, target in targets.items()}
 print("heads are chosen by:", winner)

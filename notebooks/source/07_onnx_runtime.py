@@ -238,7 +238,7 @@ report(written_out)
 # The machine has eight cores, torch works with four threads. Then:
 #
 # ```
-# session = open_session(path)      # ours: asks torch how many, if torch is loaded
+# session = open_session(path, torch.get_num_threads())
 # torch.set_num_threads(1)
 # compare(torch_model, session)
 # ```
@@ -405,15 +405,16 @@ my_guess = ...
 float_dir = saved("original", lambda path: save_raner(raner, tokenizer, path))
 int8_dir = saved("quantized", lambda path: save_quantized(dynamic.quantize(raner), tokenizer, path))
 loaders = {
-    "torch-fp32": lambda: load_tagger(float_dir), "torch-int8": lambda: load_quantized_tagger(int8_dir),
-    "onnx-fp32": lambda: onnx_session.load_onnx_tagger(onnx_dir),
-    "onnx-int8": lambda: onnx_session.load_onnx_tagger(int8["dynamic"]),
+    "torch-fp32": lambda threads: load_tagger(float_dir),
+    "torch-int8": lambda threads: load_quantized_tagger(int8_dir),
+    "onnx-fp32": lambda threads: onnx_session.load_onnx_tagger(onnx_dir, threads),
+    "onnx-int8": lambda threads: onnx_session.load_onnx_tagger(int8["dynamic"], threads),
 }  # fmt: skip
 peers = openvino.available()
 if peers:
     vino_dir = saved("original-openvino", lambda p: openvino.export_openvino(onnx_dir, p))
     vino8_dir = saved("original-openvino-int8", lambda p: openvino.quantize_openvino(onnx_dir, p, calibration))
-    loaders["openvino-int8"] = lambda: openvino.load_openvino_tagger(vino8_dir)
+    loaders["openvino-int8"] = lambda threads: openvino.load_openvino_tagger(vino8_dir, threads)
 else:
     print(openvino.ABSENT)
 
@@ -423,7 +424,7 @@ batches = {n: [article[:64]] * n for n in sizes.batches}
 curves = {}
 for threads in (1, 2):
     with latency.pinned_threads(threads):
-        taggers = {name: load() for name, load in loaders.items()}
+        taggers = {name: load(threads) for name, load in loaders.items()}
         title = f"{threads} thread{'s' * (threads > 1)}"
         curves[title] = latency.latency_grid(taggers, lengths, sizes.grid_rounds)
 figures.engine_curves(curves, "characters")
@@ -534,8 +535,8 @@ def engine_rows(paths, reference):
             ("quantized-sentences", "openvino-int8", "vino8")]  # fmt: skip
     for stage, backend, key in rows:
         if key in paths:
-            how = packing_loaders[backend] if stage == "quantized-sentences" else variants.LOADERS[backend]
-            yield Variant(stage, backend, paths[key], reference, loader=how)
+            loader = packing_loaders[backend] if stage == "quantized-sentences" else variants.LOADERS[backend]
+            yield Variant(stage, backend, paths[key], reference, loader=loader)
 
 
 # %% tags=["nbval-ignore-output"]

@@ -33,7 +33,7 @@ from scipy.stats import entropy
 
 from utils.compress import recipes, training
 from utils.compress.batches import make_batches
-from utils.compress.importance import gradients, registry
+from utils.compress.importance import gradients
 from utils.compress.recovery import distillation, fine_tuning
 from utils.course import report
 from utils.course.exercises import nb10 as exercises
@@ -53,7 +53,7 @@ from utils.model.checkpoint import load_raner, save_raner
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
-from utils.studies import recovery_race, student_race, sweep
+from utils.studies import pipeline, recovery_race, student_race, sweep
 from utils.tagger.tagger import emissions_of
 from utils.text import augmentation, tags
 from utils.text.formats import plain
@@ -226,13 +226,7 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 batches = make_batches(labelled[: sizes.scored], tokenizer, teacher.labels)
-
-
-def score_heads(path):
-    registry.save_scores(path, "Michel, per example", gradients.michel_per_example(teacher, batches))
-
-
-winner, head_scores = registry.load_scores(run.artifact("scores", score_heads))
+winner, head_scores = pipeline.head_scores(run, teacher, batches)
 neuron_scores = gradients.neuron_importance(teacher, batches)
 print("heads are chosen by:", winner)
 

@@ -1,10 +1,17 @@
-"""The article's four versions as files: prune, fine-tune, quantise, export, as notebook 08 does it."""
+"""Steps that one notebook takes for others, taken where it has not been run: head scores, and the article's models.
 
+Prune, fine-tune, quantise, export, as notebook 08 does it: the article's four versions as files.
+"""
+
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from utils.compress.batches import make_batches
+from torch import Tensor
+
+from utils.compress.batches import Batch, make_batches
 from utils.compress.importance.gradients import michel_per_example
+from utils.compress.importance.registry import load_scores, save_scores
 from utils.compress.pruning.remove import prune_heads
 from utils.compress.pruning.select import select_globally
 from utils.compress.quantization.dynamic import quantize
@@ -20,6 +27,19 @@ from utils.tagger.tokenizer import CharacterTokenizer
 
 SHARE_PRUNED = 0.2
 """Of the heads: the article's choice."""
+
+
+def head_scores(run: Run, model: RanerModel, batches: Sequence[Batch]) -> tuple[str, Tensor]:
+    """Name and values `(layers, heads)` of the score that notebook 03 chose.
+
+    Args:
+        model, batches: what is scored, by Michel's score per example, where no notebook has left a score.
+    """
+
+    def build(path: Path) -> None:
+        save_scores(path, "Michel, per example", michel_per_example(model, batches))
+
+    return load_scores(run.artifact("scores", build))
 
 
 def article_versions(run: Run) -> dict[str, Path]:

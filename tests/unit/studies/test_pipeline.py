@@ -1,10 +1,17 @@
-"""The article's four versions: built where they are missing, left alone where notebook 08 left them."""
+"""What other notebooks left is used as it is; what they did not leave is made as they make it."""
 
+import torch
+from tiny_models import random_raner, random_texts, tiny_tokenizer
+
+from utils.compress.batches import make_batches
+from utils.compress.importance.gradients import michel_per_example
+from utils.compress.importance.registry import save_scores
 from utils.measure.run import open_run
 from utils.model.checkpoint import load_raner
 from utils.model.pruned_shape import pruning_map
 from utils.serving.models import open_model
 from utils.studies import pipeline
+from utils.text.entities import Span, annotate
 
 
 def never(*_):
@@ -24,3 +31,17 @@ def test_four_versions_are_built_once_and_can_be_served(tmp_path, monkeypatch):
     for builder in ("recover", "export_onnx", "save_raner", "save_quantized", "quantize_onnx"):
         monkeypatch.setattr(pipeline, builder, never)
     assert pipeline.article_versions(run) == versions
+
+
+def test_head_scores_are_those_of_notebook_03_or_else_michels_kept_for_the_next(tmp_path):
+    model = random_raner()
+    sentences = [annotate(text, [Span(0, 2, "ORG")]) for text in random_texts(8)]
+    batches = make_batches(sentences, tiny_tokenizer(), model.labels)
+    alone = open_run(str(tmp_path / "alone"))
+    for known in (batches, []):
+        name, scores = pipeline.head_scores(alone, model, known)
+        assert name == "Michel, per example" and torch.equal(scores, michel_per_example(model, batches))
+    chosen = open_run(str(tmp_path / "after 03"))
+    chosen.artifact("scores", lambda path: save_scores(path, "Fisher", torch.ones(2, 4)))
+    name, scores = pipeline.head_scores(chosen, model, batches)
+    assert name == "Fisher" and torch.equal(scores, torch.ones(2, 4))

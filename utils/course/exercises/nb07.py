@@ -41,7 +41,7 @@ def who_has_how_many(answer: object) -> str | None:
         (TORCH_AFTER, TORCH_AFTER): "nobody told the session: its threads were made when it was opened",
         (TORCH_BEFORE, TORCH_BEFORE): "torch listens at once; the session is the one that does not",
         (TORCH_BEFORE, TORCH_AFTER): "the other way round: torch comes first in the answer",
-        (TORCH_AFTER, CORES): "bare ONNX Runtime takes all cores; `open_session` asks torch, at that moment",
+        (TORCH_AFTER, CORES): "bare ONNX Runtime takes all cores; this session was told torch's number of that moment",
         (CORES, CORES): "neither takes all cores here: torch was told a number twice",
     }
     if mine == [TORCH_AFTER, TORCH_BEFORE]:
