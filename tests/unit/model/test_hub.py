@@ -75,8 +75,8 @@ def serve(hub):
 
 @pytest.fixture
 def files(tiny_published):
-    wanted = {path.name: path.read_bytes() for path in tiny_published.iterdir() if path.name != "expected.json"}
-    return wanted | {"README.md": b"not wanted", "resources/picture.png": b"not wanted"}
+    needed = {path.name: path.read_bytes() for path in tiny_published.iterdir() if path.name != "expected.json"}
+    return needed | {"README.md": b"not needed", "resources/picture.png": b"not needed"}
 
 
 @pytest.fixture
@@ -100,6 +100,11 @@ def test_modelscope_id_loads_and_is_cached(modelscope, files):
     seen = len(modelscope.requests)
     assert download_model(MODEL) == directory
     assert len(modelscope.requests) == seen
+
+
+def test_the_cache_is_the_users(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_directory() == tmp_path / "raner-course"
 
 
 def test_safetensors_are_preferred_and_weights_come_last(modelscope):

@@ -1,6 +1,7 @@
-"""Packed sentences against the same sentences one by one."""
+"""Batches: none is cheaper. Packed sentences against the same sentences one by one."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_quantize import quantize_onnx
 from utils.engines.onnx_session import load_onnx_tagger
 from utils.model.torch_tagger import torch_tagger
-from utils.tagger.batching import even_batches, pack, packing_backend
+from utils.tagger.batching import BATCH_COST, cheapest_batches, even_batches, pack, packing_backend
 from utils.tagger.tagger import by_sentence, packed
 
 LENGTHS = st.lists(st.integers(2, 60), min_size=1, max_size=12)
@@ -111,3 +112,27 @@ def test_even_batches_take_everything_once(count, most):
     ranges = even_batches([1] * count, most)
     assert [i for start, end in ranges for i in range(start, end)] == list(range(count))
     assert all(0 < end - start <= most for start, end in ranges)
+
+
+def cost(lengths, ranges):
+    return sum((end - start) * (max(lengths[start:end]) + 2) + BATCH_COST for start, end in ranges)
+
+
+def all_cuts(count, most):
+    for inner in itertools.product([False, True], repeat=count - 1):
+        borders = [0, *(i + 1 for i, cut in enumerate(inner) if cut), count]
+        ranges = list(itertools.pairwise(borders))
+        if all(end - start <= most for start, end in ranges):
+            yield ranges
+
+
+@given(lengths=st.lists(st.integers(0, 200), min_size=1, max_size=9), most=st.integers(1, 9))
+def test_no_other_cut_is_cheaper(lengths, most):
+    lengths = sorted(lengths)
+    ranges = cheapest_batches(lengths, most)
+    assert ranges in all_cuts(len(lengths), most)
+    assert cost(lengths, ranges) == min(cost(lengths, other) for other in all_cuts(len(lengths), most))
+
+
+def test_nothing_makes_no_batch():
+    assert cheapest_batches([], 4) == []

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_crfs import all_scores, parameters, random_batch, random_crf, shapes
 
-from utils.tagger.marginals import path_evidence
+from utils.tagger.marginals import by_brute_force, path_evidence
 from utils.tagger.viterbi import viterbi
 
 
@@ -89,3 +89,17 @@ def test_nothing_to_ask():
     assert path_evidence(np.zeros((0, 4, 3)), np.array([], int), *crf, []) == []
     (empty,) = path_evidence(np.zeros((1, 0, 3)), np.array([0]), *crf, [np.empty(0, int)])
     assert empty.opening.size == empty.closing.size == 0
+
+
+def test_without_transitions_characters_are_independent():
+    emissions = np.log([[0.2, 0.8], [0.5, 0.5], [0.9, 0.1]])
+    nothing = np.zeros(2), np.zeros((2, 2)), np.zeros(2)
+    assert by_brute_force(emissions, nothing, [1], at=0) == pytest.approx(0.8)
+    assert by_brute_force(emissions, nothing, [0, 0], at=1) == pytest.approx(0.45)
+
+
+def test_start_transitions_and_end_count():
+    start, transitions, end = np.log([1.0, 3.0]), np.log([[1.0, 2.0], [4.0, 1.0]]), np.log([1.0, 5.0])
+    paths = {(0, 0): 1 * 1 * 1, (0, 1): 1 * 2 * 5, (1, 0): 3 * 4 * 1, (1, 1): 3 * 1 * 5}
+    found = by_brute_force(np.zeros((2, 2)), (start, transitions, end), [0, 1], at=0)
+    assert found == pytest.approx(paths[0, 1] / sum(paths.values()))

@@ -1,4 +1,4 @@
-"""From text to entities: offsets, cutting, batching, with backends whose answer is known."""
+"""From text to entities: offsets, cutting, batching, sentences read apart, with backends whose answer is known."""
 
 import dataclasses
 
@@ -6,24 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import BertTokenizer
+from tiny_models import random_raner, tiny_tokenizer
 
 from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.torch_tagger import load_tagger, torch_tagger
-from utils.tagger.tagger import Tagger
-from utils.tagger.tokenizer import MAX_CHARACTERS, CharacterTokenizer
-from utils.text.segmentation import segments, sentence_ranges
+from utils.tagger.tagger import Tagger, by_sentence, emissions_of
+from utils.tagger.tokenizer import MAX_CHARACTERS
+from utils.text.segmentation import sentence_ranges
 
 LABELS = ["O", "S-LOC", "B-PER", "E-PER"]
-WORDS = ["京", "陈", "默", "说", "。", "a", "##b", "ᄒ", "##ᅡ", "##ᆫ"]
 NO_CRF = (np.zeros(4, np.float32), np.zeros((4, 4), np.float32), np.zeros(4, np.float32))
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tmp_path_factory) -> CharacterTokenizer:
-    path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
-    path.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]) + "\n", "utf-8")
-    return CharacterTokenizer.from_directory(path.parent)
 
 
 @pytest.fixture
@@ -64,11 +56,6 @@ def found(tagger, text, **options):
 )
 def test_offsets_are_code_points(known, text, spans):
     assert found(known, text) == spans
-
-
-def test_a_hangul_character_takes_several_pieces(tokenizer):
-    ids, labelled = tokenizer.encode("한京")
-    assert len(ids) == 6 and labelled == [False, True, False, False, True, False]
 
 
 def test_no_texts_and_only_empty_texts(known):
@@ -112,50 +99,6 @@ def test_five_thousand_characters(known, unit):
     assert found(known, text) == [(i, i + 1, "LOC") for i in range(0, 5000, 5)]
 
 
-@given(st.text("甲乙。！？；\n，、: ", max_size=200), st.integers(1, 30))
-def test_segments_partition_the_text(text, limit):
-    ranges = segments(text, limit)
-    assert "".join(text[start:end] for start, end in ranges) == text
-    assert all(0 < end - start <= limit for start, end in ranges) or text == ""
-    for start, end in ranges[:-1]:
-        window = text[start : start + limit]
-        if any(mark in window for mark in "。！？；\n"):
-            assert text[end - 1] in "。！？；\n"
-        elif any(mark in window for mark in "，、: "):
-            assert text[end - 1] in "，、: "
-        else:
-            assert end - start == limit
-
-
-@given(st.text("甲乙，。！？”）;\r\n", max_size=60))
-def test_sentences_partition_the_text(text):
-    parts = [text[start:end] for start, end in sentence_ranges(text)]
-    assert "".join(parts) == text and all(parts)
-    for part in parts[:-1]:
-        assert any(mark in part for mark in "。！？;\n") and part[-1] in "。！？;\n”）\r"
-    for part in parts:
-        assert part.rstrip("。！？;\n”）\r") == "" or not set("。！？;\n") & set(part.rstrip("。！？;\n”）\r"))
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("他说：“好。”走了。", ["他说：“好。”", "走了。"]),
-        ("甲！？乙\r\n\r\n丙", ["甲！？", "乙\r\n\r\n", "丙"]),
-        ("", []),
-        ("没有句号", ["没有句号"]),
-    ],
-)
-def test_a_sentence_keeps_its_closing_marks(text, parts):
-    assert [text[start:end] for start, end in sentence_ranges(text)] == parts
-
-
-def test_cut_falls_behind_the_last_sentence_end():
-    assert segments("甲。乙。丙丁戊己", 5) == [(0, 4), (4, 8)]
-    assert segments("甲乙，丙丁戊己", 5) == [(0, 3), (3, 7)]
-    assert segments("甲乙丙丁戊己庚", 5) == [(0, 5), (5, 7)]
-
-
 TEXTS = [
     "新华社北京二月十一日电（记者唐虹）",
     "这与温岭市新河镇的一个神秘的传说有关。",
@@ -197,17 +140,85 @@ def test_bio_labels_are_read_as_bio(tokenizer):
     assert found(tagger, "陈默说默") == [(0, 2, "PER"), (3, 4, "PER")]
 
 
-def test_word_by_word_tokenizer_is_transformers_own(tiny_published):
-    """Each character alone through `BertTokenizer`, an empty answer made [UNK]."""
-    _, ours = load_raner(tiny_published)
-    reference = BertTokenizer.from_pretrained(tiny_published)
-    text = "新华社 Abc\u3000é①１龘"
-    expected = [reference(c, add_special_tokens=False)["input_ids"] or [reference.unk_token_id] for c in text]
-    assert [ours.pieces(c) for c in text] == expected
-
-
 @pytest.mark.skipif(not (MINI_RANER / "model.safetensors").is_file(), reason="the embedded model is not trained yet")
 def test_embedded_model_finds_names():
     model, tokenizer = load_raner(MINI_RANER)
     text = "国家图书馆馆长陈默昨日在北京说，新馆明年开放。"
     assert (12, 14, "LOC") in found(torch_tagger(model, tokenizer), text)
+
+
+WRITTEN = st.text("天地玄黄宇宙洪荒abc。！？”\n😀", max_size=60)
+
+
+@pytest.fixture(scope="module")
+def random_tagger():
+    return torch_tagger(random_raner(1), tiny_tokenizer())
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(WRITTEN, max_size=3))
+def test_sentences_answer_as_if_each_were_a_text(random_tagger, texts):
+    expected = [
+        [
+            (entity.start + start, entity.end + start, entity.type)
+            for start, end in sentence_ranges(text)
+            for entity in random_tagger.predict([text[start:end]])[0]
+        ]
+        for text in texts
+    ]
+    found = by_sentence(random_tagger).predict(texts)
+    assert [[tuple(e.span) for e in entities] for entities in found] == expected
+    for text, entities in zip(texts, found, strict=True):
+        assert all(text[e.start : e.end] == e.text for e in entities)
+
+
+def test_emissions_are_one_row_a_character(random_tagger):
+    assert emissions_of(random_tagger, "天地🙂 2008").shape == (8, len(random_tagger.labels))
+
+
+def test_how_texts_are_cut_and_batched_is_said_when_a_tagger_is_made(known):
+    shapes = []
+
+    def backend(input_ids, attention_mask):
+        shapes.append(input_ids.shape)
+        return known.backend(input_ids, attention_mask)
+
+    pairs = Tagger(
+        backend, known.tokenizer, LABELS, NO_CRF, MAX_CHARACTERS,
+        cut=lambda text: [(start, start + 2) for start in range(0, len(text), 2)],
+        batches=lambda lengths, most: [(0, 1), (1, len(lengths))],
+    )  # fmt: skip
+    assert found(pairs, "陈默在京京说") == [(0, 2, "PER"), (3, 4, "LOC"), (4, 5, "LOC")]
+    assert shapes == [(1, 4), (2, 4)]
+
+
+def test_a_tagger_is_not_changed_once_it_is_made(known):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        known.cut = sentence_ranges
+
+
+def test_the_original_tagger_still_reads_texts_whole(random_tagger):
+    widths = []
+
+    def backend(ids, mask):
+        widths.append(ids.shape)
+        return np.zeros((*ids.shape, len(random_tagger.labels)), np.float32)
+
+    watched = dataclasses.replace(random_tagger, backend=backend)
+    apart = by_sentence(watched)
+    watched.predict(["天地。玄黄。"])
+    apart.predict(["天地。玄黄。"])
+    assert widths == [(1, 8), (2, 5)]
+
+
+def test_a_sentence_over_the_limit_is_cut_further(random_tagger):
+    tight = by_sentence(dataclasses.replace(random_tagger, limit=4))
+    spans = [e.span for e in tight.predict(["天地玄黄宇宙洪荒。天地"])[0]]
+    pieces = [(0, 4), (4, 8), (8, 9), (9, 11)]
+    text = "天地玄黄宇宙洪荒。天地"
+    expected = [
+        (e.start + start, e.end + start, e.type)
+        for start, end in pieces
+        for e in random_tagger.predict([text[start:end]])[0]
+    ]
+    assert [tuple(span) for span in spans] == expected

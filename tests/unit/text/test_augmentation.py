@@ -2,7 +2,7 @@
 
 import random
 
-from utils.text.augmentation import name_pool, swap_entities
+from utils.text.augmentation import name_pool, swap_entities, swapped_copies
 from utils.text.corpus import DEFAULT_CORPUS, load_corpus
 from utils.text.formats.bracketed import parse_bracketed
 
@@ -53,3 +53,18 @@ def test_types_without_a_gazetteer_draw_from_the_corpus():
 def test_the_pool_keeps_frequencies():
     train = load_corpus(DEFAULT_CORPUS).train
     assert sum(map(len, name_pool(train).values())) == sum(len(s.entities) for s in train)
+
+
+LINES = ["[北京](LOC)很大。", "[唐虹](PER)到[北京](LOC)。", "今天天气很好。", "[新华社](ORG)电。"]
+SENTENCES = [parse_bracketed(line) for line in LINES]
+
+
+def test_swapped_copies_keep_the_words_and_change_the_names():
+    copies = swapped_copies(SENTENCES, name_pool(SENTENCES) | {"LOC": ["甘南"]}, 5, seed=3)
+    assert len(copies) == 5 * len(SENTENCES)
+    for copied, sentence in zip(copies, SENTENCES * 5, strict=True):
+        assert [e.type for e in copied.entities] == [e.type for e in sentence.entities]
+    assert {sentence.text for sentence in copies[2::4]} == {"今天天气很好。"}
+    assert len({sentence.text for sentence in copies[0::4]}) > 1
+    assert copies == swapped_copies(SENTENCES, name_pool(SENTENCES) | {"LOC": ["甘南"]}, 5, seed=3)
+    assert copies != swapped_copies(SENTENCES, name_pool(SENTENCES) | {"LOC": ["甘南"]}, 5, seed=4)
