@@ -13,9 +13,9 @@ from pathlib import Path
 import torch
 from tiny_models import random_raner, random_texts, tiny_tokenizer
 
-from utils.compress.recovery.distillation import distil
+from utils.compress.recovery.distillation import Distillation, distil
 from utils.compress.recovery.fine_tuning import fine_tune
-from utils.compress.training import TaggerTrainer
+from utils.compress.training import Schedule, TaggerTrainer
 from utils.text.entities import Corpus, Span, annotate
 
 TEXTS = random_texts(256, seed=1)
@@ -39,11 +39,12 @@ def main(out: Path) -> None:
     model, tokenizer = random_raner(), tiny_tokenizer()
     report = {}
     for method in ("fine_tune", "distil"):
-        settings = {"epochs": 2, "seconds": 600.0}
+        schedule = Schedule(epochs=2, seconds=600.0)
         if method == "fine_tune":
-            tuned = fine_tune(model, tokenizer, CORPUS, out / method, **settings)
+            tuned = fine_tune(model, tokenizer, CORPUS, out / method, schedule)
         else:
-            tuned = distil(model, random_raner(1), tokenizer, CORPUS, out / method, TEXTS[:64], alpha=0.0, **settings)
+            lessons = Distillation(random_raner(1), TEXTS[:64], alpha=0.0)
+            tuned = distil(model, tokenizer, CORPUS, out / method, schedule, lessons)
         report[method] = ([ids for ids, _ in seen], [weights for _, weights in seen], flat(tuned))
         seen.clear()
     torch.save(report, out / f"rank-{os.environ['RANK']}.pt")

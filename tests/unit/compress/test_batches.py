@@ -7,10 +7,9 @@ from transformers import BertTokenizer
 
 from utils.compress.batches import make_batches
 from utils.model.raner import IGNORED_LABEL
-from utils.tagger.tokenizer import CharacterTokenizer
+from utils.tagger.tokenizer import MAX_CHARACTERS, CharacterTokenizer
 from utils.text.entities import Sentence
 from utils.text.formats.bracketed import parse_bracketed
-from utils.tagger.tokenizer import MAX_CHARACTERS
 from utils.text.tags import RANER_LABELS, bioes_tags
 
 LINES = ("[天地](LOC)，[玄](PER)来", "日月盈昃", "[寒来暑往](ORG)秋", "收[冬](LOC)。[藏](PER)")

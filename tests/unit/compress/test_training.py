@@ -12,15 +12,19 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import train_in_processes
+from huggingface_hub.utils import are_progress_bars_disabled
 from tiny_models import random_raner, random_texts, tiny_tokenizer
 from torch.optim import SGD
 from transformers import get_linear_schedule_with_warmup
+from transformers.utils import logging
 from transformers.utils.notebook import NotebookProgressCallback
 
 from utils.compress import training
+from utils.compress.curves import learning_curve
 from utils.compress.pruning.remove import prune_heads
 from utils.compress.recovery.fine_tuning import fine_tune
-from utils.compress.training import DivergedError, TaggerTrainer, learning_curve, rise_and_fall
+from utils.compress.training import DivergedError, Schedule, TaggerTrainer, multiplies_in_bf16, rise_and_fall
 from utils.model.checkpoint import load_raner, save_raner
 from utils.text.entities import Corpus, Span, annotate
 
@@ -30,7 +34,7 @@ STEPS_AN_EPOCH = 3
 
 
 def train(model, out, corpus=CORPUS, **settings):
-    return fine_tune(model, tiny_tokenizer(), corpus, out, **settings)
+    return fine_tune(model, tiny_tokenizer(), corpus, out, Schedule(**settings))
 
 
 def assert_same_weights(a, b):
@@ -124,7 +128,8 @@ def test_stopped_training_is_not_taken_up_again(tmp_path):
 
 @pytest.mark.parametrize(
     "change, named",
-    [({"epochs": 2}, "epochs"), ({"seed": 2}, "seed"), ({"model": prune_heads(random_raner(), {0: [1]})}, "model"),
+    [({"epochs": 2}, "epochs"), ({"seed": 2}, "seed"), ({"learning_rate": 1e-3}, "learning_rate"),
+     ({"seconds": 60.0}, "seconds"), ({"model": prune_heads(random_raner(), {0: [1]})}, "model"),
      ({"corpus": CORPUS._replace(train=SENTENCES[1:])}, "data")],
 )  # fmt: skip
 def test_checkpoints_of_another_run_are_refused(tmp_path, change, named):
@@ -201,9 +206,9 @@ def test_a_single_step_learns(tmp_path):
 
 
 @pytest.mark.parametrize("settings", [{"epochs": 0}, {"seconds": 0}])
-def test_no_time_is_refused(tmp_path, settings):
+def test_no_time_is_refused(settings):
     with pytest.raises(ValueError, match="at least one epoch, and a budget above 0"):
-        train(random_raner(), tmp_path, **settings)
+        Schedule(**settings)
 
 
 def test_dev_of_unknown_type_is_refused(tmp_path):
@@ -233,7 +238,7 @@ def free_port() -> int:
 
 def test_two_processes_share_the_batches_and_agree_on_the_weights(tmp_path):
     launcher = "-m torch.distributed.run --nproc_per_node 2 --master_addr 127.0.0.1 --master_port"
-    script = Path(__file__).with_name("train_in_processes.py")
+    script = Path(train_in_processes.__file__)
     environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *launcher.split(), str(free_port()), str(script), str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
@@ -255,3 +260,41 @@ def test_a_notebooks_bar_outlives_any_budget(monkeypatch, tmp_path, budget):
     monkeypatch.setattr("transformers.trainer.DEFAULT_PROGRESS_CALLBACK", NotebookProgressCallback)
     train(random_raner(), tmp_path, epochs=4, seconds=budget)
     assert budget <= steps_done(tmp_path) <= 3
+
+
+def library_state() -> tuple:
+    remarks = logging.get_logger("transformers.trainer_utils")
+    return remarks.level, logging.is_progress_bar_enabled(), are_progress_bars_disabled()
+
+
+@pytest.mark.parametrize("bars", [True, False])
+def test_the_library_is_as_loud_after_a_training_as_before(bars, tmp_path, monkeypatch):
+    model, inside = random_raner(), []
+    with torch.no_grad():
+        model.classifier.bias[0] = torch.nan
+    monkeypatch.setattr(TaggerTrainer, "training_step", lambda *_: inside.append(library_state()) or 1 / 0)
+    (logging.enable_progress_bar if bars else logging.disable_progress_bar)()
+    try:
+        before = library_state()
+        with pytest.raises(ZeroDivisionError):
+            train(model, tmp_path)
+        assert library_state() == before
+    finally:
+        logging.enable_progress_bar()
+    assert inside == [(logging.ERROR, False, True)]
+
+
+def test_torch_without_mkldnn_multiplies_in_float32(monkeypatch):
+    """Such a build has no operators of that name; asking for one raises AttributeError."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace())
+    assert multiplies_in_bf16.__wrapped__() is False
+
+
+def test_importing_the_training_asks_the_machine_nothing():
+    code = (
+        "import torch; torch.cuda.is_available = torch.ops.mkldnn._is_mkldnn_bf16_supported = "
+        "lambda: exit('asked'); import utils.compress.recovery.distillation"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr

@@ -5,11 +5,12 @@ import json
 import pytest
 
 from utils.compress.recipes import CUTS
+from utils.compress.training import Schedule
 from utils.measure.evaluation import evaluate
 from utils.model.checkpoint import load_raner
 from utils.model.torch_tagger import torch_tagger
 from utils.studies import recovery_bars
-from utils.studies.recovery_bars import AGAIN, Study, run_study
+from utils.studies.recovery_bars import AGAIN, STUDY, Study, run_study
 from utils.text.entities import Corpus
 from utils.text.formats.bracketed import parse_bracketed
 
@@ -20,7 +21,7 @@ SENTENCES = [parse_bracketed(line) for line in ("[北京](LOC)很大。", "[唐�
 def study(tiny_published, tmp_path):
     model, tokenizer = load_raner(tiny_published)
     corpus = Corpus(SENTENCES * 20, SENTENCES, SENTENCES)
-    return Study(model, tokenizer, corpus, tmp_path / "training", epochs=1, learning_rate=1e-2, seed=1)
+    return Study(model, tokenizer, corpus, tmp_path / "training", Schedule(epochs=1, learning_rate=1e-2, seed=1))
 
 
 def test_every_cut_and_the_unpruned_model_get_a_row(study, tmp_path):
@@ -61,3 +62,11 @@ def test_rows_of_another_command_are_not_mixed_in(study, tmp_path):
     out.write_text(json.dumps({"command": "another", "rows": []}), "utf-8")
     with pytest.raises(ValueError, match="was made by `another`"):
         run_study(study, out, "the command")
+
+
+def test_the_committed_rows_are_those_of_the_command_that_would_go_on_with_them():
+    words = json.loads(STUDY.read_text("utf-8"))["command"].split()
+    given = recovery_bars.command_line().parse_args(["--corpus", "some/msra", "--out", f"there/{STUDY.name}"])
+    assert recovery_bars.command_of(given).split() == words
+    given = recovery_bars.command_line().parse_args([*words[3:], "--model", "another"])
+    assert recovery_bars.command_of(given).split() == [*words, "--model", "another"]

@@ -39,4 +39,4 @@ def quantize_only(model: RanerModel, names: Iterable[str]) -> RanerModel:
     """A copy in which just these modules, linear layers or `CHARACTERS`, are dynamic INT8. It cannot be saved."""
     recipes = {True: ao.float_qparams_weight_only_qconfig, False: ao.default_dynamic_qconfig}
     with muted_deprecation():
-        return ao.quantize_dynamic(model, {name: recipes[name == CHARACTERS] for name in names})
+        return ao.quantize_dynamic(model, {name: recipes[name == CHARACTERS] for name in names}).eval()

@@ -1,4 +1,4 @@
-"""Removal against masking, prediction against measurement, and a map that survives a reload."""
+"""Removal against masking, and a map that survives a reload."""
 
 import copy
 
@@ -10,15 +10,12 @@ from tiny_models import (
     masked_neurons,
     multiply_adds,
     parameters,
-    random_raner,
-    random_rows,
     random_texts,
-    stack,
+    same_weights,
     tiny_tokenizer,
 )
-from transformers import BertConfig, BertTokenizer
+from transformers import BertTokenizer
 
-from utils.compress.pruning.cost import cost_by_part, predict_cost
 from utils.compress.pruning.remove import (
     masked_heads,
     prune_heads,
@@ -26,9 +23,8 @@ from utils.compress.pruning.remove import (
     prune_vocabulary,
     zero_smallest_weights,
 )
-from utils.compress.pruning.select import select_globally, select_per_layer
 from utils.model.checkpoint import load_raner, save_raner
-from utils.model.pruned_shape import drop, pruning_map
+from utils.model.pruned_shape import pruning_map
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tokenizer import CharacterTokenizer
 
@@ -43,26 +39,10 @@ HEAD_SETS = {
     "a layer and some": {0: [3], 1: ALL_HEADS, 2: [0, 11]},
     "all": {0: ALL_HEADS, 1: ALL_HEADS, 2: ALL_HEADS},
 }
+
+
 NEURON_SETS = {"one": {0: [19]}, "uneven": {0: [0, 5], 1: [1, 2, 3, 4, 7], 2: []}, "a whole layer": {1: ALL_NEURONS}}
 TEXTS = random_texts(20)
-
-
-@pytest.fixture
-def model():
-    return random_raner(num_attention_heads=HEADS, num_hidden_layers=3)
-
-
-@pytest.fixture
-def batch(model):
-    return stack(random_rows(model), 5)[0]
-
-
-def same_weights(a, b) -> bool:
-    first, second = a.state_dict(), b.state_dict()
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
-
-
-# --- Removing ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("heads", HEAD_SETS.values(), ids=HEAD_SETS)
@@ -158,9 +138,6 @@ def test_reload_is_bit_equal(model, batch, heads, tmp_path):
     assert same_weights(prune_heads(loaded, {2: [6]}), prune_heads(pruned, {2: [6]}))
 
 
-# --- The vocabulary ------------------------------------------------------------------------------
-
-
 def test_a_smaller_vocabulary_changes_no_answer_on_its_characters(model, tmp_path):
     tokenizer, texts = tiny_tokenizer(), [text.replace("玄", "").replace("b", "") for text in TEXTS]
     pruned, smaller = prune_vocabulary(model, tokenizer, texts)
@@ -200,93 +177,6 @@ def test_case_and_unused_rows_and_a_late_padding_token_are_followed(model):
         assert smaller.tokenizer.pad_token_id == pruned.config.pad_token_id
         answers = [torch_tagger(*pair).predict(["A", "aAA"]) for pair in ((model, tokenizer), (pruned, smaller))]
         assert answers[0] == answers[1]
-
-
-# --- Predicting ----------------------------------------------------------------------------------
-
-
-PRUNED = {
-    "whole": lambda m: m,
-    "heads": lambda m: prune_heads(m, HEAD_SETS["uneven"]),
-    "no heads": lambda m: prune_heads(m, HEAD_SETS["a layer and some"]),
-    "neurons": lambda m: prune_neurons(m, {0: [1, 2], 1: ALL_NEURONS}),
-    "all three": lambda m: prune_vocabulary(
-        prune_neurons(prune_heads(m, {0: [3, 4], 2: ALL_HEADS}), {1: [9]}), tiny_tokenizer(), ["天地"]
-    )[0],
-}
-
-
-@pytest.mark.parametrize("prune", PRUNED.values(), ids=PRUNED)
-@pytest.mark.parametrize("length", [3, 17])
-def test_predicted_cost_is_the_measured_cost(model, prune, length, tmp_path):
-    pruned = prune(model)
-    cost = predict_cost(model.config, pruning_map(pruned.config), length)
-    assert cost.parameters == parameters(pruned)
-    assert cost.multiply_adds == multiply_adds(pruned, length) == multiply_adds(pruned, length, texts=2) // 2
-    path = save_raner(pruned, tiny_tokenizer(), tmp_path) / "model.safetensors"
-    header = 8 + int.from_bytes(path.read_bytes()[:8], "little")
-    assert cost.bytes == path.stat().st_size - header
-    assert cost == predict_cost(pruned.config, pruning_map(pruned.config), length)
-
-
-def test_cost_is_predicted_before_anything_is_done(model):
-    whole = pruning_map(model.config)
-    after = whole._replace(heads=drop(whole.heads, {1: [0, 1]}, HEADS))
-    saved = predict_cost(model.config, whole, 9).parameters - predict_cost(model.config, after, 9).parameters
-    assert saved == parameters(model) - parameters(prune_heads(model, {1: [0, 1]}))
-
-
-def test_the_parts_of_the_cost_are_the_modules(model):
-    parts = cost_by_part(model.config, pruning_map(model.config), 9)
-    layers = model.bert.encoder.layer
-    assert parts["embeddings"].parameters == parameters(model.bert.embeddings)
-    assert parts["attention"].parameters == sum(parameters(layer.attention) for layer in layers)
-    assert parts["feed-forward"].parameters == sum(parameters(layer) - parameters(layer.attention) for layer in layers)
-    assert parts["tagging"].parameters == parameters(model.classifier) + parameters(model.crf)
-
-
-def test_the_article_could_not_save_18_percent_with_20_percent_of_the_heads():
-    """BERT-base at vocabulary 21,128: all heads together hold 27.9 % of the parameters."""
-    config = BertConfig(vocab_size=21128, num_labels=13)
-    whole = pruning_map(config)
-    headless = whole._replace(heads=[[]] * 12)
-    share = 1 - predict_cost(config, headless, 502).parameters / predict_cost(config, whole, 502).parameters
-    assert share == pytest.approx(0.279, abs=0.0005)
-
-
-# --- Selecting -----------------------------------------------------------------------------------
-
-
-NAN = float("nan")
-GRID = torch.tensor([[0.5, 0.1, 0.9, 0.3], [0.2, 0.8, 0.7, 0.6], [0.05, 0.4, NAN, 0.95]])
-
-
-def test_global_selection_takes_the_lowest_wherever_they_are():
-    assert select_globally(GRID, 4) == {0: [1, 3], 1: [0], 2: [0]}
-    assert select_globally(GRID, 0) == {}
-    assert select_globally(GRID, 3, protected=[2, 1]) == {0: [0, 1, 3]}
-    with pytest.raises(ValueError, match="only 11"):
-        select_globally(GRID, 12)
-
-
-def test_global_selection_is_that_of_a_sorted_list():
-    scores = torch.rand(12, 12, generator=torch.Generator().manual_seed(1))
-    chosen = {(layer, h) for layer, heads in select_globally(scores, 29, {0, 11}).items() for h in heads}
-    cells = sorted((float(scores[layer, h]), (layer, h)) for layer in range(1, 11) for h in range(12))
-    assert chosen == {cell for _, cell in cells[:29]}
-
-
-def test_per_layer_selection_takes_a_share_of_what_is_left():
-    assert select_per_layer(GRID, 0.5) == {0: [1, 3], 1: [0, 3], 2: [0, 1]}
-    assert select_per_layer(GRID, 0.25, protected=[0]) == {1: [0], 2: [0]}
-    assert select_per_layer(GRID, 1.0) == {0: [0, 1, 2, 3], 1: [0, 1, 2, 3], 2: [0, 1, 3]}
-
-
-def test_equal_scores_go_in_order():
-    assert select_globally(torch.zeros(2, 3), 4) == {0: [0, 1, 2], 1: [0]}
-
-
-# --- Zeros ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.3, 0.95])
