@@ -1,3 +1,5 @@
+"""`python -m utils.course`: the commands of `utils.course.cli`."""
+
 import sys
 
 from utils.course.cli import main

@@ -1,4 +1,13 @@
-"""TODO course.cli."""
+"""The command line of the course: run the notebooks, compare and report a run, tag a text.
+
+    python -m utils.course run --quick
+    python -m utils.course check runs/latest
+    python -m utils.course tag "陈默在北京说。"
+
+A run is a folder: executed notebooks, `artifacts/`, `ledger.json`, `report.html`, and `run.json`, which
+says with which settings, on which machine, and how far it came. Exit codes: 0 all well, 1 a notebook
+failed or a comparison was breached, 2 the request itself is wrong, 130 interrupted.
+"""
 
 import argparse
 import json
@@ -8,51 +17,65 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from utils.course import runs
 from utils.course.notebooks import NotebookError, build_notebook
-from utils.course.runs import (
-    NOTEBOOKS,
-    REFERENCE,
-    CourseError,
-    _executed,
-    keep_as_reference,
-    read_rows,
-    run,
-    select,
-    write_readmes,
-    write_report,
-)
+from utils.course.runs import CourseError
 from utils.files import RUNS
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the notebooks in order, or go on with an interrupted run; print the table, write report.html."""
+    folder = _run_folder(arguments)
+    with runs.held(folder):
+        print(f"Run: {folder}", flush=True)
+        try:
+            runs.run_notebooks(folder)
+        except (NotebookError, KeyboardInterrupt):
+            print(f"{folder} is kept; `make course RESUME=1` goes on with it", file=sys.stderr)
+            raise
+        runs.write_report(folder)
+    runs.print_table(folder)
+    print(f"Report: {folder / 'report.html'}")
+    return 0
+
+
+def _run_folder(arguments: argparse.Namespace) -> Path:
+    """A new run's folder, or with `--resume` the newest unfinished one's."""
+    settings = {name: getattr(arguments, name) for name in runs.DEFAULTS if hasattr(arguments, name)}
+    if not arguments.resume:
+        return runs.new_run(arguments.out, settings, arguments.notebooks)
+    if given := [*settings, *(["notebooks"] if arguments.notebooks else [])]:
+        names = ", ".join(f"--{name}" for name in given)
+        raise CourseError(f"--resume goes on with the settings of the run; leave out {names}")
+    return runs.unfinished_run(arguments.out)
 
 
 def report(arguments: argparse.Namespace) -> int:
     """Write `report.html` again; keep the run as reference; write the READMEs' tables."""
-    folder = arguments.run
-    write_report(folder)
-    print(f"Report: {folder / 'report.html'}")
+    from utils.course import reference
+
+    runs.write_report(arguments.run)
+    print(f"Report: {arguments.run / 'report.html'}")
     if arguments.reference:
-        keep_as_reference(folder)
+        reference.keep_as_reference(arguments.run)
     if arguments.readme:
-        write_readmes()
+        reference.write_readmes()
     return 0
 
 
 def check(arguments: argparse.Namespace) -> int:
     """Compare a run's ledger with the reference: 1 where a metric leaves its band. Of a part, the part is compared."""
+    from utils.course import reference
     from utils.course.tables import text_table
-    from utils.measure.comparison import check_rows
 
-    new, old = read_rows(arguments.run), read_rows(REFERENCE)
-    for folder, rows in ((arguments.run, new), (REFERENCE, old)):
-        if not rows:
-            raise CourseError(f"{folder}: no ledger.json with rows to compare")
-    verdicts = check_rows(new, old, _executed(arguments.run))
+    found = reference.compare(arguments.run)
     lines = [
-        [v.stage, v.scale, v.backend, v.metric, _short(v.old), _short(v.new), v.band, "ok" if v.ok else "BREACH"]
-        for v in verdicts
+        [c.stage, c.scale, c.backend, c.metric, _short(c.old), _short(c.new), c.band, "ok" if c.ok else "BREACH"]
+        for c in found
     ]
     print(text_table(("stage", "scale", "backend", "metric", "old", "new", "band", "verdict"), lines))
-    breaches = sum(not verdict.ok for verdict in verdicts)
-    print(f"{len(verdicts)} comparisons, {breaches} breached")
+    breaches = sum(not one.ok for one in found)
+    print(f"{len(found)} comparisons, {breaches} breached")
     return 1 if breaches else 0
 
 
@@ -87,8 +110,8 @@ def build(arguments: argparse.Namespace) -> int:
     """
     if not arguments.notebooks:
         shutil.rmtree(RUNS / "lab", ignore_errors=True)
-    for source in select(NOTEBOOKS / "source", "py", arguments.notebooks):
-        build_notebook(source, NOTEBOOKS / f"{source.stem}.ipynb")
+    for source in runs.select(runs.NOTEBOOKS / "source", "py", arguments.notebooks):
+        build_notebook(source, runs.NOTEBOOKS / f"{source.stem}.ipynb")
     return 0
 
 
@@ -196,7 +219,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("course: interrupted", file=sys.stderr)
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())

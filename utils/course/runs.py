@@ -1,19 +1,12 @@
-"""The command line of the course: run the notebooks, compare and report a run, tag a text.
+"""A run of the course: its folder, its settings, its notebooks one after another, its report.
 
-    python -m utils.course run --quick
-    python -m utils.course check runs/latest
-    python -m utils.course tag "陈默在北京说。"
-
-A run is a folder: executed notebooks, `artifacts/`, `ledger.json`, `report.html`, and `run.json`, which
-says with which settings, on which machine, and how far it came. Exit codes: 0 all well, 1 a notebook
-failed or a comparison was breached, 2 the request itself is wrong, 130 interrupted.
+The folder holds executed notebooks, `artifacts/`, `ledger.json`, `report.html`, and `run.json`, which says with which
+settings, on which machine, and how far the run came.
 """
 
-import argparse
 import json
-import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,67 +17,45 @@ from utils.files import ROOT, LockedError, locked, write_atomically, written_ato
 NOTEBOOKS = ROOT / "notebooks"
 
 
-REFERENCE = ROOT / "data" / "reference"
-
-
-READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
-
-
 DEFAULTS = {"model": "", "corpus": "", "seed": 1, "quick": False}
+"""Settings of a run: the embedded model and corpus, full sizes."""
 
 
 class CourseError(Exception):
     """A request that cannot be met: exit code 2."""
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Run the notebooks in order, or go on with an interrupted run; print the table, write report.html."""
-    folder = _unfinished_run(arguments) if arguments.resume else _new_run(arguments)
-    with _held(folder):
-        print(f"Run: {folder}", flush=True)
-        try:
-            run_notebooks(folder, read_run(folder))
-        except (NotebookError, KeyboardInterrupt):
-            print(f"{folder} is kept; `make course RESUME=1` goes on with it", file=sys.stderr)
-            raise
-        write_report(folder)
-    print_table(folder)
-    print(f"Report: {folder / 'report.html'}")
-    return 0
+def new_run(out: Path, settings: Mapping[str, object], numbers: Sequence[str] | None) -> Path:
+    """Make the folder of a run that is about to begin, with its `run.json`.
 
-
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Keep other processes out of a run's folder while it runs.
+    Args:
+        out: where the folder is made.
+        settings: what differs from `DEFAULTS`.
+        numbers: of the notebooks, such as "03"; None takes all.
 
     Raises:
-        CourseError: another process is running it.
+        CourseError: model, corpus, a number or `out` cannot be used; then nothing is left behind.
     """
-    try:
-        with locked(folder / "run.json", 0):
-            yield
-    except LockedError:
-        raise CourseError(f"{folder}: this run is still running, in another process; wait for it, or end it") from None
+    notebooks = select(NOTEBOOKS, "ipynb", numbers)
+    chosen = {**DEFAULTS, **settings}
+    chosen |= {name: _absolute(chosen[name]) for name in ("model", "corpus")}
+    check_inputs(chosen["model"], chosen["corpus"])
+    started = datetime.now(UTC)
+    folder = _new_folder(out, started)
+    _save(folder, _new_state(started, chosen, notebooks))
+    return folder
 
 
-def _new_run(arguments: argparse.Namespace) -> Path:
+def _new_state(started: datetime, settings: dict, notebooks: Sequence[Path]) -> dict:
     from utils.measure.machine import machine
 
-    notebooks = select(NOTEBOOKS, "ipynb", arguments.notebooks)
-    settings = {name: getattr(arguments, name, default) for name, default in DEFAULTS.items()}
-    settings |= {name: _absolute(settings[name]) for name in ("model", "corpus")}
-    check_inputs(settings["model"], settings["corpus"])
-    started = datetime.now(UTC)
-    state = {
+    return {
         "state": "running",
         "started": started.isoformat(timespec="seconds"),
         "settings": settings,
         "machine": machine(),
         "notebooks": [{"name": path.stem, "state": "waiting", "minutes": None} for path in notebooks],
     }
-    folder = _new_folder(arguments.out, started)
-    _save(folder, state)
-    return folder
 
 
 def _new_folder(out: Path, started: datetime) -> Path:
@@ -96,17 +67,34 @@ def _new_folder(out: Path, started: datetime) -> Path:
     return folder
 
 
-def _unfinished_run(arguments: argparse.Namespace) -> Path:
-    if given := [f"--{name}" for name in (*DEFAULTS, "notebooks") if getattr(arguments, name, None) is not None]:
-        raise CourseError(f"--resume goes on with the settings of the run; leave out {', '.join(given)}")
-    folders = sorted(path.parent for path in arguments.out.resolve().glob("*Z/run.json"))
+def unfinished_run(out: Path) -> Path:
+    """The folder of the newest run in `out` that is not finished.
+
+    Raises:
+        CourseError: there is none, or its model, corpus or notebooks are not there any more.
+    """
+    folders = sorted(path.parent for path in out.resolve().glob("*Z/run.json"))
     runs = ((folder, read_run(folder)) for folder in reversed(folders))
     folder, state = next((pair for pair in runs if pair[1]["state"] != "finished"), (None, None))
     if folder is None:
-        raise CourseError(f"{arguments.out}: no unfinished run to resume")
+        raise CourseError(f"{out}: no unfinished run to resume")
     select(NOTEBOOKS, "ipynb", [entry["name"][:2] for entry in state["notebooks"]])
     check_inputs(state["settings"]["model"], state["settings"]["corpus"])
     return folder
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a run's folder while it runs.
+
+    Raises:
+        CourseError: another process is running it.
+    """
+    try:
+        with locked(folder / "run.json", 0):
+            yield
+    except LockedError:
+        raise CourseError(f"{folder}: this run is still running, in another process; wait for it, or end it") from None
 
 
 def select(folder: Path, suffix: str, numbers: Sequence[str] | None) -> list[Path]:
@@ -145,13 +133,14 @@ def _absolute(source: str) -> str:
     return str(Path(source).resolve()) if source and Path(source).exists() else source
 
 
-def run_notebooks(folder: Path, state: dict) -> None:
+def run_notebooks(folder: Path) -> None:
     """Execute what is not done yet; `run.json` is up to date after every notebook.
 
     Raises:
         NotebookError: a notebook failed; the later ones are left for another time.
     """
     _point_latest_to(folder)
+    state = read_run(folder)
     parameters = {"run_dir": str(folder), **state["settings"]}
     for entry in state["notebooks"]:
         if entry["state"] == "done":
@@ -227,50 +216,3 @@ def print_table(folder: Path) -> None:
     from utils.course.tables import text_table
 
     print(text_table(COMPARISON_HEADER["en"], comparison(read_rows(folder))))
-
-
-def keep_as_reference(folder: Path) -> None:
-    """Copy ledger and `run.json` to `data/reference`, with which later runs are compared.
-
-    Raises:
-        CourseError: the run is not finished, or not one of the whole course with its own model and data.
-    """
-    state = read_run(folder)
-    whole = [entry["name"] for entry in state["notebooks"]] == [p.stem for p in select(NOTEBOOKS, "ipynb", None)]
-    if state["state"] != "finished" or _other_settings(state) or not whole:
-        raise CourseError(f"{folder}: a reference is a finished run of all notebooks, embedded model and corpus, full")
-    REFERENCE.mkdir(parents=True, exist_ok=True)
-    for name in ("ledger.json", "run.json"):
-        shutil.copyfile(folder / name, REFERENCE / name)
-
-
-def write_readmes() -> None:
-    """Write results, picture and syllabus minutes of the reference run into both READMEs."""
-    from utils.course.figures.results import results_figure
-    from utils.course.report import filled_readme, png, versions
-
-    rows, state = read_rows(REFERENCE), read_run(REFERENCE)
-    write_atomically(REFERENCE / "results.png", png(results_figure(versions(rows))))
-    for language, path in READMES.items():
-        write_atomically(path, filled_readme(path.read_text("utf-8"), rows, state, language))
-        print(f"Written: {path}")
-
-
-def _executed(folder: Path) -> set[str] | None:
-    """Numbers of the notebooks that a run is made of; None for a ledger that belongs to no run.
-
-    Raises:
-        CourseError: the run's model, corpus or sizes are not the reference's.
-    """
-    if not (folder / "run.json").exists():
-        return None
-    state = read_run(folder)
-    if other := _other_settings(state):
-        made = ", ".join(f"{name} = {value}" for name, value in other.items())
-        raise CourseError(f"{folder}: made with {made}; only full runs of the embedded model and corpus are compared")
-    return {entry["name"][:2] for entry in state["notebooks"]}
-
-
-def _other_settings(state: dict) -> dict:
-    """A run's settings that no reference has; its seed is free."""
-    return {name: value for name, value in state["settings"].items() if name != "seed" and value != DEFAULTS.get(name)}

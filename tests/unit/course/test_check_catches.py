@@ -16,14 +16,14 @@ from utils.compress.pruning.remove import prune_heads
 from utils.compress.pruning.select import select_globally
 from utils.compress.quantization.dynamic import quantize
 from utils.compress.quantization.saved import load_quantized_tagger, save_quantized
-from utils.course import cli, runs
+from utils.course import cli, reference
 from utils.measure.evaluation import evaluate
 from utils.measure.ledger import Ledger, Measured, make_row
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.torch_tagger import torch_tagger
 from utils.text.corpus import load_corpus
 
-REFERENCE = Ledger(runs.REFERENCE / "ledger.json")
+REFERENCE = Ledger(reference.REFERENCE / "ledger.json")
 FIFTH = 29
 SCORES = {"precision", "recall", "f1"}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from utils.course.reference import READMES, REFERENCE
 from utils.course.report import filled_readme
-from utils.course.runs import READMES, REFERENCE
 from utils.files import ROOT
 from utils.measure.ledger import Ledger
 

@@ -1,9 +1,12 @@
 """Tables and pages: what a ledger row says is what a reader sees."""
 
+import json
 import re
 
 import pytest
 
+from utils.compress.recipes import CUTS
+from utils.compress.training import Schedule
 from utils.course.report import (
     ARTICLE,
     COMPARISON_HEADER,
@@ -12,10 +15,15 @@ from utils.course.report import (
     filled_readme,
     html_report,
     stages,
+    study_table,
     versions,
 )
 from utils.course.tables import UNMEASURED, markdown_table, text_table
 from utils.measure.row import Row
+from utils.model.checkpoint import load_raner
+from utils.studies.recovery_bars import AGAIN, Study, run_study
+from utils.text.entities import Corpus
+from utils.text.formats.bracketed import parse_bracketed
 
 MACHINE = {"cpu": "A <CPU>", "flags": ["avx2"], "cores": 2, "memory_mb": 24000, "versions": {"python": "3.11.7"}}
 RUN = {
@@ -142,3 +150,35 @@ def test_a_readme_is_filled_between_its_marks(language):
 def test_a_readme_without_marks_is_refused():
     with pytest.raises(ValueError, match="results"):
         filled_readme("# Title", ROWS, RUN, "en")
+
+
+GOLD = [
+    parse_bracketed(line)
+    for line in ("[北京](LOC)与[上海](LOC)。", "[唐虹](PER)说。", "[新华社](ORG)记者[王](PER)。", "今天。")
+]
+
+
+def test_a_study_is_shown_row_by_row(tiny_published, tmp_path):
+    sentences = GOLD * 8
+    study = Study(*load_raner(tiny_published), Corpus(sentences, GOLD, GOLD), tmp_path / "run", Schedule(1, 1e-3, 1))
+    found = run_study(study, tmp_path / "study.json", "a command")
+    lines = study_table(tmp_path / "study.json").data.splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [row[0] for row in cells[2:]] == ["original", *CUTS, AGAIN]
+    assert {len(row) for row in cells} == {8}
+    for shown, row in zip(cells[3:], found["rows"], strict=True):
+        assert float(shown[5]) == pytest.approx(row["difference"]["f1"], abs=0.005)
+    assert [cells[-1][i] for i in (1, 2, 3, 7)] == [""] * 4
+
+
+def test_a_bar_that_is_missed_is_crossed(tmp_path):
+    row = {"stage": "heads-50", "heads": 72, "neurons": 9216, "f1_pruned": 80.0, "f1_recovered": 83.0, "seconds": 9.7}
+    row |= {"difference": {"f1": -1.6, "low": -2.5, "high": -0.5}, "allowed": 0.5, "holds": False}
+    path = tmp_path / "study.json"
+    path.write_text(json.dumps({"original": {"f1": 84.59}, "rows": [row]}))
+    last = study_table(path).data.splitlines()[-1]
+    assert last == "| heads-50 | 72 | 9216 | 80.0 | 83.0 | -1.60 | -2.50 to -0.50 | -0.5 ✗ |"
+
+
+def test_a_study_that_is_not_there_is_said_so(tmp_path):
+    assert "not been made" in study_table(tmp_path / "none.json").data

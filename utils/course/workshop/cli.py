@@ -136,7 +136,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("workshop: interrupted; the last complete dist/workshop is untouched", file=sys.stderr)
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())

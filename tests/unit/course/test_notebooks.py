@@ -1,0 +1,28 @@
+"""Committed notebooks are built from their sources: the same bytes again, and the old ones where a cell fails."""
+
+import nbformat
+import pytest
+
+from utils.course import notebooks
+
+SOURCE = '# %% [markdown]\n# # Title\n\n# %% tags=["parameters"]\nseed = 1\n\n# %%\nprint(seed + 1)\n'
+
+
+def test_build_executes_a_source_twice_to_the_same_bytes(tmp_path):
+    (tmp_path / "00_a.py").write_text(SOURCE)
+    target = tmp_path / "00_a.ipynb"
+    notebooks.build_notebook(tmp_path / "00_a.py", target)
+    first = target.read_bytes()
+    notebooks.build_notebook(tmp_path / "00_a.py", target)
+    notebook = nbformat.read(target, 4)
+    assert target.read_bytes() == first
+    assert [cell.get("execution_count") for cell in notebook.cells] == [None, 1, 2]
+    assert notebook.cells[1].metadata.tags == ["parameters"] and notebook.cells[2].outputs[0].text == "2\n"
+
+
+def test_build_keeps_the_old_notebook_where_a_cell_fails(tmp_path):
+    (tmp_path / "00_a.py").write_text(SOURCE + "\n# %%\n1 / 0\n")
+    (tmp_path / "00_a.ipynb").write_text("old")
+    with pytest.raises(notebooks.NotebookError, match="00_a, cell 3: ZeroDivisionError: division by zero"):
+        notebooks.build_notebook(tmp_path / "00_a.py", tmp_path / "00_a.ipynb")
+    assert (tmp_path / "00_a.ipynb").read_text() == "old"

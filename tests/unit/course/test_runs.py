@@ -1,0 +1,148 @@
+"""Runs of a tiny course: what they leave behind, how they fail, how they go on."""
+
+import json
+import re
+
+import nbformat
+import pytest
+from tiny_course import COUNT, TINY, only_run, write_notebook
+
+from utils.course import cli, notebooks, runs
+from utils.files import LockedError, locked
+
+MEND_ME = "assert Path(run_dir, 'artifacts', 'mended').exists(), 'not mended'"
+
+
+def test_a_run_leaves_notebooks_state_report_and_latest(finished):
+    folder, printed = finished
+    state = json.loads((folder / "run.json").read_text("utf-8"))
+    assert re.fullmatch(r"\d{8}-\d{6}Z", folder.name)
+    assert (folder.parent / "latest").resolve() == folder
+    assert state["state"] == "finished" and [entry["state"] for entry in state["notebooks"]] == ["done", "done"]
+    assert all(entry["minutes"] >= 0 for entry in state["notebooks"])
+    assert state["settings"] == {"model": str(TINY), "corpus": "", "seed": 7, "quick": True}
+    assert sorted(path.name for path in folder.iterdir()) == [
+        ".run.json.lock", "00_write.ipynb", "01_read.ipynb", "artifacts", "report.html", "run.json"
+    ]  # fmt: skip
+    assert printed.splitlines()[-1] == f"Report: {folder / 'report.html'}"
+
+
+def test_later_notebooks_find_what_earlier_ones_left(finished):
+    outputs = nbformat.read(finished[0] / "01_read.ipynb", 4).cells[-1].outputs
+    assert outputs[0].text == "7 True \n"
+
+
+def test_the_report_links_only_to_what_is_there(finished):
+    folder, _ = finished
+    page = (folder / "report.html").read_text("utf-8")
+    links = re.findall(r'(?:href|src)="([^"]+)"', page)
+    assert [link for link in links if not link.startswith("data:") and not (folder / link).is_file()] == []
+    assert links[-2:] == ["00_write.ipynb", "01_read.ipynb"] and "data:image/png;base64,iVBOR" in page
+
+
+def test_only_the_chosen_notebooks_run(run, tmp_path):
+    assert run("--model", str(TINY), "--notebooks", "00") == 0
+    assert [path.name for path in only_run(tmp_path).glob("*.ipynb")] == ["00_write.ipynb"]
+
+
+def test_a_failing_cell_is_named_and_the_run_resumes_there(run, tiny_course, tmp_path, capsys):
+    write_notebook(tiny_course / "01_read.ipynb", COUNT, "from pathlib import Path\n" + MEND_ME)
+    assert run("--model", str(TINY), "--seed", "3") == 1
+    folder = only_run(tmp_path)
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert "01_read.ipynb, cell 4: AssertionError: not mended" in message  # parameters, injected ones, COUNT, this
+    assert (folder / "01_read.failed.ipynb").exists() and not (folder / "01_read.ipynb").exists()
+    assert json.loads((folder / "run.json").read_text("utf-8"))["state"] == "failed"
+
+    (folder / "artifacts" / "mended").touch()
+    assert run("--resume") == 0
+    assert only_run(tmp_path) == folder
+    assert (folder / "artifacts" / "starts.txt").read_text() == "xxx"  # 00 once, 01 twice
+    assert (folder / "01_read.ipynb").exists() and not (folder / "01_read.failed.ipynb").exists()
+    assert "seed = 3" in (folder / "01_read.ipynb").read_text("utf-8")
+
+
+def test_a_dead_kernel_is_named(run, tiny_course, capsys):
+    write_notebook(tiny_course / "00_write.ipynb", "import os\nos._exit(1)", "print('never')")
+    assert run("--model", str(TINY)) == 1
+    assert "00_write.ipynb, cell 3: DeadKernelError" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_an_interrupted_run_resumes(run, tmp_path, monkeypatch, capsys):
+    def interrupted(notebook, folder, parameters):
+        if notebook.name == "01_read.ipynb":
+            raise KeyboardInterrupt
+        return notebooks.execute_notebook(notebook, folder, parameters)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "execute_notebook", interrupted)
+        assert run("--model", str(TINY)) == 130
+    assert "RESUME=1" in capsys.readouterr().err
+    assert run("--resume") == 0
+    assert (only_run(tmp_path) / "artifacts" / "starts.txt").read_text() == "x"
+
+
+def test_a_run_that_is_still_running_is_not_resumed(run, tiny_course, tmp_path, capsys):
+    write_notebook(tiny_course / "01_read.ipynb", COUNT, "from pathlib import Path\n" + MEND_ME)
+    assert run("--model", str(TINY)) == 1
+    folder = only_run(tmp_path)
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with locked(folder / "run.json", 0):
+        capsys.readouterr()
+        assert run("--resume") == 2
+    printed = capsys.readouterr()
+    assert "still running, in another process" in printed.err and str(folder) in printed.err and not printed.out
+    assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    (folder / "artifacts" / "mended").touch()
+    assert run("--resume") == 0
+
+
+def test_a_run_holds_its_folder_while_it_runs(run, tmp_path, monkeypatch):
+    seen = []
+
+    def watched(notebook, folder, parameters):
+        with pytest.raises(LockedError), locked(folder / "run.json", 0):
+            pytest.fail("free")
+        seen.append(notebook.stem)
+        return notebooks.execute_notebook(notebook, folder, parameters)
+
+    monkeypatch.setattr(runs, "execute_notebook", watched)
+    assert run("--model", str(TINY)) == 0
+    assert seen == ["00_write", "01_read"]
+    with locked(only_run(tmp_path) / "run.json", 0):
+        pass
+
+
+def test_resume_with_nothing_to_resume_or_other_settings(run, capsys):
+    assert run("--resume") == 2
+    assert "no unfinished run" in capsys.readouterr().err
+    assert run("--resume", "--seed", "2") == 2
+    assert "leave out --seed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model", "nowhere"], "nowhere: no such model directory"),
+        (["--corpus", "nowhere at all"], "nowhere at all: no such corpus directory"),
+        (["--notebooks", "77"], "no notebook 77; there are 00, 01"),
+    ],
+)
+def test_a_wrong_request_is_one_line_and_leaves_nothing(run, tmp_path, capsys, options, words):
+    assert run(*options) == 2
+    captured = capsys.readouterr()
+    assert words in captured.err and captured.err.count("\n") == 1 and not captured.out
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_broken_corpus_line_is_named(run, tmp_path, capsys):
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.txt").write_text("# domain: 财经\n好。\n[坏](PER。\n", "utf-8")
+    assert run("--model", str(TINY), "--corpus", str(tmp_path)) == 2
+    assert "train.txt:3" in capsys.readouterr().err
+
+
+def test_out_that_is_a_file(tiny_course, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert cli.main(["run", "--model", str(TINY), "--out", str(tmp_path / "file")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
