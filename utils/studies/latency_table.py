@@ -19,6 +19,7 @@ from utils.model.pruned_shape import PruningMap
 from utils.model.raner import RanerModel
 from utils.tagger.tagger import Tagger
 
+
 class LatencyTable(NamedTuple):
     """ms of one text in one engine, by the `shares` of heads and of neurons that a layer has left.
 

@@ -35,8 +35,11 @@ from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.corpus import load_corpus
 from utils.text.entities import Corpus
 
-AGAIN = "original, trained again"
+STUDY = DATA / "reference" / "recovery-msra.json"
+"""What was found on a large public corpus."""
 
+AGAIN = "original, trained again"
+"""Stage of the unpruned model with the same training."""
 
 SCORED_ON = 256
 """Training sentences that heads and neurons are scored on."""
@@ -137,7 +140,7 @@ def _earlier_rows(out: Path, command: str) -> list[dict]:
     return earlier["rows"]
 
 
-def main() -> None:
+def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True, help="directory with train, dev and test")
     parser.add_argument("--out", type=Path, required=True, help="file for the rows, JSON")
@@ -145,25 +148,26 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
-    model, tokenizer = load_raner(given.model)
+    return parser
+
+
+def command_of(given: argparse.Namespace) -> str:
+    """The command as the file records it: every setting, and no folder of this machine."""
+    words = {"corpus": given.corpus.name, "out": given.out.name, "epochs": given.epochs}
+    words |= {"learning-rate": f"{given.learning_rate:g}", "seed": given.seed}
+    if given.model != MINI_RANER:
+        words["model"] = given.model.name
+    return " ".join(["python -m utils.studies.recovery_bars", *(f"--{name} {word}" for name, word in words.items())])
+
+
+def main() -> None:
+    given = command_line().parse_args()
     folder = RUNS / "recovery-bars" / given.out.stem
     schedule = Schedule(given.epochs, given.learning_rate, given.seed)
-    study = Study(model, tokenizer, load_corpus(given.corpus), folder, schedule)
-    command = (
-        f"python -m utils.studies.recovery_bars --corpus {given.corpus.name} --out {given.out.name} "
-        f"--epochs {given.epochs} "
-        f"--learning-rate {given.learning_rate:g} --seed {given.seed}"
-    )
-    if given.model != MINI_RANER:
-        command += f" --model {given.model.name}"
-    for row in run_study(study, given.out, command)["rows"]:
+    study = Study(*load_raner(given.model), load_corpus(given.corpus), folder, schedule)
+    for row in run_study(study, given.out, command_of(given))["rows"]:
         print(f"{row['stage']}: {row['difference']['f1']:+.2f} points", "" if row.get("holds", True) else "(too many)")
 
 
 if __name__ == "__main__":
     main()
-
-
-STUDY = DATA / "reference" / "recovery-msra.json"
-"""What `utils.studies.recovery_bars` found on a large public corpus."""

@@ -30,7 +30,7 @@ from utils.studies.recovery_bars import SCORED_ON, Study, keep_rows
 from utils.text.corpus import DEFAULT_CORPUS, load_corpus
 
 TRIED = ("heads-20", "heads-50-ffn-67")
-
+"""Cuts of `utils.compress.recipes`."""
 
 SCHEDULE = Schedule(epochs=4)
 """Notebook 08's recovery; each row has a seed of its own."""
@@ -67,23 +67,32 @@ def measure(study: Study, seeds: Sequence[int], out: Path, command: str) -> dict
     support = {kind: scores.support for kind, scores in gold.by_type.items()}
     header = {"command": command, "machine": machine(), "entities": gold.support, "entities_by_type": support}
     pruned = pruned_models(study)
-    jobs = {}
-    for cut in TRIED:
-        for seed in seeds:
-            stage = f"{cut}, seed {seed}"
-            jobs[stage] = partial(try_seed, replace(study, schedule=replace(study.schedule, seed=seed)), stage, cut, pruned[cut])
+    tries = {f"{cut}, seed {seed}": (cut, seed) for cut in TRIED for seed in seeds}
+    jobs = {stage: partial(try_seed, _seeded(study, s), stage, cut, pruned[cut]) for stage, (cut, s) in tries.items()}
     return keep_rows(out, header, jobs)
 
 
-def main() -> None:
+def _seeded(study: Study, seed: int) -> Study:
+    return replace(study, schedule=replace(study.schedule, seed=seed))
+
+
+def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5])
     parser.add_argument("--out", type=Path, default=SPREAD, help="file for the rows, JSON (data/reference/spread.json)")
-    given = parser.parse_args()
-    command = f"python -m utils.studies.seed_spread --seeds {' '.join(map(str, given.seeds))}"
+    return parser
+
+
+def command_of(given: argparse.Namespace) -> str:
+    """The command as the file records it."""
+    return f"python -m utils.studies.seed_spread --seeds {' '.join(map(str, given.seeds))}"
+
+
+def main() -> None:
+    given = command_line().parse_args()
     folder = RUNS / "spread" / given.out.stem
     study = Study(*load_raner(MINI_RANER), load_corpus(DEFAULT_CORPUS), folder, replace(SCHEDULE, seed=0))
-    for row in measure(study, given.seeds, given.out, command)["rows"]:
+    for row in measure(study, given.seeds, given.out, command_of(given))["rows"]:
         print(f"{row['stage']}: F1 {row['fp32']['f1']:.2f}, in INT8 {row['int8_minus_fp32']:+.2f}")
 
 
