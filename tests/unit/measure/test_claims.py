@@ -6,8 +6,9 @@ import math
 import pytest
 
 from utils.compress.pruning.cost import cost_by_part, predict_cost
-from utils.course.runs import REFERENCE, read_rows
+from utils.files import DATA
 from utils.measure.claims import AUDIT_HEADER, CANNOT, CLAIMS, FAILS, HOLDS, ONNX8, UNKNOWN, audit, audit_cells
+from utils.measure.ledger import Ledger
 from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.pruned_shape import PruningMap, pruning_map
 from utils.model.twin import article_twin
@@ -15,7 +16,7 @@ from utils.model.twin import article_twin
 
 @pytest.fixture(scope="module")
 def reference():
-    return read_rows(REFERENCE)
+    return Ledger(DATA / "reference" / "ledger.json").rows()
 
 
 def row(rows, scale, stage, backend):
