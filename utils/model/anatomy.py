@@ -8,7 +8,12 @@ from utils.model.raner import RanerModel
 from utils.model.twin import ARTICLE_VOCABULARY
 from utils.text.tags import RANER_LABELS
 
-PARTS = {"embeddings": "embeddings", "attention": "attention", "intermediate": "feed-forward", "output": "feed-forward"}
+_PARTS = {
+    "embeddings": "embeddings",
+    "attention": "attention",
+    "intermediate": "feed-forward",
+    "output": "feed-forward",
+}
 """Word in a parameter's name -> the part it belongs to; the first that fits counts, the rest is `tagging`."""
 
 
@@ -22,5 +27,5 @@ def parameters_by_part(model: RanerModel) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for name, parameter in model.named_parameters():
         words = name.split(".")
-        counts[next((part for word, part in PARTS.items() if word in words), "tagging")] += parameter.numel()
+        counts[next((part for word, part in _PARTS.items() if word in words), "tagging")] += parameter.numel()
     return dict(counts)

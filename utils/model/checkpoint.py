@@ -37,7 +37,7 @@ def load_raner(source: str | Path = MINI_RANER) -> tuple[RanerModel, CharacterTo
     Raises:
         CheckpointError: not there, not BERT, or a tensor is missing, unexpected or misshapen.
     """
-    path = resolve(source)
+    path = _directory_of(source)
     config = read_config(path)
     tokenizer = _read_tokenizer(path, config)
     return assemble(config, read_tensors(path), path), tokenizer
@@ -78,7 +78,7 @@ def restore_buffers(model: RanerModel) -> None:
     embeddings.token_type_ids = torch.zeros(1, positions, dtype=torch.long, device=model.device)
 
 
-def resolve(source: str | Path) -> Path:
+def _directory_of(source: str | Path) -> Path:
     """A local directory for a path or an id (`HF_ENDPOINT` is honoured; `iic/` and `damo/` go to ModelScope).
 
     Raises:

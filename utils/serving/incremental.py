@@ -1,7 +1,7 @@
 """Only what changed is computed: a text is cut at sentence ends, and sentences are remembered.
 
 A sentence is tagged by itself, whatever stands around it, so the answer for a text is the answers for
-its sentences (what `utils.tagger.by_sentence` says of it), and an edit costs the sentence it touches.
+its sentences (what `utils.tagger.tagger.by_sentence` says of it), and an edit costs the sentence it touches.
 What is remembered belongs to a model: the key is (model, sentence). Whoever sends a sentence that
 somebody else sent before is answered sooner; where that would give a secret away, give each user a cache.
 """
