@@ -84,3 +84,7 @@ def test_minutes_come_from_the_reference_run(tmp_path):
     assert "0.4 " in show_minutes("00", run).data
     assert "not measured" in show_minutes("01", run).data
     assert "not measured" in show_minutes("07", run).data
+
+
+def test_numbers_are_not_swallowed_by_a_wide_tolerance():
+    assert number(1.0, {}, 0.01)(1.02) is not None

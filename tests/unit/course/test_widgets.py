@@ -4,6 +4,7 @@ import html
 import re
 
 import pytest
+import torch
 
 from utils.course.figures.style import luminance
 from utils.course.widgets import (
@@ -12,8 +13,10 @@ from utils.course.widgets import (
     OTHER,
     compared,
     error_browser,
+    head_explorer,
     highlighted,
     show,
+    survivors,
     tagging_box,
     wrong_sentences,
 )
@@ -125,3 +128,21 @@ def test_the_browser_of_a_flawless_tagger_is_empty():
 def test_a_comparison_shows_both_sides():
     markup = compared(annotate("去北京", [Span(1, 3, "LOC")]), [Entity(0, 1, "ORG", "去")])
     assert markup.index("annotated") < markup.index(">LOC<") < markup.index("tagged") < markup.index(">ORG<")
+
+
+def test_the_explorer_follows_its_controls():
+    scores = {"up": torch.arange(6.0).reshape(2, 3), "down": -torch.arange(6.0).reshape(2, 3)}
+    controls, result = head_explorer(scores, [1, 3], {"up": [90, 80], "down": [70.25, 60]}).children
+    score, step = controls.children
+    assert "5 of 6 heads are left; F1 90.0" in result.value
+    assert result.value.endswith(survivors({0: [0]}, 2, 3))
+    score.value = "down"
+    assert "F1 70.2" in result.value and result.value.endswith(survivors({1: [2]}, 2, 3))
+    step.value = 1
+    assert "3 of 6 heads are left; F1 60.0" in result.value and result.value.endswith(survivors({1: [0, 1, 2]}, 2, 3))
+
+
+def test_the_last_layer_stands_on_top_and_heads_keep_their_numbers():
+    markup = survivors({1: [0]}, 2, 2)
+    assert markup.index("layer 2") < markup.index(">×<") < markup.index("layer 1")
+    assert markup.count(">1<") == 1 and markup.count(">2<") == 2

@@ -15,7 +15,6 @@ DAMAGES = {
 PICTURES = {
     "damage": lambda: nb05.error_profile_figure(DAMAGES),
     "one question": lambda: nb05.error_profile_figure({"original": {"F1": {"PER": 90.0}}}),
-    "recovery": lambda: nb05.recovery_figure({"蒸馏": CURVE, "one point": CURVE[:1]}, {"original": 82.0}),
     "over-fitting": lambda: nb05.overfitting_figure(CURVE, CURVE[1]),
     "no epoch yet": lambda: nb05.overfitting_figure(CURVE[:1], CURVE[0]),
 }
@@ -32,12 +31,6 @@ def test_every_group_has_a_dot_a_model_the_first_model_on_top():
     assert [list(line.get_xdata()) for line in types.lines] == [[90.0, 60.0], [80.0, 75.0]]
     assert [list(line.get_xdata()) for line in names.lines] == [[70.0, 40.0]]
     assert list(types.lines[0].get_ydata()) == list(DAMAGES) and types.get_ylim()[0] > types.get_ylim()[1]
-
-
-def test_curves_are_drawn_against_seconds():
-    recovery, point, level = PICTURES["recovery"]().axes[0].lines
-    assert list(recovery.get_xdata()) == [0.0, 2.5, 5.0] and list(recovery.get_ydata()) == [50.0, 70.0, 65.0]
-    assert list(point.get_xdata()) == [0.0] and set(level.get_ydata()) == {82.0}
 
 
 def test_loss_and_f1_share_their_epochs_and_the_kept_one_is_marked():

@@ -33,9 +33,3 @@ def test_decision_figure_has_a_point_and_a_label_for_each_engine():
 def test_every_backend_has_a_colour():
     choices = [Choice("original", backend, 1.0, 1.0, 1.0, None) for backend in BACKENDS]
     assert len(nb07.decision_figure(choices).axes[0].texts) == len(BACKENDS)
-
-
-def test_labels_of_neighbours_keep_their_distance():
-    points = [(100, 50), (100, 10), (105, 11), (400, 11)]
-    heights = nb07.label_heights(points, near=50, gap=5)
-    assert heights == [50, 10, 15, 11]

@@ -1,0 +1,56 @@
+"""Checkers of notebook 02 against answers known to be right, and against the mistakes that they name."""
+
+import numpy as np
+import pytest
+
+from utils.course.exercises import nb02
+
+
+def test_typical_call():
+    checker = nb02.typical_call()
+    assert checker(101) is None
+    assert "mean" in checker(sum(nb02.CALLS) / 7)
+    assert "sort" in checker(912.0)
+    assert "luckiest" in checker(98)
+
+
+@pytest.fixture(scope="module")
+def counts():
+    random = np.random.default_rng(0)
+    gold = random.integers(1, 5, 200)
+    found = np.maximum(gold + random.integers(-1, 2, 200), 0)
+    return np.stack([random.binomial(np.minimum(gold, found), 0.8), found, gold], 1)
+
+
+def f1(counts):
+    right, found, annotated = np.moveaxis(counts, -1, 0)
+    return 200 * right / (found + annotated)
+
+
+def resamples(counts, seed, size=None):
+    rows = np.random.default_rng(seed).integers(len(counts), size=(800, size or len(counts)))
+    return counts[rows]
+
+
+def test_resampled_f1(counts):
+    checker = nb02.resampled_f1_by_hand(counts)
+    drawn = resamples(counts, 5)
+    assert checker(f1(drawn.sum(1))) is None
+    assert "*with* replacement" in checker(np.full(800, f1(counts.sum(0))))
+    assert "points" in checker(f1(drawn.sum(1)) / 100)
+    assert "as many sentences" in checker(f1(resamples(counts, 5, 20).sum(1)))
+    assert "at least 100" in checker([80.0])
+
+
+def test_unpaired_width(counts):
+    other = counts.copy()
+    other[:20, 0] = 0
+    checker = nb02.unpaired_width(counts, other)
+    first, second, paired = (f1(resamples(c, seed).sum(1)) for c, seed in ((counts, 5), (other, 6), (other, 5)))
+    assert checker(width(second - first)) is None
+    assert "paired" in checker(width(paired - first))
+    assert "do not add" in checker(width(first) + width(second))
+
+
+def width(values):
+    return float(np.diff(np.percentile(values, [2.5, 97.5]))[0])
