@@ -37,7 +37,7 @@ REFUSALS = {
 T = TypeVar("T")
 
 
-def create_app(load: Callable[[], Tagger], model: str = "tagger", settings: Settings | None = None) -> FastAPI:
+def create_app(load: Callable[[], Tagger], model: str, settings: Settings | None = None) -> FastAPI:
     """The application; its `Service` is `app.state.service`.
 
     Args:

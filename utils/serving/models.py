@@ -4,20 +4,32 @@ import hashlib
 import importlib.metadata
 import multiprocessing
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from utils.engines.onnx_files import WEIGHTS as ONNX_WEIGHTS
+from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.onnx_session import load_onnx_tagger
-from utils.files import DATA, CheckpointError
+from utils.files import DATA, ROOT, RUNS, CheckpointError
 from utils.tagger.tagger import Tagger
 
 EMBEDDED = DATA / "models" / "mini-raner"
-BUILT = DATA.parent / "runs" / "serving"
-TORCH_INT8_WEIGHTS, TORCH_WEIGHTS = "model.int8.pt", "model.safetensors"
-EXPORTERS = tuple(Path(__file__).resolve().parents[1] / f"{room}.py" for room in ("onnx_runtime", "raner", "crf"))
+BUILT = RUNS / "serving"
+
+TORCH_INT8_FILE, TORCH_FILE = "model.int8.pt", "model.safetensors"
+"""Written down here too: the modules that write them load torch."""
+
+EXPORTERS = tuple(
+    ROOT / "utils" / f"{module}.py"
+    for module in (
+        "model/raner", "model/crf", "model/pruned_shape", "model/layouts", "model/checkpoint",
+        "engines/onnx_export", "engines/onnx_files", "engines/onnx_session", "engines/onnx_quantize",
+    )
+)  # fmt: skip
+"""The code that reads, exports and quantises a model."""
+
 LIBRARIES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
+"""The libraries that do it."""
 
 
 def open_model(source: str | Path = "") -> tuple[str, Callable[[], Tagger]]:
@@ -35,30 +47,30 @@ def open_model(source: str | Path = "") -> tuple[str, Callable[[], Tagger]]:
     path = Path(source or default_model())
     if path.suffix == ".onnx":
         path = _folder(path)
-    if (path / ONNX_WEIGHTS).is_file():
-        return _name(path, ONNX_WEIGHTS), lambda: load_onnx_tagger(path, threads=1)
+    if (path / GRAPH_FILE).is_file():
+        return _name(path, GRAPH_FILE), lambda: load_onnx_tagger(path, threads=1)
     return _torch_name(path), lambda: _load_torch(source)
 
 
 def _folder(file: Path) -> Path:
-    if file.name != ONNX_WEIGHTS or not file.is_file():
-        raise CheckpointError(f"{file}: not there, or not the {ONNX_WEIGHTS} of a directory that this course exported")
+    if file.name != GRAPH_FILE or not file.is_file():
+        raise CheckpointError(f"{file}: not there, or not the {GRAPH_FILE} of a directory that this course exported")
     return file.parent
 
 
-def default_model(source: Path = EMBEDDED, folder: Path = BUILT) -> Path:
+def default_model() -> Path:
     """The embedded model in ONNX INT8, built once for each version of its weights and of what exports them."""
-    path = folder / f"{source.name}-onnx-int8-{_digest(source / TORCH_WEIGHTS)}-{exporter()}"
+    path = BUILT / f"{EMBEDDED.name}-onnx-int8-{_digest(EMBEDDED / TORCH_FILE)}-{exporter()}"
     if not path.exists():
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as builder:  # torch stays out of this process
-            builder.submit(build, source, path).result()
+            builder.submit(build, EMBEDDED, path).result()
     return path
 
 
-def exporter(files: Sequence[Path] = EXPORTERS, libraries: Sequence[str] = LIBRARIES) -> str:
+def exporter() -> str:
     """First characters of a digest of the export's code and of its libraries' versions: either may change the graph."""
-    versions = " ".join(importlib.metadata.version(library) for library in libraries)
-    code = b"".join(file.read_bytes() for file in files)
+    versions = " ".join(importlib.metadata.version(library) for library in LIBRARIES)
+    code = b"".join(file.read_bytes() for file in EXPORTERS)
     return hashlib.sha256(versions.encode() + code).hexdigest()[:8]
 
 
@@ -77,7 +89,7 @@ def build(source: Path, path: Path) -> None:
 
 
 def _load_torch(source: str | Path) -> Tagger:
-    if (Path(source) / TORCH_INT8_WEIGHTS).is_file():
+    if (Path(source) / TORCH_INT8_FILE).is_file():
         from utils.compress.quantization.saved import load_quantized_tagger
 
         return load_quantized_tagger(source)
@@ -87,7 +99,7 @@ def _load_torch(source: str | Path) -> Tagger:
 
 
 def _torch_name(path: Path) -> str:
-    files = (name for name in (TORCH_INT8_WEIGHTS, TORCH_WEIGHTS) if (path / name).is_file())
+    files = (name for name in (TORCH_INT8_FILE, TORCH_FILE) if (path / name).is_file())
     file = next(files, None)
     return _name(path, file) if file else str(path)
 

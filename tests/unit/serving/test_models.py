@@ -1,7 +1,10 @@
 """Which model is served: ONNX directory or file, torch, torch INT8, or the embedded one, built once."""
 
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from tiny_models import random_raner, tiny_tokenizer
@@ -63,23 +66,44 @@ def test_what_is_not_there_is_named(tmp_path):
         load()
 
 
-def test_another_export_is_another_model(tmp_path):
+def test_another_export_is_another_model(tmp_path, monkeypatch):
     code = tmp_path / "export.py"
     code.write_text("a = 1")
-    first = models.exporter([code])
-    assert models.exporter([code]) == first and models.exporter() == models.exporter()
-    assert models.exporter([code], ["onnx"]) != first
+    monkeypatch.setattr(models, "EXPORTERS", (code,))
+    first = models.exporter()
+    assert models.exporter() == first
+    monkeypatch.setattr(models, "LIBRARIES", ("onnx",))
+    second = models.exporter()
+    assert second != first
     code.write_text("a = 2")
-    assert models.exporter([code]) != first
+    assert models.exporter() != second
+
+
+BUILDS = """
+import sys
+import utils.engines.onnx_export, utils.engines.onnx_quantize, utils.model.checkpoint
+for name, module in list(sys.modules.items()):
+    if name.startswith("utils."):
+        print(module.__file__)
+"""
+
+
+def test_what_decides_is_code_that_an_export_runs():
+    done = subprocess.run([sys.executable, "-c", BUILDS], capture_output=True, text=True, check=True)
+    loaded = set(map(Path, done.stdout.splitlines()))
+    assert set(models.EXPORTERS) <= loaded
+    assert {file for file in loaded if file.name.startswith("onnx_")} <= set(models.EXPORTERS)
 
 
 def test_the_default_is_built_once_in_int8(saved, tmp_path, monkeypatch):
     """Here in a thread; the server builds in a process of its own, so that torch stays out of it."""
     monkeypatch.setattr(models, "ProcessPoolExecutor", lambda count, context: ThreadPoolExecutor(count))
-    path = default_model(saved / "torch", tmp_path)
+    monkeypatch.setattr(models, "EMBEDDED", saved / "torch")
+    monkeypatch.setattr(models, "BUILT", tmp_path)
+    path = default_model()
     built = (path / "model.onnx").stat()
     assert built.st_size < (saved / "onnx" / "model.onnx").stat().st_size
-    assert default_model(saved / "torch", tmp_path) == path
+    assert default_model() == path
     assert (path / "model.onnx").stat().st_mtime_ns == built.st_mtime_ns
     assert [child.name for child in tmp_path.iterdir()] == [path.name]
     assert open_model(path)[1]().predict([TEXT])[0]
