@@ -68,8 +68,6 @@ class BarResult(NamedTuple):
         return self.difference.f1 >= -self.allowed
 
 
-def judge(
-    cut: Cut, sentences: Sequence[Sentence], original: Evaluation, recovered: Evaluation, seed: int = 0
-) -> BarResult:
+def judge(cut: Cut, sentences: Sequence[Sentence], original: Evaluation, recovered: Evaluation, seed: int) -> BarResult:
     """Hold a recovered model against the unpruned one on the same sentences."""
     return BarResult(paired_bootstrap(sentences, original.predictions, recovered.predictions, seed), cut.allowed)

@@ -1,5 +1,8 @@
 """A named cut leaves what its shares say, twice is once, and a bar is held on the paired difference."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -66,6 +69,12 @@ def test_a_bar_is_held_on_what_the_paired_difference_says(allowed, holds):
         Evaluation(entity_scores(sentences, p), 0.0, 0.0, p)
         for p in (right, [right[0], [Entity(0, 1, "LOC", "", 1.0)]])
     )
-    verdict = judge(Cut(0.5, 0.0, allowed), sentences, all_found, none_right)
+    verdict = judge(Cut(0.5, 0.0, allowed), sentences, all_found, none_right, seed=0)
     assert verdict.difference.f1 == pytest.approx(-50)
     assert verdict.holds == holds
+
+
+@pytest.mark.parametrize("module", ["recipes", "pruning.remove", "recovery.rescaling", "quantization.saved"])
+def test_what_trains_nothing_loads_no_trainer(module):
+    code = f"import sys, utils.compress.{module}; sys.exit('transformers.trainer' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=200).returncode == 0

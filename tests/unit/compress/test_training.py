@@ -1,6 +1,7 @@
 """Training resumes exactly, stops in time and at NaN, refuses what does not fit, and runs in two processes."""
 
 import json
+import math
 import os
 import re
 import socket
@@ -21,10 +22,19 @@ from transformers.utils import logging
 from transformers.utils.notebook import NotebookProgressCallback
 
 from utils.compress import training
+from utils.compress.batches import make_batches
 from utils.compress.curves import learning_curve
 from utils.compress.pruning.remove import prune_heads
 from utils.compress.recovery.fine_tuning import fine_tune
-from utils.compress.training import DivergedError, Schedule, TaggerTrainer, multiplies_in_bf16, rise_and_fall
+from utils.compress.training import (
+    Clock,
+    DivergedError,
+    Objective,
+    Schedule,
+    TaggerTrainer,
+    multiplies_in_bf16,
+    rise_and_fall,
+)
 from utils.model.checkpoint import load_raner, save_raner
 from utils.text.entities import Corpus, Span, annotate
 
@@ -298,3 +308,15 @@ def test_importing_the_training_asks_the_machine_nothing():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
+
+
+def test_weights_decay_and_biases_do_not(tmp_path):
+    """Where the loss is flat, AdamW only shrinks: by 1 - 0.01 learning rates a step (Loshchilov and Hutter 2019)."""
+    model, batches = random_raner(), make_batches(SENTENCES, tiny_tokenizer(), random_raner().labels)
+    objective = Objective(batches, lambda model, batch: 0 * model(**batch).loss, {})
+    clock = Clock(Schedule(epochs=1, learning_rate=0.5))
+    flat = training.train(model, tiny_tokenizer(), CORPUS, tmp_path, objective, clock)
+    rates = [0.5 * (1 - step / (STEPS_AN_EPOCH + 1)) / 0.9 for step in range(1, STEPS_AN_EPOCH + 1)]
+    shrunk = model.classifier.weight * math.prod(1 - 0.01 * rate for rate in rates)
+    torch.testing.assert_close(flat.classifier.weight, shrunk)
+    assert torch.equal(flat.classifier.bias, model.classifier.bias)

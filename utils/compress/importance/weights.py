@@ -22,7 +22,7 @@ def normalize_layers(scores: Tensor) -> Tensor:
     return scores / torch.where(norms > 0, norms, 1)
 
 
-def weight_magnitude(model: BertPreTrainedModel, batches: Sequence[Batch] = ()) -> Tensor:
+def weight_magnitude(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tensor:
     """Root mean square of a head's weights in query, key, value and output; no data is read.
 
     Args:

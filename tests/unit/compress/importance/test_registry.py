@@ -59,3 +59,11 @@ def test_pruned_heads_score_nan_and_the_others_keep_their_places(name):
     score = EVERY_SCORE[name](pruned, stack(random_rows(model), 2))
     gone = torch.tensor([[True, False, True, False], [True] * 4, [False] * 4])
     assert torch.equal(score.isnan(), gone)
+
+
+@pytest.mark.parametrize("name", EVERY_SCORE.keys() - {"weight magnitude", "random"})
+def test_no_batches_are_refused(model, name):
+    model.train()
+    with pytest.raises(ValueError, match="no batches: make some"):
+        EVERY_SCORE[name](model, [])
+    assert model.training

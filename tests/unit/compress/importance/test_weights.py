@@ -8,7 +8,7 @@ from utils.compress.importance.weights import normalize_layers, random_score, we
 
 
 def test_weight_magnitude_is_the_root_mean_square_of_the_weights_of_a_head(model):
-    score = weight_magnitude(model)
+    score = weight_magnitude(model, [])
     for index, layer in enumerate(model.bert.encoder.layer):
         for head in range(HEADS):
             part = slice(head * HEAD_SIZE, (head + 1) * HEAD_SIZE)
