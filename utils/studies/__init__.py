@@ -1,1 +1,17 @@
-"""TODO."""
+"""Experiments that notebooks and scripts run: many models made, scored, timed or trained, and put side by side.
+
+In reading order:
+
+- `score_contest`: which head score is right
+- `sweep`: one pruning ratio after the other
+- `recovery_race`: what each second of a recovery brings back
+- `recovery_bars`: whether the accuracy comes back, on any corpus (`python -m utils.studies.recovery_bars`)
+- `sensitivity`: which part of a model suffers from INT8
+- `latency_table`, `cut_search`: which cut, in which engine, looked up instead of built
+- `student_race`: two models of different shape, equally fast
+- `pipeline`: head scores and the article's four versions, for notebooks that need them
+- `seed_spread`: how far scores stray with the seed (`python -m utils.studies.seed_spread`)
+- `mini_batches`, `train_mini`: how the embedded model was made (`python -m utils.studies.train_mini`)
+
+May import: `files`, `text`, `tagger`, `model`, `measure`, `compress`, `engines`.
+"""

@@ -60,10 +60,11 @@ def cut_f1(
 
 
 def _shares_left(model: RanerModel, heads: float, neurons: float) -> Size:
+    """What these shares of the unpruned network are, or what the model has, where that is less."""
     config, have = model.config, size_of(model)
-    unpruned = config.num_attention_heads, config.intermediate_size
-    wanted = (round(s * config.num_hidden_layers * n) for s, n in zip((heads, neurons), unpruned, strict=True))
-    return Size(*map(min, have, wanted))
+    share_of_heads = round(heads * config.num_hidden_layers * config.num_attention_heads)
+    share_of_neurons = round(neurons * config.num_hidden_layers * config.intermediate_size)
+    return Size(min(have.heads, share_of_heads), min(have.neurons, share_of_neurons))
 
 
 def candidates(

@@ -1,9 +1,4 @@
-"""What a cut broke, and what each second of a recovery brings back.
-
-One F1 says how much is lost, not what. `damage` asks three times: which types, which kinds of error,
-which names? A name that the training sentences show may be remembered; any other has to be recognised
-by the words around it. `recover` trains, and keeps what a picture needs: the learning curve.
-"""
+"""What each second of a recovery brings back: training, with what a picture needs kept, the learning curve."""
 
 import math
 import time
@@ -59,7 +54,7 @@ def run_rescaling(
     """`rescale_heads` as a recovery beside others: a curve of two points, before and after.
 
     Args:
-        batches: what the original's outputs are compared on; see `recovery.rescale_heads`.
+        batches: what the original's outputs are compared on.
 
     Raises:
         ValueError: `rescale_heads`' own.

@@ -75,12 +75,11 @@ def sensitivity(
 
 def _answers(model: RanerModel, tokenizer: CharacterTokenizer, texts: Sequence[str]) -> tuple[list, np.ndarray]:
     """Entities of each text, and the emissions that led to them, in one row."""
-    tagger, seen = torch_tagger(model, tokenizer), []
-    compute = tagger.backend
+    tagger, kept = torch_tagger(model, tokenizer), []
 
-    def remembering(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        emissions = compute(input_ids, attention_mask)
-        seen.append(emissions[attention_mask.astype(bool)].ravel())
+    def keeping(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        emissions = tagger.backend(input_ids, attention_mask)
+        kept.append(emissions[attention_mask.astype(bool)].ravel())
         return emissions
 
-    return replace(tagger, backend=remembering).predict(texts), np.concatenate(seen)
+    return replace(tagger, backend=keeping).predict(texts), np.concatenate(kept)

@@ -103,7 +103,7 @@ def percent_of_first(curve: Mapping[float, float]) -> dict[float, float]:
 def left_of_each(
     costs: Mapping[str, Mapping[float, Cost]], times: Mapping[str, Mapping[float, Latency]]
 ) -> dict[str, dict[str, dict[float, float]]]:
-    """Panels for `plots.left_figure`: what is left of size, of work and of time, in percent of the unpruned model.
+    """Panels for a figure of notebook 04: what is left of size, of work and of time, in percent of the unpruned model.
 
     Args:
         costs, times: scale -> ratio -> prediction, or measurement.

@@ -12,148 +12,37 @@ An interrupted run goes on where it stopped when the same command is given again
 
 import argparse
 import copy
-import random
-from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, SequentialSampler
+from torch.utils.data import SequentialSampler
 from transformers import BertConfig, BertTokenizer, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from utils.measure.evaluation import evaluate
 from utils.model.checkpoint import MINI_RANER, load_raner, save_raner
-from utils.model.raner import IGNORED_LABEL, RanerModel
+from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
+from utils.studies.mini_batches import HALF_WIDTH, SPECIALS, TOKENS_A_BATCH, Stage, TrainingBatches, build_vocabulary
 from utils.tagger.tagger import Tagger
 from utils.tagger.tokenizer import CharacterTokenizer
-from utils.text.augmentation import name_pool, swap_entities
 from utils.text.corpus import DEFAULT_CORPUS, load_corpus
-from utils.text.entities import Corpus, Sentence, Span, annotate
-from utils.text.segmentation import segments
-from utils.text.tags import RANER_LABELS, bioes_tags
-
-SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
-
-BUCKETS = (16, 32, 48, 64, 96, 128)
-
-
-TOKENS_A_BATCH = 3072
-
+from utils.text.entities import Corpus, Sentence
+from utils.text.tags import RANER_LABELS
 
 GEOMETRY = {"hidden_size": 192, "num_attention_heads": 12, "intermediate_size": 768, "max_position_embeddings": 512}
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One depth of the growing model; `own_copies` says how often our train split is repeated."""
-
-    layers: int
-    steps: int
-    learning_rate: float
-    warmup: int
-    schedule: str
-    mlm_weight: float
-    own_copies: int
-
 
 STAGES = (
     Stage(3, 3600, 1.5e-3, 300, "constant_with_warmup", 0.2, 2),
     Stage(6, 2400, 8e-4, 100, "constant_with_warmup", 0.2, 2),
     Stage(12, 4600, 6e-4, 150, "linear", 0.0, 4),
 )
+"""The model doubles twice."""
 
-
-def build_vocabulary(texts: list[str]) -> list[str]:
-    """Specials, ASCII, the common characters of GB 2312 (rows 1-9, 16-55), and all that the texts hold."""
-    rows = [*range(0xA1, 0xAA), *range(0xB0, 0xD8)]
-    codes = [bytes((row, cell)).decode("gb2312", "ignore") for row in rows for cell in range(0xA1, 0xFF)]
-    common = {c for c in [*map(chr, range(33, 127)), *codes, *"—…“”‘’·㎡℃"] if c.strip()}
-    used = {c for text in texts for c in set(text.lower()) if c.isprintable() and c.strip()}
-    return [*SPECIALS, *sorted({c.lower() for c in common | used if len(c.lower()) == 1})]
-
-
-class TrainingBatches(Dataset):
-    """Item i is the whole i-th batch: drawn, augmented and masked by `(seed, i)` alone, so resumable."""
-
-    def __init__(self, sentences, unlabelled, tokenizer, stage: Stage, seed: int):
-        self.sentences = [p for s in sentences for p in pieces(s)]
-        self.labelled = len(self.sentences)
-        if stage.mlm_weight:
-            self.sentences += [p for text in unlabelled for p in pieces(Sentence(text))]
-        self.tokenizer, self.stage, self.seed = tokenizer, stage, seed
-        self.names = name_pool(sentences)
-        self.plan = self._plan(random.Random(seed))
-
-    def _plan(self, rng: random.Random) -> list[tuple[int, list[int]]]:
-        by_width = defaultdict(list)
-        for index, sentence in enumerate(self.sentences):
-            by_width[next(b for b in BUCKETS if len(sentence.text) + 2 <= b)].append(index)
-        plan = []
-        while len(plan) < self.stage.steps:
-            epoch = []
-            for width, members in by_width.items():
-                rng.shuffle(members)
-                size = TOKENS_A_BATCH // width
-                full = len(members) - len(members) % size
-                epoch += [(width, members[i : i + size]) for i in range(0, full, size)]
-            rng.shuffle(epoch)
-            plan += epoch
-        return plan[: self.stage.steps]
-
-    def __len__(self) -> int:
-        return len(self.plan)
-
-    def __getitem__(self, step: int) -> dict[str, Tensor]:
-        rng = random.Random(self.seed * 1_000_003 + step)
-        width, members = self.plan[step]
-        chosen = [self._vary(self.sentences[i], width - 2, rng) for i in members]
-        encoding = self.tokenizer.batch([s.text for s in chosen], width)
-        labels = np.full(encoding.input_ids.shape, IGNORED_LABEL)
-        for row, (index, sentence) in enumerate(zip(members, chosen, strict=True)):
-            if index < self.labelled:
-                labels[row, encoding.label_mask[row]] = [RANER_LABELS.index(tag) for tag in bioes_tags(sentence)]
-        return self._mask(encoding, labels, np.random.default_rng(rng.getrandbits(32)))
-
-    def _vary(self, sentence: Sentence, limit: int, rng: random.Random) -> Sentence:
-        if rng.random() < 0.5:
-            sentence = swap_entities(sentence, self.names, rng)
-        if rng.random() < 0.5:
-            sentence = annotate(sentence.text.translate(HALF_WIDTH), sentence.spans)
-        return sentence if len(sentence.text) <= limit else annotate(sentence.text[:limit], _inside(sentence, limit))
-
-    def _mask(self, encoding, labels: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
-        vocabulary = self.tokenizer.tokenizer
-        draw = rng.random(labels.shape)
-        hidden = (draw < 0.15) & encoding.label_mask if self.stage.mlm_weight else np.zeros(labels.shape, bool)
-        dropped = (draw > 0.97) & encoding.label_mask
-        ids = np.where(dropped, vocabulary.unk_token_id, encoding.input_ids)
-        ids = np.where(hidden, vocabulary.mask_token_id, ids)
-        targets = np.where(hidden, encoding.input_ids, IGNORED_LABEL)
-        arrays = {"input_ids": ids, "attention_mask": encoding.attention_mask, "labels": labels, "targets": targets}
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
-
-
-HALF_WIDTH = {code: code - 0xFEE0 for code in [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]}
-"""Full-width digits and Latin letters to ASCII: MSRA writes one, people type the other."""
-
-
-def pieces(sentence: Sentence) -> list[Sentence]:
-    """Parts of a sentence that fit the widest bucket; a cut through an entity drops that entity."""
-    parts = []
-    for start, end in segments(sentence.text, BUCKETS[-1] - 2):
-        spans = [Span(s - start, e - start, k) for s, e, k in sentence.spans if start <= s and e <= end]
-        parts.append(annotate(sentence.text[start:end], spans))
-    return parts
-
-
-def _inside(sentence: Sentence, limit: int) -> list[Span]:
-    return [span for span in sentence.spans if span.end <= limit]
+SAVE_STEPS = 250
+"""Steps between two checkpoints."""
 
 
 class TaggingAndMasking(nn.Module):
@@ -184,7 +73,11 @@ class OrderedTrainer(Trainer):
 
 
 def train_stage(
-    model: TaggingAndMasking, batches: TrainingBatches, stage: Stage, out: Path, seed: int, save_steps: int = 250
+    model: TaggingAndMasking,
+    batches: TrainingBatches,
+    stage: Stage,
+    out: Path,
+    seed: int,
 ) -> None:
     """Train one depth; resumes from the last checkpoint in `out`."""
     arguments = TrainingArguments(
@@ -198,7 +91,7 @@ def train_stage(
         bf16=True,
         use_cpu=not torch.cuda.is_available(),
         logging_steps=50,
-        save_steps=save_steps,
+        save_steps=SAVE_STEPS,
         save_total_limit=2,
         seed=seed,
         report_to=[],
