@@ -155,7 +155,7 @@ counted = anatomy.parameters_by_part(raner)
 table(("part", "parameters"), [(part, f"{count:,}") for part, count in counted.items()])
 
 # %% [markdown]
-# Two ways to know a number are better than one. The table above *counts* what is in memory. `cost_by_part` in `utils/pruning.py` *computes* it from five sizes in the config. Notebook 04 will predict with it what pruning saves.
+# Two ways to know a number are better than one. The table above *counts* what is in memory. `cost_by_part` in `utils/compress/pruning/cost.py` *computes* it from five sizes in the config. Notebook 04 will predict with it what pruning saves.
 
 # %%
 computed = cost.cost_by_part(config, pruned_shape.pruning_map(config), length=502)

@@ -85,7 +85,7 @@ print(f"{weight.numel():,} weights became {len(grid.integers.unique())} differen
 reveal(my_guess, 100 * rms(error) / rms(weight), "%")
 
 # %% [markdown]
-# `quantize_tensor` is a page of code in `utils/integers.py`; open it. Nothing in it knows about neural networks. It lays an even grid over the range of the numbers and takes the nearest point of each. So the error can be foretold: half a step at most, and if every place between two points is equally likely, $\text{step} / \sqrt{12}$ typically.
+# `quantize_tensor` is a page of code in `utils/compress/quantization/integers.py`; open it. Nothing in it knows about neural networks. It lays an even grid over the range of the numbers and takes the nearest point of each. So the error can be foretold: half a step at most, and if every place between two points is equally likely, $\text{step} / \sqrt{12}$ typically.
 
 # %%
 step = float(grid.scale)

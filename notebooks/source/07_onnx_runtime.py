@@ -216,7 +216,7 @@ base.latency_figure(steps)
 #
 # ### Preflight
 #
-# None of this raises an error, so the course has a function that looks for it: `preflight(directory)` names what is suspicious, why it matters and what helps. Here is what it says of the graph whose attention is written out:
+# None of this raises an error, so the course has a function that looks for it: `check_graph(directory)` names what is suspicious, why it matters and what helps. Here is what it says of the graph whose attention is written out:
 
 
 # %%
@@ -634,7 +634,7 @@ else:
 # - An export is right when it was compared, at other shapes than the example's, with padding.
 # - Optimisers are counted afterwards. One fused nothing without a word; two fused well and ran slower; the operator that the exporter writes itself needs no search, and fits pruned models.
 # - Comparisons of engines are comparisons of threads first: how many, made when, and still awake?
-# - INT8 graphs hide their mistakes: unsigned weights, float tables, missing instructions. `preflight` looks.
+# - INT8 graphs hide their mistakes: unsigned weights, float tables, missing instructions. `check_graph` looks.
 # - A text of a length that the model never saw is a question of F1 before it is one of time. Read by sentence, packed into rows, it can have both.
 #
 # **Next:** [08 · The whole pipeline](08_the_whole_pipeline.ipynb) puts the pieces together.

@@ -92,7 +92,7 @@ check(
 )
 
 # %% [markdown]
-# Nobody can write down the sequences of a whole sentence. The forward-backward algorithm sums them in one walk to the right and one to the left; `utils/marginals.py` has it in a few lines.
+# Nobody can write down the sequences of a whole sentence. The forward-backward algorithm sums them in one walk to the right and one to the left; `utils/tagger/marginals.py` has it in a few lines.
 #
 # ### Exercise 1: how sure?
 #
