@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from filelock import FileLock, Timeout
-
 ROOT = Path(__file__).resolve().parent.parent
 DATA, RUNS = ROOT / "data", ROOT / "runs"
 
@@ -55,6 +53,8 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
     Raises:
         LockedError: the other process still holds it.
     """
+    from filelock import FileLock, Timeout  # here: a bundle is checked before any library is installed
+
     try:
         lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=seconds).acquire()
     except Timeout:

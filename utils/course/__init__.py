@@ -1,1 +1,19 @@
-"""TODO."""
+"""The top room: the commands, what a notebook says and shows, the exercises, the workshop.
+
+In reading order:
+
+- `cli`: the command line, `python -m utils.course`; `__main__` starts it
+- `runs`: a run's folder, from its first notebook to its report
+- `notebooks`: executing a run's notebooks, and building the committed ones from their sources
+- `reference`: the run that others are compared with, and that the READMEs show
+- `report`: a run as a table, as `report.html`, inside a README
+- `tables`: every table of text
+- `sizes`: how much each notebook reads and repeats, in full and in a quick run
+- `teaching`: predictions, checks and exercises, as a notebook prints them
+- `widgets`: entities in colour, a box to type into, a browser of errors
+- `exercises`: the checkers, one module a notebook
+- `figures`: the pictures, one module a notebook and a few for all
+- `workshop`: handouts, timetable, bundle; `utils.workshop` is its door
+
+May import from every room; no room imports from this one.
+"""

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.course.workshop import bundle, timetable
+from utils.course.workshop import bundle
 from utils.course.workshop.bundle import BundleError
 from utils.files import ROOT
 
@@ -46,7 +46,7 @@ def write_handouts(course: Path, folder: Path) -> None:
     Raises:
         WorkshopError: the reference run's minutes cannot be read.
     """
-    from utils.course.workshop import handouts
+    from utils.course.workshop import handouts, timetable
 
     notebooks = sorted((course / "notebooks").glob("[0-9]*.ipynb"))
     try:

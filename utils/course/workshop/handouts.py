@@ -19,12 +19,15 @@ REVEAL = Path(__file__).with_name("reveal")
 
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+"""The type of an output that only a running kernel can draw."""
 
 
 NOTHING = "data:text/javascript,"
+"""Stands for a script that would come from the network, and that slides do without."""
 
 
 NO_DIAGRAMS = "data:text/javascript,export default {initialize() {}}"
+"""The same for Mermaid, which the page imports as a module."""
 
 
 STYLE = """
@@ -103,7 +106,7 @@ def is_solution(cell: NotebookNode) -> bool:
 
 
 def slides(notebook: NotebookNode, title: str) -> str:
-    """The notebook as a page of slides, shown without a network beside a copy of `REVEAL` named `reveal`."""
+    """The notebook as an HTML page of slides, shown without a network beside a copy of `REVEAL` named `reveal`."""
     shown = with_slide_types(without_widgets(notebook))
     shown.metadata["title"] = title
     exporter = _Slides(config=_offline())

@@ -1,16 +1,19 @@
 """Advice follows from what was found; what the course cannot do without is marked."""
 
+import hashlib
 import sys
 
 from utils.course.workshop import readiness
 from utils.course.workshop.readiness import (
     check_environment,
     core_finding,
+    disk_finding,
     font_finding,
     installed_versions,
     int8_finding,
     library_finding,
     memory_finding,
+    model_finding,
     pinned_versions,
     python_finding,
 )
@@ -62,3 +65,15 @@ def test_good_hardware_needs_no_advice():
     findings = [core_finding(2, 2), memory_finding(8000)]
     findings += [int8_finding("cpu", [flag]) for flag in ("avx512_vnni", "avx_vnni", "amx_int8", "asimddp")]
     assert not any(finding.advice for finding in findings)
+
+
+def test_a_damaged_model_is_not_ready_and_a_full_disk_is_advised(tmp_path):
+    digest = hashlib.sha256(b"weights").hexdigest()
+    (tmp_path / "sum").write_text(f"{digest}  model.bin\n", "utf-8")
+    assert model_finding(tmp_path, tmp_path / "sum").found == "absent"
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    assert model_finding(tmp_path, tmp_path / "sum").advice == ""
+    (tmp_path / "model.bin").write_bytes(b"Weights")
+    damaged = model_finding(tmp_path, tmp_path / "sum")
+    assert damaged.required and "damaged" in damaged.advice
+    assert disk_finding(1.0).advice and not disk_finding(1.0).required and not disk_finding(50).advice
