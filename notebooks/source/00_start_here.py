@@ -142,9 +142,7 @@ my_guess = ...
 work = {name: part.multiply_adds / 1e9 for name, part in parts.items()}
 attention_work = 100 * work["attention"] / sum(work.values())
 reveal(my_guess, round(attention_work, 1), "%")
-check(
-    "20 % of the heads do less than 10 % of the work, so they cannot save 35 % of it", 0.2 * attention_work < 10
-)
+check("20 % of the heads do less than 10 % of the work, so they cannot save 35 % of it", 0.2 * attention_work < 10)
 
 # %% [markdown]
 # ### One more, without any arithmetic on the model
@@ -153,9 +151,7 @@ check(
 
 # %%
 quantised_mb, pruned_and_quantised_mb = 310, 330
-check(
-    "the article's smaller model needs more memory than its larger one", pruned_and_quantised_mb > quantised_mb
-)
+check("the article's smaller model needs more memory than its larger one", pruned_and_quantised_mb > quantised_mb)
 
 # %% [markdown]
 # None of this says that the article is useless. Quantising *does* speed up, heads *can* go, ONNX Runtime *is* worth a try. It says that numbers have to be measured, and that a minute of arithmetic tells which ones to measure first.
@@ -179,9 +175,7 @@ findings = readiness.check_environment()
 table(("", "found", "advice"), [(f.what, f.found, f.advice or "fine") for f in findings])
 
 # %%
-check(
-    "everything that the course cannot run without is there", not any(f.advice for f in findings if f.required)
-)
+check("everything that the course cannot run without is there", not any(f.advice for f in findings if f.required))
 
 # %% [markdown]
 # ## A first sentence

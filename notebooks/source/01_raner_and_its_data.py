@@ -135,9 +135,7 @@ figures.corpus_figure(domains, [len(s.text) for s in sentences], traps, unseen)
 # %%
 texts = [sentence.text for sentence in data.train]
 check("no test sentence is a training sentence", not {s.text for s in data.test} & set(texts))
-check(
-    "most test entities were never seen in training", np.mean([e.text not in known for e in test_entities]) > 0.5
-)
+check("most test entities were never seen in training", np.mean([e.text not in known for e in test_entities]) > 0.5)
 
 # %% [markdown]
 # ## What is inside RaNER?
@@ -159,9 +157,7 @@ table(("part", "parameters"), [(part, f"{count:,}") for part, count in counted.i
 
 # %%
 computed = cost.cost_by_part(config, pruned_shape.pruning_map(config), length=502)
-check(
-    "counted = computed, part by part", counted == {name: part.parameters for name, part in computed.items()}
-)
+check("counted = computed, part by part", counted == {name: part.parameters for name, part in computed.items()})
 
 # %%
 published = anatomy.published_config()
@@ -226,9 +222,7 @@ print(f"mean score of a forbidden one: {transitions[~legal].mean():+.2f}")
 
 # %%
 check("BIOES forbids most moves between the tags", (~legal).sum() > legal.sum())
-check(
-    "the CRF scores forbidden moves lower than allowed ones", transitions[~legal].mean() < transitions[legal].mean()
-)
+check("the CRF scores forbidden moves lower than allowed ones", transitions[~legal].mean() < transitions[legal].mean())
 check("with the CRF fewer sentences have a forbidden move than without", broken_together < broken_alone)
 
 # %% [markdown]
@@ -240,9 +234,7 @@ check("with the CRF fewer sentences have a forbidden move than without", broken_
 table(("", *exercises.TAGS), [(f"character {i + 1}", *row) for i, row in enumerate(exercises.EMISSIONS)])
 
 # %%
-table(
-    ("from \\ to", *exercises.TAGS), [(tag, *row) for tag, row in zip(exercises.TAGS, exercises.MOVES, strict=True)]
-)
+table(("from \\ to", *exercises.TAGS), [(tag, *row) for tag, row in zip(exercises.TAGS, exercises.MOVES, strict=True)])
 
 # %%
 my_path = ...

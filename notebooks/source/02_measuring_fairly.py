@@ -80,9 +80,7 @@ figures.samples_figure(calls, f"one sentence of {len(sentence)} characters, call
 stalled = np.append(calls, 10 * calls.max())
 statistics = {"mean": np.mean, "median": np.median, "minimum": np.min}
 moved = {name: float(f(stalled) - f(calls)) for name, f in statistics.items()}
-table(
-    ("", "before (ms)", "moved by (ms)"), [(n, f"{f(calls):.2f}", f"{moved[n]:.3f}") for n, f in statistics.items()]
-)
+table(("", "before (ms)", "moved by (ms)"), [(n, f"{f(calls):.2f}", f"{moved[n]:.3f}") for n, f in statistics.items()])
 
 # %%
 check("one stalled call moves the mean more than the median", moved["mean"] > moved["median"])
@@ -296,9 +294,7 @@ exercise(my_width, exercises.unpaired_width(counts, counts_int8))
 rows = random.integers(len(counts), size=(1000, len(counts)))
 original_f1, int8_f1 = (200 * c[rows, 0].sum(1) / np.maximum(c[rows, 1:].sum((1, 2)), 1) for c in (counts, counts_int8))
 unpaired = int8_f1 - random.permutation(original_f1)  # the same F1s, but no longer of the same resamples
-base.bootstrap_figure(
-    {"paired": int8_f1 - original_f1, "unpaired": unpaired}, "difference of F1 (points)", zero=True
-)
+base.bootstrap_figure({"paired": int8_f1 - original_f1, "unpaired": unpaired}, "difference of F1 (points)", zero=True)
 
 # %%
 width_unpaired = np.ptp(np.percentile(unpaired, [2.5, 97.5]))
@@ -351,9 +347,7 @@ saved = {
     name: run.artifact(f"{scale}/original-seed{seed}", lambda path, m=m: save_raner(m, tokenizer, path))
     for name, (scale, m) in versions.items()
 }
-memory = {
-    name: peak_memory("utils.model.torch_tagger:load_tagger", path, article, 2) for name, path in saved.items()
-}
+memory = {name: peak_memory("utils.model.torch_tagger:load_tagger", path, article, 2) for name, path in saved.items()}
 reveal(my_guess, round(memory["twin"].peak), "MB")
 figures.memory_figure(memory)
 

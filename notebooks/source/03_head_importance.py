@@ -132,9 +132,7 @@ def repaired(batches_of_slopes):
 # %%
 reveal(my_guess, f"{repaired(slopes_of_batches)}, and with the bug {with_the_bug(slopes_of_batches)}")
 other_order = slopes_of_batches.flip(0)
-check(
-    "repaired, the order of the batches does not matter", repaired(other_order) == repaired(slopes_of_batches)
-)
+check("repaired, the order of the batches does not matter", repaired(other_order) == repaired(slopes_of_batches))
 check("with the bug it does", with_the_bug(other_order) != with_the_bug(slopes_of_batches))
 
 # %% [markdown]
@@ -480,9 +478,7 @@ for name, evaluation in list(reported.items())[1:]:
 
 # %%
 written = [run.ledger.row(stage, "mini", "torch-fp32") for stage in choices]
-check(
-    "all choices leave the same number of heads", {sum(r["heads_per_layer"]) for r in written} == {total - fifth}
-)
+check("all choices leave the same number of heads", {sum(r["heads_per_layer"]) for r in written} == {total - fifth})
 check("and the same number of parameters", len({r["parameters"] for r in written}) == 1)
 
 # %% [markdown]

@@ -121,9 +121,7 @@ figures.savings_figure(savings, promised)
 parameters_saved, work_saved = saved(heads=0.8)
 print(f"20 % of the heads: {parameters_saved:.1f} % of the parameters, {work_saved:.1f} % of the multiplications")
 check("20 % of the heads are 18 % of the parameters (article)", parameters_saved >= 17.5)
-check(
-    "20 % of the heads do enough of the work for 1.35 times the speed (article)", work_saved >= 100 * (1 - 1 / 1.35)
-)
+check("20 % of the heads do enough of the work for 1.35 times the speed (article)", work_saved >= 100 * (1 - 1 / 1.35))
 
 # %% [markdown]
 # Two claims fail before any model is touched, and no choice of heads could save them: all heads are equally large. Multiplications are not time, however. Time is measured below.
@@ -291,9 +289,7 @@ check("removing half of the heads saves 5 % of the time", relative["half of the 
 zeros = sum(int((p == 0).sum()) for p in zeroed.bert.encoder.parameters())
 counts = {name: sum(p.numel() for p in m.parameters()) for name, m in versions.items()}
 print(f"{zeros:,} zeros")
-check(
-    "the zeros are stored and multiplied like any other number", counts["90 % of the weights zero"] == before
-)
+check("the zeros are stored and multiplied like any other number", counts["90 % of the weights zero"] == before)
 check("only the removal has fewer parameters", counts["half of the heads removed"] < before)
 
 # %% [markdown]
@@ -331,9 +327,7 @@ at_once = remove.prune_heads(original, {0: [2, 3, 5, 7], 3: [0], 4: [11]})
 pairs = zip(in_steps.parameters(), at_once.parameters(), strict=True)
 check("two cuts give the model of one cut, bit for bit", all(torch.equal(a, b) for a, b in pairs))
 again = remove.prune_heads(in_steps, first)
-check(
-    "naming a head that is gone already changes nothing", again.config.kept_heads == in_steps.config.kept_heads
-)
+check("naming a head that is gone already changes nothing", again.config.kept_heads == in_steps.config.kept_heads)
 
 # %% [markdown]
 # ## How far can it go?
@@ -512,9 +506,7 @@ least, fastest = max(ways, key=lambda way: differences[way].f1), max(ways, key=l
 reveal(my_guess, f"F1: {least}; time, by arithmetic: {fastest}")
 
 # %%
-check(
-    "each of the four saves 18 % of the parameters", all(parameters >= 17.5 for parameters, _ in arithmetic.values())
-)
+check("each of the four saves 18 % of the parameters", all(parameters >= 17.5 for parameters, _ in arithmetic.values()))
 check("the four save equally much work", max(w for _, w in arithmetic.values()) < 1.2 * min(w for _, w in arithmetic.values()))  # fmt: skip
 
 # %% [markdown]
@@ -538,16 +530,12 @@ stages = {
 
 
 def variant(scale, stage, pruned_model, evaluated=None):
-    path = run.artifact(
-        f"{scale}/{stage}-seed{seed}", lambda path: save_raner(pruned_model, tokenizer, path)
-    )
+    path = run.artifact(f"{scale}/{stage}-seed{seed}", lambda path: save_raner(pruned_model, tokenizer, path))
     return Variant(stage, "torch-fp32", path, pruned_model, evaluated)
 
 
 # %% tags=["nbval-ignore-output"]
-measured = {
-    stage: evaluate(torch_tagger(m, tokenizer), test, seed) for stage, m in stages.items()
-}
+measured = {stage: evaluate(torch_tagger(m, tokenizer), test, seed) for stage, m in stages.items()}
 mini_variants = [variant("mini", stage, m, measured[stage]) for stage, m in stages.items()]
 del twins, large  # memory for the next ones
 article_variants = [variant("article", stage, article_twin(m)) for stage, m in stages.items()]

@@ -128,9 +128,7 @@ types, errors, names = (
     for whole, cut in zip(broken["original"].values(), broken["brutal"].values(), strict=True)
 )
 worst, hit = max(errors, key=errors.get), min(names, key=names.get)
-reveal(
-    my_guess, f"{worst}, {errors[worst]:+.1f} for every 100 names; harder hit: {hit}, {names[hit]:+.1f} % found"
-)
+reveal(my_guess, f"{worst}, {errors[worst]:+.1f} for every 100 names; harder hit: {hit}, {names[hit]:+.1f} % found")
 check("new names suffer more than names seen in train", hit == "new")
 
 # %% tags=["nbval-ignore-output"]
@@ -228,9 +226,7 @@ base.recovery_figure({name: r.curve for name, r in race.items()}, whole)
 # %% tags=["nbval-ignore-output"]
 best = {name: max(point.f1 for point in r.curve) for name, r in race.items()}
 ahead = max(best, key=best.get)
-reveal(
-    my_guess, f"{ahead} with {best[ahead]:.1f} on dev; rescaling alone {race['rescaling'].curve[-1].f1:.1f}"
-)
+reveal(my_guess, f"{ahead} with {best[ahead]:.1f} on dev; rescaling alone {race['rescaling'].curve[-1].f1:.1f}")
 
 # %%
 check("rescaling leaves every shape as it was", pruned_shape.size_of(rescaled.model) == targets["brutal"])
@@ -251,9 +247,7 @@ def spelled(d):
 
 def compared(name, evaluation, *others):
     """One row: F1 on test, and what it is against other models, paired."""
-    pairs = [
-        paired_bootstrap(data.test, evaluations[o].predictions, evaluation.predictions, seed) for o in others
-    ]
+    pairs = [paired_bootstrap(data.test, evaluations[o].predictions, evaluation.predictions, seed) for o in others]
     return name, f"{evaluation.scores.f1:.1f}", *map(spelled, pairs)
 
 
@@ -277,9 +271,7 @@ clear_output(wait=True)
 evaluations["original, trained again"] = tested(again.model)
 before, after = (evaluations[name].scores.f1 for name in ("original", "original, trained again"))
 reveal(my_guess, f"{after:.1f} after {before:.1f}")
-gain = paired_bootstrap(
-    data.test, *(evaluations[n].predictions for n in ("original", "original, trained again")), seed
-)
+gain = paired_bootstrap(data.test, *(evaluations[n].predictions for n in ("original", "original, trained again")), seed)
 print(f"what training alone gives: {spelled(gain)} points")
 
 # %% [markdown]
@@ -531,9 +523,7 @@ per_second = max(gains, key=lambda name: gains[name][0] / gains[name][1])
 print(f"most points: {ranked[0]}; most points a second: {per_second}")
 close = [n for n in ranked[1:] if paired_bootstrap(data.test, prices[n][0].predictions, prices[ranked[0]][0].predictions, seed).low <= 0]  # fmt: skip
 print("not surely worse than the first:", ", ".join(close) or "none")
-check(
-    "training is worth its time: it gains more than rescaling", gains["fine-tuning"][0] > gains["rescaling"][0]
-)
+check("training is worth its time: it gains more than rescaling", gains["fine-tuning"][0] > gains["rescaling"][0])
 
 # %% [markdown]
 # The seconds are those of the whole call, loading the best epoch included. Points a second reward whoever stops early; points in all reward whoever had labels. Where there are none, rescaling and distillation remain.

@@ -126,9 +126,7 @@ left = len(after["one grid"].integers[1:].unique())
 print(f"with one grid, the other rows have {left} integers left to share")
 
 # %%
-check(
-    "one outlier makes the only grid 20 times as coarse", abs(float(after["one grid"].scale) / step - 20) < 0.01
-)
+check("one outlier makes the only grid 20 times as coarse", abs(float(after["one grid"].scale) / step - 20) < 0.01)
 same = torch.equal(after["a grid for each row"].integers[1:], by_row.integers[1:])
 check("with a grid for each row, the other rows do not notice", same)
 
@@ -248,9 +246,7 @@ for stored in plans["linear layers and character table"]:
 table(("as", "what", "MB"), [(kind, reason, f"{size / 1e6:.2f}") for (kind, reason), size in kept.most_common()])
 
 # %%
-check(
-    "quantising the linear layers alone gives the article's 110 MB, to 5 %", totals["linear layers"] <= 110 * 1.05
-)
+check("quantising the linear layers alone gives the article's 110 MB, to 5 %", totals["linear layers"] <= 110 * 1.05)
 check("with the character table, the file is that small", totals["linear layers and character table"] <= 110)
 
 # %% [markdown]
@@ -331,9 +327,7 @@ small = {"quantized": kept("mini", "quantized", lambda: dynamic.quantize(raner))
 
 # %%
 reloaded = load_quantized_tagger(small["quantized"])
-before, after = (
-    emissions_of(tagger, article) for tagger in (torch_tagger(int8, tokenizer), reloaded)
-)
+before, after = (emissions_of(tagger, article) for tagger in (torch_tagger(int8, tokenizer), reloaded))
 check("saved and loaded, the INT8 model answers the same to the last bit", np.array_equal(before, after))
 
 # %% [markdown]
@@ -348,9 +342,7 @@ my_guess = ...
 test = run.test
 baseline = evaluate(torch_tagger(raner, tokenizer), test, seed)
 small["quantized-linear"] = kept("mini", "quantized-linear", lambda: dynamic.quantize(raner, embeddings=False))
-evaluations = {
-    stage: evaluate(load_quantized_tagger(path), test, seed) for stage, path in small.items()
-}
+evaluations = {stage: evaluate(load_quantized_tagger(path), test, seed) for stage, path in small.items()}
 tagged_otherwise = 100 - agreement(baseline.predictions, evaluations["quantized"].predictions)
 lost = paired_bootstrap(test, baseline.predictions, evaluations["quantized"].predictions, seed)
 reveal(my_guess, f"{tagged_otherwise:.1f} in a hundred sentences; {lost.f1:+.2f} points of F1")
@@ -386,9 +378,7 @@ figures.sensitivity_figure(damages)
 together = damages["everything"].noise
 plain, squares = sum(layers.values()), sum(noise**2 for noise in layers.values()) ** 0.5
 print(f"layers added up {plain:.1f} %, by their squares {squares:.1f} %, everything at once {together:.1f} %")
-check(
-    "the noise of everything is nearer to the root of the squares", abs(together - squares) < abs(together - plain)
-)
+check("the noise of everything is nearer to the root of the squares", abs(together - squares) < abs(together - plain))
 
 # %% [markdown]
 # ## Ranges fixed ahead
@@ -405,9 +395,7 @@ calibration = [sentence.text for sentence in run.corpus.train[: sizes.calibratio
 small["quantized-static"] = kept(
     "mini", "quantized-static", lambda: static.quantize_static(raner, tokenizer, calibration)
 )
-evaluations["quantized-static"] = evaluate(
-    load_quantized_tagger(small["quantized-static"]), test, seed
-)
+evaluations["quantized-static"] = evaluate(load_quantized_tagger(small["quantized-static"]), test, seed)
 alike = {stage: agreement(baseline.predictions, e.predictions) for stage, e in evaluations.items()}
 print(f"engine for fixed ranges: {static.choose_engine()}; for dynamic: {torch.backends.quantized.engine}")
 reveal(my_guess, ", ".join(f"{stage} {alike[stage]:.1f} %" for stage in ("quantized", "quantized-static")))
@@ -462,9 +450,7 @@ table(("variant", "F1", "difference", "95 % interval", "sentences tagged as by f
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-small["original"] = run.artifact(
-    f"mini/original-seed{seed}", lambda path: save_raner(raner, tokenizer, path)
-)
+small["original"] = run.artifact(f"mini/original-seed{seed}", lambda path: save_raner(raner, tokenizer, path))
 stages = ("quantized", "quantized-linear", "quantized-static", "quantized-aware")
 versions = [Variant("original", "torch-fp32", small["original"], raner, baseline)]
 versions += [Variant(stage, "torch-int8", small[stage], raner, evaluations[stage]) for stage in stages]
@@ -475,9 +461,7 @@ results.results_figure(mini_rows)
 # Now the size of BERT-base. F1 is not measured again: the twin tags as mini does. The quantisation-aware version has the same matrices in the same kernels as the static one; it would cost the same.
 
 # %% tags=["nbval-ignore-output"]
-large["original"] = run.artifact(
-    f"article/original-seed{seed}", lambda path: save_raner(big, tokenizer, path)
-)
+large["original"] = run.artifact(f"article/original-seed{seed}", lambda path: save_raner(big, tokenizer, path))
 large["quantized-static"] = kept(
     "article", "quantized-static", lambda: static.quantize_static(big, tokenizer, calibration[:16])
 )
@@ -491,9 +475,7 @@ time = {(row["scale"], row["stage"]): row["latency_ms"]["p50"] for row in mini_r
 gains = {scale: time[scale, "original"] / time[scale, "quantized"] for scale in ("mini", "article")}
 reveal(my_guess, ", ".join(f"{scale}: {gain:.2f} times as fast" for scale, gain in gains.items()))
 check("at the article's size, torch INT8 is at least 2.2 times as fast", gains["article"] >= 2.2)
-check(
-    "fixed ranges are faster than dynamic ones", time["article", "quantized-static"] < time["article", "quantized"]
-)
+check("fixed ranges are faster than dynamic ones", time["article", "quantized-static"] < time["article", "quantized"])
 
 # %% [markdown]
 # If the second claim fails, here is why: a static layer of torch need not search for ranges, but it rounds its *output* as well, only to turn it back into floats at once. Fixed ranges pay where integers may stay integers from one layer to the next, which is what the engines of notebook 07 try.
@@ -527,9 +509,7 @@ ratios = {
 slower = [
     (size, name, n) for size, lines in ratios.items() for name, line in lines.items() for n in line if line[n] < 1
 ]
-reveal(
-    my_guess, "; ".join(f"{size}, {name}, {n} characters" for size, name, n in slower) or "nowhere on this machine"
-)
+reveal(my_guess, "; ".join(f"{size}, {name}, {n} characters" for size, name, n in slower) or "nowhere on this machine")
 check("INT8 is faster than float32 at every length, at both sizes", not slower)
 figures.speedup_figure(ratios)
 

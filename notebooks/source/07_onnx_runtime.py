@@ -99,9 +99,7 @@ def furthest(batch, length, other):
 
 
 shapes = [(batch, length) for batch in (1, 8) for length in (1, 2, 37, 500)]
-check(
-    "ONNX Runtime gives torch's emissions to 1e-4 at every shape", max(furthest(*s, in_onnx) for s in shapes) < 1e-4
-)
+check("ONNX Runtime gives torch's emissions to 1e-4 at every shape", max(furthest(*s, in_onnx) for s in shapes) < 1e-4)
 
 # %% [markdown]
 # ### Exercise 1: the mask
@@ -221,9 +219,7 @@ base.latency_figure(steps)
 
 # %%
 def report(path):
-    return table(
-        ("what", "why it matters", "remedy"), [tuple(finding) for finding in onnx_checks.check_graph(path)]
-    )
+    return table(("what", "why it matters", "remedy"), [tuple(finding) for finding in onnx_checks.check_graph(path)])
 
 
 report(written_out)
@@ -329,9 +325,7 @@ report(int8["float embeddings"])
 # %%
 on_a_good_cpu = ["avx512_vnni"]
 check("the good INT8 graph has no finding", onnx_checks.check_graph(int8["dynamic"], on_a_good_cpu) == [])
-check(
-    "on a CPU without 8-bit instructions it has one", len(onnx_checks.check_graph(int8["dynamic"], flags=[])) == 1
-)
+check("on a CPU without 8-bit instructions it has one", len(onnx_checks.check_graph(int8["dynamic"], flags=[])) == 1)
 
 # %% [markdown]
 # ## Pruned models
@@ -364,9 +358,7 @@ near = {name: np.abs(onnx_session.load_onnx_tagger(path).backend(*batch) - wante
 operators = {name: onnx_files.operator_counts(path)["Attention"] for name, path in pruned_dirs.items()}
 print("heads left in each layer:", left)
 check("both exports of the uneven model agree with torch, to 1e-4", all(near.values()))
-check(
-    "every layer with heads has its Attention operator", operators["one operator"] == sum(n > 0 for n in left)
-)
+check("every layer with heads has its Attention operator", operators["one operator"] == sum(n > 0 for n in left))
 
 # %% tags=["nbval-ignore-output"]
 matrix = {("whole", "written out"): written_out, ("whole", "one operator"): onnx_dir}
@@ -451,8 +443,7 @@ long_texts = merge_neighbours(test, 500)
 whole, apart = loaded["dynamic"], by_sentence(loaded["dynamic"])
 sets = {"texts of up to 500 characters": long_texts, "the article": [run.article], "the test set's sentences": test}
 scored = {
-    name: [evaluate(tagger, sentences, seed).scores.f1 for tagger in (whole, apart)]
-    for name, sentences in sets.items()
+    name: [evaluate(tagger, sentences, seed).scores.f1 for tagger in (whole, apart)] for name, sentences in sets.items()
 }
 first = scored["texts of up to 500 characters"]
 reveal(my_guess, f"whole {first[0]:.1f}, by sentence {first[1]:.1f}")
@@ -542,10 +533,7 @@ def engine_rows(paths, reference):
 # %% tags=["nbval-ignore-output"]
 paths = {"float": float_dir, "int8": int8_dir, "onnx": onnx_dir, "dynamic": int8["dynamic"], "static": int8["static"]}
 paths |= {"vino": vino_dir, "vino8": vino8_dir} if peers else {}
-small = [
-    Variant(**vars(v) | {"evaluation": evaluate(v.load(), test, seed)})
-    for v in engine_rows(paths, raner)
-]
+small = [Variant(**vars(v) | {"evaluation": evaluate(v.load(), test, seed)}) for v in engine_rows(paths, raner)]
 mini_rows = measure_variants(run, small, "07", "mini")
 
 # %% [markdown]
@@ -574,9 +562,7 @@ if peers:
 # %%
 head = tokenizer.batch([article[:100]])[:2]
 wide = onnx_session.load_onnx_tagger(big["onnx"]).backend(*head)
-check(
-    "the twin's export gives the mini's emissions, to 1e-4", np.abs(wide - in_torch.backend(*head)).max() < 1e-4
-)
+check("the twin's export gives the mini's emissions, to 1e-4", np.abs(wide - in_torch.backend(*head)).max() < 1e-4)
 del wide
 
 # %% tags=["nbval-ignore-output"]
@@ -620,9 +606,7 @@ if peers:
     print(
         f"{mine.name}: {mine.milliseconds / peer.milliseconds:.2f} of OpenVINO's time, F1 {mine.f1:.2f} to {peer.f1:.2f}"
     )
-    check(
-        "our best INT8 row is within 10 % of OpenVINO's, or faster", mine.milliseconds <= 1.1 * peer.milliseconds
-    )
+    check("our best INT8 row is within 10 % of OpenVINO's, or faster", mine.milliseconds <= 1.1 * peer.milliseconds)
 else:
     print(openvino.ABSENT)
 

@@ -178,16 +178,12 @@ def saved(name, build):
 
 original_path = saved("original", lambda path: save_raner(original, tokenizer, path))
 int8_path = saved("quantized", lambda path: save_quantized(dynamic.quantize(original), tokenizer, path))
-pruned_int8_path = saved(
-    "pruned-quantized", lambda path: save_quantized(dynamic.quantize(recovered), tokenizer, path)
-)
+pruned_int8_path = saved("pruned-quantized", lambda path: save_quantized(dynamic.quantize(recovered), tokenizer, path))
 
 # %%
 in_memory = torch_tagger(dynamic.quantize(recovered), tokenizer).backend(*tokenizer.batch(texts[:4])[:2])
 reloaded = load_quantized_tagger(pruned_int8_path).backend(*tokenizer.batch(texts[:4])[:2])
-check(
-    "a quantised model that was saved and loaded answers exactly as before", np.array_equal(in_memory, reloaded)
-)
+check("a quantised model that was saved and loaded answers exactly as before", np.array_equal(in_memory, reloaded))
 
 # %% [markdown]
 # ## Another engine
@@ -206,9 +202,9 @@ _, pruned_onnx_path = to_onnx("recovered", recovered)
 
 # %%
 encoding = tokenizer.batch(texts[:8])
-parity = onnx_session.load_onnx_tagger(onnx_path).backend(*encoding[:2]) - torch_tagger(
-    original, tokenizer
-).backend(*encoding[:2])
+parity = onnx_session.load_onnx_tagger(onnx_path).backend(*encoding[:2]) - torch_tagger(original, tokenizer).backend(
+    *encoding[:2]
+)
 real = encoding.attention_mask.astype(bool)  # at padding the engines differ, and nobody reads it
 check("ONNX Runtime in float32 gives torch's emissions, to 1e-4", np.abs(parity[real]).max() < 1e-4)
 
@@ -349,9 +345,7 @@ def large(name, build):
 big, big_recovered = article_twin(original), article_twin(recovered)
 float_dir = large("original", lambda path: save_raner(big, tokenizer, path))
 int8_dir = large("quantized", lambda path: save_quantized(dynamic.quantize(big), tokenizer, path))
-both_dir = large(
-    "pruned-quantized", lambda path: save_quantized(dynamic.quantize(big_recovered), tokenizer, path)
-)
+both_dir = large("pruned-quantized", lambda path: save_quantized(dynamic.quantize(big_recovered), tokenizer, path))
 
 
 # %% tags=["nbval-ignore-output"]
@@ -399,9 +393,7 @@ memory = {(row["stage"], row["backend"]): row["rss_mb"] for row in big_rows}
 first, torch8, both8 = ("original", "torch-fp32"), ("quantized", "torch-int8"), ("pruned-quantized", "torch-int8")
 check("quantising makes it at least 2 times as fast (article: 2.3)", time[first] / time[torch8] > 2)
 check("a fifth of the heads less makes INT8 1.4 times as fast (article)", time[torch8] / time[both8] > 1.4)
-check(
-    "pruned and quantised needs 6 % more memory than quantised (article)", memory[both8] > 1.06 * memory[torch8]
-)
+check("pruned and quantised needs 6 % more memory than quantised (article)", memory[both8] > 1.06 * memory[torch8])
 
 # %% [markdown]
 # A ✗ is a verdict, not an accident: that number of the article was not seen on this machine.

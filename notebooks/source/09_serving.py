@@ -87,9 +87,7 @@ by_hand = marginals.by_brute_force(emissions, tagger.crf, tags, at=0)
 print(f"{len(tagger.labels)} tags, {len(tagger.labels) ** len(short):,} sequences")
 (found,) = tagger.predict([short])[0]
 check("陈默 is a person", (found.text, found.type) == ("陈默", "PER"))
-check(
-    "its confidence is the share of all sequences that say so, to 1e-6", abs(found.confidence - by_hand) < 1e-6
-)
+check("its confidence is the share of all sequences that say so, to 1e-6", abs(found.confidence - by_hand) < 1e-6)
 
 # %% [markdown]
 # Nobody can write down the sequences of a whole sentence. The forward-backward algorithm sums them in one walk to the right and one to the left; `utils/tagger/marginals.py` has it in a few lines.
@@ -359,7 +357,9 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 arrangements = {"1 process, 1 thread": (1, 1), "1 process, 2 threads": (1, 2), "2 processes, 1 thread each": (2, 1)}
-measured = {name: trials.throughput(onnx, *size, sizes.clients, sizes.requests, article) for name, size in arrangements.items()}
+measured = {
+    name: trials.throughput(onnx, *size, sizes.clients, sizes.requests, article) for name, size in arrangements.items()
+}
 reveal(my_guess, " < ".join(sorted(measured, key=lambda name: measured[name].per_second)))
 figures.throughput_figure(measured)
 

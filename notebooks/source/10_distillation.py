@@ -123,9 +123,7 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 heat = (1, 2, 5, 10, 20, 50)
 inside = np.concatenate([np.array(tags.bioes_tags(sentence)) != "O" for sentence in data.dev[:40]])
-said = np.concatenate(
-    [emissions_of(torch_tagger(teacher, tokenizer), s.text) for s in data.dev[:40]]
-)
+said = np.concatenate([emissions_of(torch_tagger(teacher, tokenizer), s.text) for s in data.dev[:40]])
 spread = {t: entropy(softmax(said / t, axis=1), axis=1) for t in heat}
 groups = {"inside names": inside, "outside": ~inside}
 curves = {name: {t: float(nats[chosen].mean()) for t, nats in spread.items()} for name, chosen in groups.items()}
@@ -446,16 +444,11 @@ print(f"dev chose: {best_student} for the student, {best_cut} for the cut model"
 # %%
 ids, mask, _ = tokenizer.batch([sentence.text for sentence in data.test[:8]])
 emissions = {stage: torch_tagger(m, tokenizer).backend(ids, mask) for stage, m in contest.items()}
-moved = [
-    np.abs(torch_tagger(m, tokenizer).backend(ids, mask) - emissions[stage]).max()
-    for stage, m in large.items()
-]
+moved = [np.abs(torch_tagger(m, tokenizer).backend(ids, mask) - emissions[stage]).max() for stage, m in large.items()]
 check("both twins give the emissions of their models, to 1e-4", max(moved) < 1e-4)
 
 # %% tags=["nbval-ignore-output"]
-evaluations = {
-    stage: evaluate(torch_tagger(m, tokenizer), data.test, seed) for stage, m in contest.items()
-}
+evaluations = {stage: evaluate(torch_tagger(m, tokenizer), data.test, seed) for stage, m in contest.items()}
 mini = [Variant(stage, "torch-fp32", run.artifacts / "mini" / stage, m, evaluations[stage])
         for stage, m in contest.items()]  # fmt: skip
 article_size = [Variant(stage, "torch-fp32", saved("article", stage, m), m) for stage, m in large.items()]
@@ -479,9 +472,7 @@ table(
 answers = [found.predictions for found in evaluations.values()]
 d = paired_bootstrap(data.test, *answers, seed)
 better = "the cut model" if d.low > 0 else "the student" if d.high < 0 else "nobody, surely"
-reveal(
-    my_guess, f"{better}: cut model minus student {d.f1:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}"
-)
+reveal(my_guess, f"{better}: cut model minus student {d.f1:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}")
 f1 = bootstrap.resampled_f1(data.test, answers, seed)
 base.bootstrap_figure({"cut model minus student": f1[1] - f1[0]}, "points of F1 on test", zero=True)
 
@@ -498,9 +489,7 @@ results.results_figure(report.versions(mini_rows + article_rows))
 
 # %% tags=["nbval-ignore-output"]
 sizes = {stage: a["parameters"] for stage, (_, a) in rows.items()}
-check(
-    "equal latency is also equal size, to 5 %", abs(sizes["pruned-equal"] / sizes[f"student-{depth}"] - 1) < 0.05
-)
+check("equal latency is also equal size, to 5 %", abs(sizes["pruned-equal"] / sizes[f"student-{depth}"] - 1) < 0.05)
 
 # %% [markdown]
 # Two ✗ in the verdict would mean that this test set cannot tell. Whatever it says, look at the counts as well: a few heads and neurons in every layer, or all of a few layers. Equal time can be spent in very different places, and equal time is not equal size.
