@@ -123,7 +123,7 @@ def test_gunicorn_serves_the_same_application():
     port = free_port()
     command = [
         *(sys.executable, "-m", "gunicorn", "-k", "uvicorn_worker.UvicornWorker", "-w", "1"),
-        *("-b", f"127.0.0.1:{port}", "--log-level", "error", "tests.unit.known_tagger:known_app()"),
+        *("-b", f"127.0.0.1:{port}", "--log-level", "error", "tests.helpers.known_tagger:known_app()"),
     ]
 
     async def scene():
