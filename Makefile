@@ -58,6 +58,7 @@ newest: $(ENVIRONMENT)
 lint: $(ENVIRONMENT)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 
 $(ENVIRONMENT): requirements.txt pyproject.toml
 	$(if $(PYTHON),,$(error Python 3.11 or newer was not found; name it with PYTHON=/path/to/python3.11))

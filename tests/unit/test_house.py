@@ -1,111 +1,109 @@
-"""The rooms of `utils/` stand on floors; the code is formatted; nothing of one machine is in the tree."""
+"""The rooms of `utils/` are a tower, and its map is right; code is formatted; nothing of one machine is in the tree."""
 
 import ast
-import graphlib
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 UTILS = ROOT / "utils"
+MODULES = sorted(path for path in UTILS.rglob("*.py") if path.name not in ("__init__.py", "__main__.py"))
 
-FLOORS = {
-    0: ["entities", "files", "hub", "integers"],
-    1: ["characters", "corpus", "crf", "decoding", "marginals"],
-    2: ["augmentation", "raner", "tagger"],
-    3: ["bands", "batches", "benchmark", "evaluation", "gates", "packing", "training"],
-    4: ["importance", "ledger", "onnx_runtime", "pruning", "quantization", "recovery", "twin"],
-    5: [
-        "anatomy",
-        "bundle",
-        "claims",
-        "confidence",
-        "damage",
-        "engines",
-        "exercises",
-        "exercises_distillation",
-        "exercises_recovery",
-        "exercises_quantization",
-        "exercises_onnx",
-        "exercises_serving",
-        "handouts",
-        "latency_match",
-        "latency_table",
-        "leaderboard",
-        "notebooks",
-        "openvino_runtime",
-        "pipeline",
-        "plots",
-        "plots_distillation",
-        "plots_recovery",
-        "plots_quantization",
-        "plots_onnx",
-        "plots_serving",
-        "preflight",
-        "readiness",
-        "recipes",
-        "report",
-        "run",
-        "search",
-        "sensitivity",
-        "serving",
-        "sweep",
-        "teaching",
-        "timing",
-        "variants",
-        "widgets",
-    ],
-    6: ["course", "recovery_bars", "spread", "train_mini", "workshop"],
+
+def lint_imports(folder: Path) -> subprocess.CompletedProcess:
+    """`lint-imports` on the `utils` of a folder, with the contracts of its pyproject.toml."""
+    code = "from importlinter.cli import lint_imports_command as lint; lint(['--no-cache', '--no-logo'])"
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+
+
+def test_all_contracts_are_kept():
+    done = lint_imports(ROOT)
+    assert done.returncode == 0 and re.search(r"Contracts: [1-9]\d* kept, 0 broken", done.stdout), done.stdout
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of the house, to build wrongly in."""
+    only_code = shutil.ignore_patterns("__pycache__", "static", "reveal", "*.html", "*.md")
+    shutil.copytree(UTILS, tmp_path / "utils", ignore=only_code)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+BREAKS = {
+    "upward": ("text/entities.py", "import utils.model.crf", "utils.text is not allowed to import utils.model"),
+    "upward inside a function": (
+        "files.py",
+        "def f():\n    from utils.course import tables",
+        "utils.files is not allowed to import utils.course",
+    ),
+    "in a circle": ("text/entities.py", "import utils.text.corpus", "in a circle, between rooms or inside one BROKEN"),
+    "a room that is not in the tower": ("cellar.py", "", "cellar"),
 }
-FLOOR = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
-ROOMS = sorted({path.relative_to(UTILS).parts[0].removesuffix(".py") for path in UTILS.glob("**/*.py")} - {"__init__"})
 
 
-def imported_rooms(source: str) -> set[str]:
-    """Rooms that a source text imports, inside functions too; imports for annotations alone do not run."""
-    rooms, tree = set(), ast.parse(source)
-    tree.body = [node for node in tree.body if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node))]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            rooms |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("utils.")}
-        elif isinstance(node, ast.ImportFrom) and node.module == "utils":
-            rooms |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("utils."):
-            rooms.add(node.module.split(".")[1])
-    return rooms
+@pytest.mark.parametrize("case", BREAKS)
+def test_an_import_that_breaks_the_tower_is_caught(copied, case):
+    module, line, words = BREAKS[case]
+    with (copied / "utils" / module).open("a", encoding="utf-8") as file:
+        file.write(f"\n{line}\n")
+    done = lint_imports(copied)
+    assert done.returncode == 1 and words in done.stdout, done.stdout
 
 
-def imports_of(room: str) -> set[str]:
-    files = [UTILS / f"{room}.py"] if (UTILS / f"{room}.py").exists() else (UTILS / room).glob("**/*.py")
-    return set().union(*(imported_rooms(path.read_text("utf-8")) for path in files)) - {room}
+MAP = (UTILS / "README.md").read_text("utf-8")
 
 
-def may_import(room: str, other: str) -> bool:
-    """Lower floors always; the same floor only where its rooms do not meet in a notebook."""
-    return FLOOR[other] < FLOOR[room] or (FLOOR[other] == FLOOR[room] and FLOOR[room] != 4)
+def named_in(text: str) -> set[str]:
+    """What stands between backticks; of a path such as `cut_search/`, the name."""
+    return {name.strip("/") for name in re.findall(r"`([^`\n]+)`", text)}
 
 
-def test_imports_are_seen_in_every_form():
-    source = "import utils.model.crf\nfrom utils import raner\ndef f():\n    from utils.tagger import Tagger\n"
-    assert imported_rooms(source) == {"crf", "raner", "tagger"}
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(UTILS).as_posix())
+def test_every_module_is_named_where_its_readers_begin(module):
+    if module.parent == UTILS:
+        assert re.search(rf"\b{module.name}\b", MAP)
+    else:
+        docstring = ast.get_docstring(ast.parse((module.parent / "__init__.py").read_text("utf-8")))
+        assert module.stem in named_in(docstring)
 
 
-def test_the_rule_forbids_what_the_design_forbids():
-    assert may_import("pruning", "raner") and may_import("tagger", "raner")
-    assert not may_import("raner", "pruning") and not may_import("pruning", "importance")
+@pytest.mark.parametrize("package", [path.parent for path in UTILS.rglob("__init__.py") if path.parent != UTILS])
+def test_a_room_is_a_docstring_that_names_nothing_that_is_gone(package):
+    (docstring,) = ast.parse((package / "__init__.py").read_text("utf-8")).body
+    listed = re.findall(r"^- (.+?):", docstring.value.value, re.M)
+    names = {name for line in listed for name in named_in(line)}
+    assert names and [name for name in names if not list(package.glob(f"{name}*"))] == []
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_rooms_import_only_from_lower_floors(room):
-    assert room in FLOOR, f"give utils/{room} a floor, here and in the design"
-    assert {other for other in imports_of(room) if not may_import(room, other)} == set()
+def test_the_map_shows_the_rooms_from_top_to_bottom_as_the_contract_has_them():
+    drawn = re.findall(r"^ ([a-z]+)(?:\.py)?  ", MAP.split("```")[1], re.M)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    assert drawn == [room for room in contracts[0]["layers"] if room != "workshop"]
 
 
-def test_no_import_goes_in_a_circle():
-    graphlib.TopologicalSorter({room: imports_of(room) for room in ROOMS}).prepare()
+def test_the_map_leads_to_what_it_names():
+    for line in MAP.splitlines():
+        paths = [UTILS / target for target in re.findall(r"\]\(([^)]+)\)", line)]
+        assert [path for path in paths if not path.is_file()] == []
+        if line.startswith("| w") or line.startswith("| how"):
+            defined = set().union(*map(top_level_names, paths))
+            question, _, names = line.strip("|").split("|")
+            assert named_in(names) and named_in(names) <= defined, question
+
+
+def top_level_names(path: Path) -> set[str]:
+    """Functions, classes and constants of a module."""
+    found = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        targets = getattr(node, "targets", [getattr(node, "target", node)])
+        found |= {getattr(target, "id", getattr(target, "name", "")) for target in targets}
+    return found
 
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]])

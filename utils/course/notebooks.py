@@ -41,13 +41,13 @@ def execute_notebook(notebook: Path, folder: Path, parameters: dict) -> float:
         )
     except (papermill.PapermillExecutionError, RuntimeError) as error:
         os.replace(partial, failed)
-        raise NotebookError(f"{notebook.name}, cell {last_started(failed)}: {_reason(error)} (see {failed})") from None
+        raise NotebookError(f"{notebook.name}, cell {_last_started(failed)}: {_reason(error)} (see {failed})") from None
     os.replace(partial, folder / notebook.name)
     failed.unlink(missing_ok=True)
     return (perf_counter() - start) / 60
 
 
-def last_started(notebook: Path) -> int:
+def _last_started(notebook: Path) -> int:
     """Number of the code cell at which papermill stopped, from 1, the injected parameters counted."""
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
     started = [cell["metadata"].get("papermill", {}).get("start_time") for cell in cells if cell["cell_type"] == "code"]

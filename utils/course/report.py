@@ -136,7 +136,7 @@ def _heads(row: dict) -> str:
     return UNMEASURED if row["heads_per_layer"] is None else str(sum(row["heads_per_layer"]))
 
 
-def machine_line(machine: dict) -> str:
+def _machine_line(machine: dict) -> str:
     """Processor, cores, memory, instructions and versions, in one line."""
     software = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     flags = " ".join(machine["flags"]) or "no vector flags seen"
@@ -161,7 +161,7 @@ def html_report(rows: Sequence[dict], run: dict, picture: bytes) -> str:
     settings = {name: value if value != "" else "embedded" for name, value in run["settings"].items()}
     return _page().render(
         run=run,
-        machine=machine_line(run["machine"]),
+        machine=_machine_line(run["machine"]),
         settings=", ".join(f"{name}: {value}" for name, value in settings.items()),
         comparison_header=COMPARISON_HEADER["en"],
         comparison=comparison(rows),
@@ -189,7 +189,7 @@ def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str) -> 
         ValueError: the two marks are not there.
     """
     table = markdown_table(COMPARISON_HEADER[language], comparison(rows, language))
-    place = MEASURED_ON[language].format(machine_line(run["machine"]))
+    place = MEASURED_ON[language].format(_machine_line(run["machine"]))
     block = f"![{PICTURE[language]}](data/reference/results.png)\n\n{table}\n\n{place}"
     marks = re.compile(r"(<!-- results -->\n).*?(\n<!-- /results -->)", re.S)
     if not marks.search(text):
@@ -201,11 +201,11 @@ def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str) -> 
     return text
 
 
-def study_table(path: Path = STUDY) -> Markdown:
-    """The rows of a study by `utils.studies.recovery_bars`, or one sentence where there is no such file."""
-    if not path.is_file():
-        return Markdown(f"`data/reference/{path.name}` is not there: this study has not been made yet.")
-    study = json.loads(path.read_text("utf-8"))
+def study_table() -> Markdown:
+    """The rows of `STUDY`, a study by `utils.studies.recovery_bars`, or one sentence where it is not there."""
+    if not STUDY.is_file():
+        return Markdown(f"`data/reference/{STUDY.name}` is not there: this study has not been made yet.")
+    study = json.loads(STUDY.read_text("utf-8"))
     original = study["original"]
     start = ("original", "", "", "", f"{original['f1']:.1f}", "", "", "")
     header = ("", "heads", "neurons", "F1 after the cut", "F1 recovered", "difference", "95 % interval", "bar")

@@ -39,7 +39,7 @@ def new_run(out: Path, settings: Mapping[str, object], numbers: Sequence[str] | 
     notebooks = select(NOTEBOOKS, "ipynb", numbers)
     chosen = {**DEFAULTS, **settings}
     chosen |= {name: _absolute(chosen[name]) for name in ("model", "corpus")}
-    check_inputs(chosen["model"], chosen["corpus"])
+    _check_inputs(chosen["model"], chosen["corpus"])
     started = datetime.now(UTC)
     folder = _new_folder(out, started)
     _save(folder, _new_state(started, chosen, notebooks))
@@ -79,7 +79,7 @@ def unfinished_run(out: Path) -> Path:
     if folder is None:
         raise CourseError(f"{out}: no unfinished run to resume")
     select(NOTEBOOKS, "ipynb", [entry["name"][:2] for entry in state["notebooks"]])
-    check_inputs(state["settings"]["model"], state["settings"]["corpus"])
+    _check_inputs(state["settings"]["model"], state["settings"]["corpus"])
     return folder
 
 
@@ -111,7 +111,7 @@ def select(folder: Path, suffix: str, numbers: Sequence[str] | None) -> list[Pat
     return [path for number, path in known.items() if numbers is None or number in numbers]
 
 
-def check_inputs(model: str, corpus: str) -> None:
+def _check_inputs(model: str, corpus: str) -> None:
     """Load both once, so that a wrong one is known before anything heavy starts.
 
     Raises:

@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from numbers import Real
-from pathlib import Path
 
 from IPython.display import Markdown
 
@@ -68,9 +67,9 @@ def number(expected: float, hints: Mapping[float, str], tolerance: float = 0.01)
     return checker
 
 
-def show_minutes(number: str, run: Path = REFERENCE_RUN) -> Markdown:
+def show_minutes(number: str) -> Markdown:
     """How long notebook `number` took in the reference run, or that nobody measured it yet."""
-    entries = json.loads(run.read_text("utf-8"))["notebooks"] if run.is_file() else []
+    entries = json.loads(REFERENCE_RUN.read_text("utf-8"))["notebooks"] if REFERENCE_RUN.is_file() else []
     known = {entry["name"][:2]: entry["minutes"] for entry in entries}
     if known.get(number) is None:
         return Markdown("**Minutes:** not measured yet")

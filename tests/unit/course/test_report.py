@@ -7,6 +7,7 @@ import pytest
 
 from utils.compress.recipes import CUTS
 from utils.compress.training import Schedule
+from utils.course import report
 from utils.course.report import (
     ARTICLE,
     COMPARISON_HEADER,
@@ -108,18 +109,22 @@ def test_every_line_fills_its_header(language):
     assert {len(line) for line in stages(ROWS)} == {len(STAGES_HEADER)}
 
 
-def test_text_columns_stand_below_each_other():
-    lines = text_table(("a", "bb"), [["xxx", "y"]]).splitlines()
-    assert lines == ["a    bb", "---  --", "xxx  y"]
-
-
-def test_markdown_table():
-    assert markdown_table(("a", "b"), [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
-
-
 def test_html_is_escaped():
-    page = html_report(ROWS, RUN, b"png")
+    wild = "<script>&'\""
+    named = {"name": wild, "state": "done", "minutes": 1.0}
+    run = RUN | {"settings": RUN["settings"] | {"model": wild}, "notebooks": [named, named | {"state": wild}]}
+    page = html_report([row(wild, "torch-fp32", "mini")], run, b"png")
     assert "A &lt;CPU&gt;" in page and "A <CPU>" not in page
+    assert "<script" not in page and page.count("&lt;script&gt;&amp;&#39;&#34;") == 5
+
+
+def test_a_report_shows_what_it_is_given():
+    page = html_report(ROWS, RUN, b"png")
+    cells = re.findall(r"<td>(.*?)</td>", page)
+    assert [cells[i : i + 9] for i in range(0, 4 * 9, 9)] == comparison(ROWS)
+    assert [cells[i : i + 9] for i in range(4 * 9, 4 * 9 + 5 * 9, 9)] == stages(ROWS)
+    assert cells[81:] == ['<a href="00_start_here.ipynb">00_start_here</a>', "1.3 min", "03_heads", "failed"]
+    assert "model: embedded, corpus: embedded, seed: 1, quick: False." in page
 
 
 def test_the_page_needs_nothing_from_elsewhere():
@@ -158,11 +163,17 @@ GOLD = [
 ]
 
 
-def test_a_study_is_shown_row_by_row(tiny_published, tmp_path):
+@pytest.fixture
+def study_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "STUDY", tmp_path / "study.json")
+    return tmp_path / "study.json"
+
+
+def test_a_study_is_shown_row_by_row(tiny_published, tmp_path, study_file):
     sentences = GOLD * 8
     study = Study(*load_raner(tiny_published), Corpus(sentences, GOLD, GOLD), tmp_path / "run", Schedule(1, 1e-3, 1))
-    found = run_study(study, tmp_path / "study.json", "a command")
-    lines = study_table(tmp_path / "study.json").data.splitlines()
+    found = run_study(study, study_file, "a command")
+    lines = study_table().data.splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert [row[0] for row in cells[2:]] == ["original", *CUTS, AGAIN]
     assert {len(row) for row in cells} == {8}
@@ -171,14 +182,13 @@ def test_a_study_is_shown_row_by_row(tiny_published, tmp_path):
     assert [cells[-1][i] for i in (1, 2, 3, 7)] == [""] * 4
 
 
-def test_a_bar_that_is_missed_is_crossed(tmp_path):
+def test_a_bar_that_is_missed_is_crossed(study_file):
     row = {"stage": "heads-50", "heads": 72, "neurons": 9216, "f1_pruned": 80.0, "f1_recovered": 83.0, "seconds": 9.7}
     row |= {"difference": {"f1": -1.6, "low": -2.5, "high": -0.5}, "allowed": 0.5, "holds": False}
-    path = tmp_path / "study.json"
-    path.write_text(json.dumps({"original": {"f1": 84.59}, "rows": [row]}))
-    last = study_table(path).data.splitlines()[-1]
+    study_file.write_text(json.dumps({"original": {"f1": 84.59}, "rows": [row]}))
+    last = study_table().data.splitlines()[-1]
     assert last == "| heads-50 | 72 | 9216 | 80.0 | 83.0 | -1.60 | -2.50 to -0.50 | -0.5 ✗ |"
 
 
-def test_a_study_that_is_not_there_is_said_so(tmp_path):
-    assert "not been made" in study_table(tmp_path / "none.json").data
+def test_a_study_that_is_not_there_is_said_so(study_file):
+    assert not study_file.exists() and "`data/reference/study.json` is not there" in study_table().data

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from utils.course.tables import table
+from utils.course import teaching
 from utils.course.teaching import check, exercise, number, reveal, show_minutes
 
 EIGHT = number(8, {4: "you halved", 0.08: "in percent, please"})
@@ -68,22 +68,15 @@ def test_a_prediction_stands_beside_the_measurement(capsys, guess, line):
     assert capsys.readouterr().out == line
 
 
-def test_a_table_keeps_bars_inside_their_cells():
-    assert table(("a", "b"), [(1, "x|y")]).data == "| a | b |\n| --- | --- |\n| 1 | x\\|y |"
-
-
-def test_a_table_says_what_was_not_measured():
-    assert table(("ms", "MB"), [(None, 0)]).data.endswith("| not measured | 0 |")
-
-
-def test_minutes_come_from_the_reference_run(tmp_path):
+def test_minutes_come_from_the_reference_run(tmp_path, monkeypatch):
     run = tmp_path / "run.json"
-    assert "not measured" in show_minutes("00", run).data
+    monkeypatch.setattr(teaching, "REFERENCE_RUN", run)
+    assert "not measured" in show_minutes("00").data
     entries = [{"name": "00_start", "minutes": 0.44}, {"name": "01_data", "minutes": None}]
     run.write_text(json.dumps({"notebooks": entries}), "utf-8")
-    assert "0.4 " in show_minutes("00", run).data
-    assert "not measured" in show_minutes("01", run).data
-    assert "not measured" in show_minutes("07", run).data
+    assert "0.4 " in show_minutes("00").data
+    assert "not measured" in show_minutes("01").data
+    assert "not measured" in show_minutes("07").data
 
 
 def test_numbers_are_not_swallowed_by_a_wide_tolerance():

@@ -3,7 +3,20 @@
 A checker takes an answer and returns None, or a hint that fits the misconception behind a wrong one: it is a
 function `(answer) -> hint`, or makes one (`teaching.number`) from what the notebook measured.
 
-In reading order: `published` (what several of them compute with), then `nb00` to `nb10`.
+In reading order:
+
+- `published`: the published RaNER counted, with which several of them compute
+- `nb00`: a fifth of the heads, an INT8 file, mini-RaNER beside RaNER
+- `nb01`: tags, a head's parameters, a path through a CRF
+- `nb02`: a typical call, a bootstrap, a difference that is not paired
+- `nb03`: Michel's score, what chance shares, a correlation of ranks
+- `nb04`: which heads go, dropout in a comparison, where heads stand today
+- `nb05`: the scale of a head, a distillation loss, the epoch to keep
+- `nb06`: a zero point, scales of channels, what a recipe forgets
+- `nb07`: an attention mask, threads, padding
+- `nb08`: a speed from a saving, the most that heads give
+- `nb09`: a confidence, offsets in JavaScript, typists
+- `nb10`: a softened answer, its gradient, layers to copy
 
 May import from every room below `course`, and `course.teaching`.
 """

@@ -1,7 +1,21 @@
 """Pictures: numbers in, a figure out. They compute nothing but places on paper.
 
-In reading order: `style` (font, colours, axes: how every picture looks), `base` (pictures that several notebooks
-show), `results` (a run's results), then one module a notebook, `nb00` to `nb10`.
+In reading order:
+
+- `style`: how every picture looks: its font, its colours, its axes
+- `base`: pictures that several notebooks show
+- `results`: what a run measured, version by version
+- `nb00`: the map of the course
+- `nb01`: the corpus, and the CRF's moves from tag to tag
+- `nb02`: single calls, and memory
+- `nb03`: scores of heads, and where heads look
+- `nb04`: what a cut saves, costs and leaves
+- `nb05`: what a cut broke, and learning by heart
+- `nb06`: roundings, sensitive parts, speed by length
+- `nb07`: engines beside each other, and the choice of one
+- `nb08`: the Pareto front, and a search
+- `nb09`: edits, confidence, load, threads and processes
+- `nb10`: soft targets, temperatures, depth
 
 May import from every room below `course`, for the types of what is drawn.
 """

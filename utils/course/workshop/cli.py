@@ -33,14 +33,14 @@ def build(arguments: argparse.Namespace) -> int:
     course.mkdir(parents=True)
     commit = bundle.last_commit(ROOT, course)
     print(f"Workshop from commit {commit}; {bundle.uncommitted(ROOT)} uncommitted files are not in it", flush=True)
-    write_handouts(course, partial)
-    write_bundle(partial, arguments.out / "wheels" if arguments.wheels else None)
+    _write_handouts(course, partial)
+    _write_bundle(partial, arguments.out / "wheels" if arguments.wheels else None)
     bundle.replace_folder(partial, target)
     print(f"Written: {target}")
     return 0
 
 
-def write_handouts(course: Path, folder: Path) -> None:
+def _write_handouts(course: Path, folder: Path) -> None:
     """Notebooks for students and instructor, slides, and the timing sheet.
 
     Raises:
@@ -59,7 +59,7 @@ def write_handouts(course: Path, folder: Path) -> None:
     (folder / "TIMING.md").write_text(timetable.sheet(minutes), "utf-8")
 
 
-def write_bundle(folder: Path, wheels: Path | None) -> None:
+def _write_bundle(folder: Path, wheels: Path | None) -> None:
     """Complete `bundle/`: student notebooks in the course, wheels if there is a folder for them, checksums."""
     target = folder / "bundle"
     shutil.copytree(folder / "student", target / "course" / "student")

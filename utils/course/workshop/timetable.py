@@ -109,14 +109,14 @@ def notebook_minutes(path: Path, measured: dict[str, float]) -> Minutes:
     code = [
         cell for cell in notebook.cells if cell.cell_type == "code" and "solution" not in cell.metadata.get("tags", [])
     ]
-    reading = words(notebook) / WORDS_A_MINUTE + CELL_MINUTES * len(code)
+    reading = _words(notebook) / WORDS_A_MINUTE + CELL_MINUTES * len(code)
     exercises = sum(bool(re.search(r"^exercise\(", cell.source, re.M)) for cell in code)
     predictions = max(0, sum(map(_is_open, code)) - exercises)
     minutes = EXERCISE_MINUTES * exercises + PREDICTION_MINUTES * predictions
     return Minutes(path.stem, measured.get(path.stem), reading, minutes)
 
 
-def words(notebook: NotebookNode) -> int:
+def _words(notebook: NotebookNode) -> int:
     """Words of the Markdown cells; a Chinese character counts as one."""
     text = " ".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     return len(re.findall(r"[A-Za-z0-9'’-]*[A-Za-z0-9][A-Za-z0-9'’-]*|[\u4e00-\u9fff]", text))
@@ -134,7 +134,7 @@ def plan(
     Only notebooks that were measured are planned.
     """
     known = {minutes.name[:2]: minutes for minutes in notebooks if minutes.run is not None}
-    waiting = chosen([known[number] for number in order if number in known], _teaching(sessions))
+    waiting = _chosen([known[number] for number in order if number in known], _teaching(sessions))
     blocks, clock = [], FIRST_START
     for kind, length in sessions:
         parts = _fill(waiting, length) if kind == "teaching" else [(kind, length)]
@@ -144,7 +144,7 @@ def plan(
     return blocks
 
 
-def chosen(notebooks: Iterable[Minutes], available: int) -> list[list]:
+def _chosen(notebooks: Iterable[Minutes], available: int) -> list[list]:
     """`[name, minutes]` of those that fit into the available minutes, first come first served, sorted by name."""
     taken = []
     for minutes in notebooks:
