@@ -240,7 +240,7 @@ exercise(my_f1s, exercises.resampled_f1_by_hand(counts))
 
 # %% tags=["nbval-ignore-output"]
 low, high = np.percentile(my_f1s, [2.5, 97.5])
-print(f"by hand [{low:.1f}, {high:.1f}], by utils/evaluation.py [{baseline.f1_low:.1f}, {baseline.f1_high:.1f}]")
+print(f"by hand [{low:.1f}, {high:.1f}], by utils/measure [{baseline.f1_low:.1f}, {baseline.f1_high:.1f}]")
 base.bootstrap_figure({"F1": my_f1s}, "F1 (points)")
 
 # %%
