@@ -77,6 +77,13 @@ def test_corpus_passes_the_gate(corpus):
     assert faults(corpus) == set()
 
 
+def test_the_next_editions_sentences_may_join(corpus):
+    new = {name: read_bracketed(DATA / "corpus" / "next" / f"{name}.txt") for name in ("train", "test")}
+    assert {name: len(sentences) for name, sentences in new.items()} == {"train": 600, "test": 684}
+    joined = corpus._replace(train=corpus.train + new["train"], test=corpus.test + new["test"])
+    assert faults(joined) == set()
+
+
 def test_surname_title_entities_leave_the_title_outside(corpus):
     """Guideline 4: a family name before its title is one or two characters."""
     titled = [s for s in chain(*corpus) if s.trap == "surname-title"]
