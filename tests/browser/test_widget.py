@@ -21,7 +21,6 @@ from utils.serving.widget import TaggerBox
 TaggerBox(KnownTagger(), "known", text="陈默在北京。")
 """
 
-
 RUN_ALL = """async () => {
     const { shell, commands } = window.jupyterapp;
     await shell.currentWidget.sessionContext.ready;

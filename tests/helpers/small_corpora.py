@@ -9,7 +9,6 @@ SENTENCE = annotate(
     "国家图书馆馆长陈默昨日在北京说，新馆明年开放。", [Span(0, 5, "ORG"), Span(7, 9, "PER"), Span(12, 14, "LOC")]
 )
 
-
 CONLL = "陈 B-PER\n默 I-PER\n说 O\n\n去 O\n京 B-LOC\n沪 B-LOC\n"
 CONLL_SENTENCES = [annotate("陈默说", [Span(0, 2, "PER")]), annotate("去京沪", [Span(1, 2, "LOC"), Span(2, 3, "LOC")])]
 

@@ -29,7 +29,6 @@ CUTS = {
     "heads-50-ffn-67": Cut(0.50, 0.67, 1.0),
 }
 
-
 COMPRESSED = {"compressed": Cut(0.67, 0.75, 1.0), "compressed-more": Cut(0.85, 0.88, 1.5)}
 """Notebook 08's own versions: as far as a point of F1 goes, and further."""
 

@@ -9,7 +9,6 @@ from utils.measure.comparison import Comparison, check_rows
 
 REFERENCE = DATA / "reference"
 
-
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
 
 

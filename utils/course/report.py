@@ -44,13 +44,11 @@ ARTICLE = (
     TableRow("ONNX Runtime + 量化", "ONNX Runtime, quantised", "quantized", "onnx-int8", "85 ± 5", "290", "93.3"),
 )
 
-
 OWN = (
     TableRow("本课程：压缩版", "this course: compressed", "compressed", "onnx-int8", *3 * [UNMEASURED]),
     TableRow("本课程：再压缩版", "this course: compressed more", "compressed-more", "onnx-int8", *3 * [UNMEASURED]),
 )
 """Versions that the article does not have, shown below its own where a run measured them."""
-
 
 COMPARISON_HEADER = {
     "en": ("version", "ms, article", "ms, here", "speed-up", "MB, article", "peak MB", "file MB", "F1, article",
@@ -58,12 +56,9 @@ COMPARISON_HEADER = {
     "zh": ("版本", "原文 ms", "实测 ms", "加速", "原文 MB", "内存峰值 MB", "文件 MB", "原文 F1", "实测 F1 [95 %]"),
 }  # fmt: skip
 
-
 STAGES_HEADER = ("stage", "scale", "backend", "heads", "parameters", "file MB", "ms (p95)", "peak MB", "F1 [95 %]")
 
-
 PICTURE = {"en": "Time, size, memory and F1 of the measured versions", "zh": "各版本的时间、体积、内存与 F1"}
-
 
 MEASURED_ON = {"en": "Measured by `make course` on {}.", "zh": "由 `make course` 测得，机器：{}。"}
 

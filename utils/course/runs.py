@@ -16,7 +16,6 @@ from utils.files import ROOT, LockedError, locked, write_atomically, written_ato
 
 NOTEBOOKS = ROOT / "notebooks"
 
-
 DEFAULTS = {"model": "", "corpus": "", "seed": 1, "quick": False}
 """Settings of a run: the embedded model and corpus, full sizes."""
 

@@ -11,9 +11,7 @@ from tabulate import DataRow, TableFormat, tabulate
 
 UNMEASURED = "–"
 
-
 _ROW = DataRow("| ", " | ", " |")
-
 
 UNPADDED = TableFormat(
     lineabove=None,

@@ -14,7 +14,6 @@ from utils.files import DATA
 
 REFERENCE_RUN = DATA / "reference" / "run.json"
 
-
 Checker = Callable[[object], str | None]
 """An answer -> None if it is right, else a hint at what went wrong."""
 

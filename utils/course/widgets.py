@@ -20,9 +20,7 @@ from utils.text.entities import Entity, Sentence
 COLOURS = {"PER": ("#b3261e", "#ffffff"), "LOC": ("#22d3ee", "#000000"), "ORG": ("#fde047", "#000000")}
 """Type -> (background, text): the article's red, cyan and yellow, each with a contrast above 4.5."""
 
-
 OTHER = ("#6b21a8", "#ffffff")
-
 
 ALL = "all"
 

@@ -153,7 +153,6 @@ CLAIMS = (
     Claim("INT8 with ONNX Runtime: F1 lost", 94.3 - 93.3, "points", f1_lost(ONNX8), at_most, "as with torch"),
 )  # fmt: skip
 
-
 AUDIT_HEADER = ("the article says", "claimed", "measured here", "", "verdict", "because")
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 Cut = Callable[[str], list[tuple[int, int]]]
 """A way of cutting: a text to ranges of it, in order."""
 
-
 _SENTENCE_ENDS = "。！？；!?;\n"
 _PAUSES = "，、：,: "
 _CLOSERS = "”’」』）》】\r"

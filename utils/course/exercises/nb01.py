@@ -57,10 +57,8 @@ def head_parameters() -> Checker:
 
 TAGS = ("O", "B", "E")
 
-
 EMISSIONS = np.array([[1.0, 0.8, 0.0], [0.0, 0.5, 2.0], [2.0, 0.0, 0.0]])
 """`(characters, tags)`: what the network says about three characters."""
-
 
 MOVES = np.array([[0.0, 0.0, -9.0], [-9.0, -9.0, 0.0], [0.0, 0.0, -9.0]])
 """`(tags, tags)`, from row to column: -9 for what the scheme forbids."""

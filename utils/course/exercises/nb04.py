@@ -14,7 +14,6 @@ from utils.model.raner import RanerModel
 RANKED = torch.tensor([[0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.5], [0.4, 1.0, 0.95, 0.85]])
 """`(layers, heads)`: scores of a small network, half of whose heads are to go."""
 
-
 _HALF = RANKED.numel() // 2
 
 
@@ -59,7 +58,6 @@ def emission_difference(model: RanerModel, batch: Mapping[str, torch.Tensor]) ->
 
 LEFT_AFTER_FIRST_CUT = (0, 1, 3, 4, 6, 7, 8, 9, 10, 11)
 """Original numbers of the heads of a layer that has lost heads 2 and 5."""
-
 
 SECOND_CUT = (3, 7)
 """Original numbers of the heads that go next."""

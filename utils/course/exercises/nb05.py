@@ -9,7 +9,6 @@ from utils.course.teaching import Checker, number
 OUT = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, -1.0], [1.0, 0.0]])
 """`(characters, features)`: what the one head that is left adds to each character."""
 
-
 TARGET = np.array([[3.0, 1.0], [2.0, 1.0], [1.0, -2.0], [0.0, 1.0]])
 """`(characters, features)`: what all heads added before the cut."""
 
@@ -32,10 +31,8 @@ def head_scale() -> Checker:
 
 TEMPERATURE = 2.0
 
-
 TEACHER = np.array([4.0, 3.0, -1.0])
 """`(tags,)`: the teacher's emissions for one character."""
-
 
 STUDENT = np.array([1.0, 3.0, 0.5])
 """`(tags,)`: the student's."""
@@ -64,7 +61,6 @@ def soft_loss_by_hand() -> Checker:
 
 
 COLUMNS = ("epoch", "training loss", "F1 on dev", "F1 on test")
-
 
 CURVE = (
     (1, 0.31, 61.0, 60.2),

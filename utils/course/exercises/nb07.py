@@ -6,7 +6,6 @@ from utils.course.teaching import Checker, number
 
 PAD, CLS, SEP = 0, 101, 102
 
-
 PADDED = np.array([[CLS, 1266, 776, SEP, PAD, PAD, PAD], [CLS, 3173, 1290, 4852, 776, 1277, SEP]])
 """`(batch, length)`: a text of two characters and one of five, padded to the longer one."""
 

@@ -30,7 +30,6 @@ def confidence() -> Checker:
 
 EMOJI_TEXT = "😀𠮷田在北京。"
 
-
 CODE_POINTS = (4, 6)
 """北京 in `EMOJI_TEXT`, as the service says it."""
 

@@ -12,9 +12,7 @@ from utils.course.teaching import Checker, number
 EMISSIONS = np.array([5.0, 3.0, -1.0])
 """`(tags,)`: what a teacher says about one character."""
 
-
 TAGS = ("B-PER", "B-ORG", "O")
-
 
 TEMPERATURE = 2.0
 

@@ -22,7 +22,6 @@ STOPS = (
 )
 """Number, title, question and phase of every notebook."""
 
-
 PHASES = {"look": BLUE, "cut": ORANGE, "translate": GREEN, "deliver": PURPLE}
 
 

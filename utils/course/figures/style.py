@@ -26,27 +26,20 @@ from utils.files import DATA
 
 FONT = DATA / "fonts" / "NotoSansCJKsc-Course.otf"
 
-
 FAMILY, FALLBACK = "Noto Sans CJK SC", "DejaVu Sans"
 """The family of `FONT`, and the one that comes with matplotlib, for what the first lacks."""
 
-
 BLUE, ORANGE, GREEN, SKY, YELLOW, PURPLE = "#0072B2", "#D55E00", "#009E73", "#56B4E9", "#E69F00", "#CC79A7"
 
-
 GREY = "#767676"
-
 
 SERIES = (BLUE, YELLOW, GREEN, ORANGE, SKY, PURPLE)
 """Colours of lines and bars, in the order in which they are used."""
 
-
 MARKERS = "os^Dv"
-
 
 TYPE_COLOURS = {"PER": ORANGE, "LOC": SKY, "ORG": YELLOW}
 """The nearest that this palette has to the red, cyan and yellow of highlighted text."""
-
 
 ENGINE_COLOURS = {"torch": ORANGE, "onnx": BLUE, "openvino": GREEN}
 

@@ -14,7 +14,6 @@ from utils.files import sha256
 
 CHECKSUMS = "SHA256SUMS"
 
-
 INSTALL = """# Installing from this folder, without a network
 
 Copy the whole folder to the laptop, with Python 3.11 on it. Then, in the folder `course`:
@@ -31,9 +30,7 @@ whether the laptop is ready. `make` would install again and wants a network: `.v
 does what `make course` does, `.venv/bin/python -m utils.serving` what `make serve` does. {wheels}
 """
 
-
 WITH_WHEELS = "The wheels fit computers with the system and processor of the one that built them: {platform}."
-
 
 WITHOUT_WHEELS = (
     "This bundle was built without `wheels`: leave out `--no-index --find-links ../wheels` and install with a network."

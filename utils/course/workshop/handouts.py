@@ -17,18 +17,14 @@ from traitlets.config import Config
 REVEAL = Path(__file__).with_name("reveal")
 """reveal.js and RequireJS, copied beside the slides."""
 
-
 WIDGET = "application/vnd.jupyter.widget-view+json"
 """The type of an output that only a running kernel can draw."""
-
 
 NOTHING = "data:text/javascript,"
 """Stands for a script that would come from the network, and that slides do without."""
 
-
 NO_DIAGRAMS = "data:text/javascript,export default {initialize() {}}"
 """The same for Mermaid, which the page imports as a module."""
-
 
 STYLE = """
 <style>

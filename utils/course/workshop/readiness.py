@@ -14,17 +14,13 @@ from utils.measure.machine import INT8_FLAGS, machine
 
 REQUIREMENTS = DATA.parent / "requirements.txt"
 
-
 OLDEST_PYTHON = (3, 11)
-
 
 ENOUGH_MEMORY_MB = 4000
 """The largest step holds the article-size model in float32 twice, and the libraries."""
 
-
 ENOUGH_DISK_GB = 5
 """The libraries, and what the runs of a day leave behind."""
-
 
 MODEL_CHECKSUM = DATA / "reference" / "mini-raner.sha256"
 """`digest  path from the repository's root`, as `sha256sum -c` reads it."""

@@ -19,21 +19,15 @@ from utils.course.tables import markdown_table
 
 WORDS_A_MINUTE = 120
 
-
 CELL_MINUTES = 0.5
-
 
 EXERCISE_MINUTES = 5
 
-
 PREDICTION_MINUTES = 1
-
 
 ROUNDED_TO = 5
 
-
 FIRST_START = 9 * 60
-
 
 PLANS = {
     "half day": (
@@ -47,7 +41,6 @@ PLANS = {
     ),
 }  # fmt: skip
 """Plan -> its sessions in minutes, and the notebooks in order of importance: those that fit are taught."""
-
 
 RULE = f"""# Minutes of the workshop
 

@@ -29,7 +29,6 @@ HEAD_SETS = {
     "all": {0: ALL_HEADS, 1: ALL_HEADS, 2: ALL_HEADS},
 }
 
-
 PRUNED = {
     "whole": lambda m: m,
     "heads": lambda m: prune_heads(m, HEAD_SETS["uneven"]),

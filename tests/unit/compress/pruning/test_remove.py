@@ -40,7 +40,6 @@ HEAD_SETS = {
     "all": {0: ALL_HEADS, 1: ALL_HEADS, 2: ALL_HEADS},
 }
 
-
 NEURON_SETS = {"one": {0: [19]}, "uneven": {0: [0, 5], 1: [1, 2, 3, 4, 7], 2: []}, "a whole layer": {1: ALL_NEURONS}}
 TEXTS = random_texts(20)
 
