@@ -11,8 +11,9 @@ In reading order:
 - `student_race`: two models of different shape, equally fast
 - `pipeline`: head scores and the article's four versions, for notebooks that need them
 - `seed_spread`: how far scores stray with the seed (`python -m utils.studies.seed_spread`)
-- `pretrained_base`: a BERT to start the next embedded model from (`python -m utils.studies.pretrained_base`)
 - `mini_batches`, `train_mini`: how the embedded model was made (`python -m utils.studies.train_mini`)
+- `pretrained_base`: a BERT to start the next embedded model from (`python -m utils.studies.pretrained_base`)
+- `lexical_teacher`, `mixed_batches`, `train_from_base`: how that one learns (`python -m utils.studies.train_from_base`)
 
 May import: `files`, `text`, `tagger`, `model`, `measure`, `compress`, `engines`.
 """

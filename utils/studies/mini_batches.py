@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from utils.model.raner import IGNORED_LABEL
-from utils.text.augmentation import name_pool, swap_entities
+from utils.text.augmentation import NamePool, name_pool, swap_entities
 from utils.text.entities import Sentence, Span, annotate
 from utils.text.segmentation import segments
 from utils.text.tags import RANER_LABELS, bioes_tags
@@ -62,19 +63,9 @@ class TrainingBatches(Dataset):
         self.plan = self._plan(random.Random(seed))
 
     def _plan(self, rng: random.Random) -> list[tuple[int, list[int]]]:
-        by_width = defaultdict(list)
-        for index, sentence in enumerate(self.sentences):
-            by_width[next(b for b in BUCKETS if len(sentence.text) + 2 <= b)].append(index)
-        plan = []
+        by_width, plan = group_by_width([sentence.text for sentence in self.sentences]), []
         while len(plan) < self.stage.steps:
-            epoch = []
-            for width, members in by_width.items():
-                rng.shuffle(members)
-                size = TOKENS_A_BATCH // width
-                full = len(members) - len(members) % size
-                epoch += [(width, members[i : i + size]) for i in range(0, full, size)]
-            rng.shuffle(epoch)
-            plan += epoch
+            plan += draw_epoch(by_width, rng)
         return plan[: self.stage.steps]
 
     def __len__(self) -> int:
@@ -83,20 +74,13 @@ class TrainingBatches(Dataset):
     def __getitem__(self, step: int) -> dict[str, Tensor]:
         rng = random.Random(self.seed * 1_000_003 + step)
         width, members = self.plan[step]
-        chosen = [self._vary(self.sentences[i], width - 2, rng) for i in members]
+        chosen = [varied(self.sentences[i], self.names, width - 2, rng) for i in members]
         encoding = self.tokenizer.batch([s.text for s in chosen], width)
         labels = np.full(encoding.input_ids.shape, IGNORED_LABEL)
         for row, (index, sentence) in enumerate(zip(members, chosen, strict=True)):
             if index < self.labelled:
                 labels[row, encoding.label_mask[row]] = [RANER_LABELS.index(tag) for tag in bioes_tags(sentence)]
         return self._mask(encoding, labels, np.random.default_rng(rng.getrandbits(32)))
-
-    def _vary(self, sentence: Sentence, limit: int, rng: random.Random) -> Sentence:
-        if rng.random() < 0.5:
-            sentence = swap_entities(sentence, self.names, rng)
-        if rng.random() < 0.5:
-            sentence = annotate(sentence.text.translate(HALF_WIDTH), sentence.spans)
-        return sentence if len(sentence.text) <= limit else annotate(sentence.text[:limit], _inside(sentence, limit))
 
     def _mask(self, encoding, labels: np.ndarray, rng: np.random.Generator) -> dict[str, Tensor]:
         vocabulary = self.tokenizer.tokenizer
@@ -108,6 +92,35 @@ class TrainingBatches(Dataset):
         targets = np.where(hidden, encoding.input_ids, IGNORED_LABEL)
         arrays = {"input_ids": ids, "attention_mask": encoding.attention_mask, "labels": labels, "targets": targets}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def group_by_width(texts: Sequence[str]) -> dict[int, list[int]]:
+    """Numbers of the texts by the narrowest of `BUCKETS` that holds them."""
+    by_width = defaultdict(list)
+    for number, text in enumerate(texts):
+        by_width[next(width for width in BUCKETS if len(text) + 2 <= width)].append(number)
+    return by_width
+
+
+def draw_epoch(by_width: dict[int, list[int]], rng: random.Random) -> list[tuple[int, list[int]]]:
+    """Every text in one batch of its width, in random order; what fills no batch is left out this time."""
+    epoch = []
+    for width, members in by_width.items():
+        rng.shuffle(members)
+        size = TOKENS_A_BATCH // width
+        full = len(members) - len(members) % size
+        epoch += [(width, members[i : i + size]) for i in range(0, full, size)]
+    rng.shuffle(epoch)
+    return epoch
+
+
+def varied(sentence: Sentence, names: NamePool, limit: int, rng: random.Random) -> Sentence:
+    """A sentence with other names half of the time, in half-width letters half of the time, cut at `limit`."""
+    if rng.random() < 0.5:
+        sentence = swap_entities(sentence, names, rng)
+    if rng.random() < 0.5:
+        sentence = annotate(sentence.text.translate(HALF_WIDTH), sentence.spans)
+    return sentence if len(sentence.text) <= limit else annotate(sentence.text[:limit], _inside(sentence, limit))
 
 
 def pieces(sentence: Sentence) -> list[Sentence]:
