@@ -39,7 +39,8 @@ def lab(folder):
     words = [f"--{name}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--log-level=ERROR", *words]
     private = {name: str(folder / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")}
-    with subprocess.Popen(command, env=os.environ | private | {"PYTHONPATH": str(ROOT)}) as process:
+    helpers = {"PYTHONPATH": str(ROOT / "tests" / "helpers")}
+    with subprocess.Popen(command, env=os.environ | private | helpers) as process:
         try:
             while not answers(f"http://127.0.0.1:{port}/api/status?token={token}"):
                 assert process.poll() is None
