@@ -30,8 +30,8 @@ import numpy as np
 import torch
 
 from utils.compress import gates, training
-from utils.compress.quantization import dynamic, integers, saved, static, storage
-from utils.compress.quantization.saved import load_quantized_tagger, save_quantized
+from utils.compress.quantization import dynamic, integers, static, storage
+from utils.compress.quantization.saved import WEIGHTS, load_quantized_tagger, save_quantized
 from utils.compress.recovery import fine_tuning
 from utils.course.exercises import nb06 as exercises
 from utils.course.figures import base, results
@@ -284,7 +284,7 @@ large = {
     "quantized": kept("article", "quantized", lambda: dynamic.quantize(big)),
     "quantized-linear": kept("article", "quantized-linear", lambda: dynamic.quantize(big, embeddings=False)),
 }
-on_disk = {stage: (path / saved.WEIGHTS).stat().st_size for stage, path in large.items()}
+on_disk = {stage: (path / WEIGHTS).stat().st_size for stage, path in large.items()}
 print({stage: f"{size / 1e6:.1f} MB" for stage, size in on_disk.items()})
 
 # %%

@@ -35,8 +35,8 @@ from utils.course.figures import nb07 as figures
 from utils.course.sizes import sizes_of
 from utils.course.tables import table
 from utils.course.teaching import check, exercise, reveal, show_minutes
-from utils.engines import onnx_checks, onnx_export, onnx_files, onnx_quantize, onnx_session, openvino, pareto, variants
-from utils.engines.variants import Variant, measure_variants
+from utils.engines import onnx_checks, onnx_export, onnx_files, onnx_quantize, onnx_session, openvino, pareto
+from utils.engines.variants import LOADERS, Variant, measure_variants
 from utils.measure import latency
 from utils.measure.evaluation import evaluate
 from utils.measure.memory import directory_bytes, peak_memory
@@ -351,9 +351,9 @@ pruned_dirs = {
 left = [len(heads) for heads in pruned_shape.pruning_map(pruned.config).heads]
 in_torch_pruned = torch_tagger(pruned, tokenizer)
 batch = tokenizer.batch([article[:60], article[60:90]])[:2]
-wanted = in_torch_pruned.backend(*batch)
+target = in_torch_pruned.backend(*batch)
 real = batch[1].astype(bool)
-near = {name: np.abs(onnx_session.load_onnx_tagger(path).backend(*batch) - wanted)[real].max() < 1e-4
+near = {name: np.abs(onnx_session.load_onnx_tagger(path).backend(*batch) - target)[real].max() < 1e-4
         for name, path in pruned_dirs.items()}  # fmt: skip
 operators = {name: onnx_files.operator_counts(path)["Attention"] for name, path in pruned_dirs.items()}
 print("heads left in each layer:", left)
@@ -526,7 +526,7 @@ def engine_rows(paths, reference):
             ("quantized-sentences", "openvino-int8", "vino8")]  # fmt: skip
     for stage, backend, key in rows:
         if key in paths:
-            loader = packing_loaders[backend] if stage == "quantized-sentences" else variants.LOADERS[backend]
+            loader = packing_loaders[backend] if stage == "quantized-sentences" else LOADERS[backend]
             yield Variant(stage, backend, paths[key], reference, loader=loader)
 
 

@@ -44,8 +44,8 @@ from utils.course.tables import table
 from utils.course.teaching import check, exercise, reveal, show_minutes
 from utils.engines.variants import Variant, measure_variants
 from utils.files import write_atomically
-from utils.measure import bootstrap, latency
-from utils.measure.bootstrap import paired_bootstrap
+from utils.measure import latency
+from utils.measure.bootstrap import paired_bootstrap, resampled_f1
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
 from utils.model import pruned_shape
@@ -473,7 +473,7 @@ answers = [found.predictions for found in evaluations.values()]
 d = paired_bootstrap(data.test, *answers, seed)
 better = "the cut model" if d.low > 0 else "the student" if d.high < 0 else "nobody, surely"
 reveal(my_guess, f"{better}: cut model minus student {d.f1:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}")
-f1 = bootstrap.resampled_f1(data.test, answers, seed)
+f1 = resampled_f1(data.test, answers, seed)
 base.bootstrap_figure({"cut model minus student": f1[1] - f1[0]}, "points of F1 on test", zero=True)
 
 # %% tags=["nbval-ignore-output"]

@@ -124,3 +124,19 @@ def test_no_path_of_a_machine_is_in_the_tree():
     here = f"|{re.escape(str(ROOT))}/" if len(ROOT.parts) > 2 else ""  # /data alone would be no clue
     private = re.compile(r"/(?:home|Users)/(?!someone/)\w+/|/root/|[A-Z]:\\Users\\(?!someone)" + here)
     assert {name for name, text in tracked_texts() if private.search(text)} <= {"tests/unit/test_house.py"}
+
+
+ENVIRONMENT_READ_IN = {
+    "measure/run.py",  # how a notebook, which has no command line, is told to time less
+    "measure/memory.py",  # the environment of a child process
+    "model/hub.py",  # ModelScope's mirror; the Hub's own is read by huggingface_hub
+    "serving/__main__.py",
+}
+
+
+def test_the_environment_is_read_in_no_other_place():
+    reading = re.compile(r"\bos\.(environ|getenv)\b")
+    found = {
+        path.relative_to(UTILS).as_posix() for path in UTILS.rglob("*.py") if reading.search(path.read_text("utf-8"))
+    }
+    assert found == ENVIRONMENT_READ_IN

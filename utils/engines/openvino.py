@@ -1,7 +1,7 @@
 """The same encoder in OpenVINO, quantised by NNCF: the peer that ONNX Runtime is compared with.
 
 Both are optional (`make course PEERS=1`). Where they are absent, `available()` is False and `ABSENT`
-is the sentence to say; nothing else of this room works then.
+is the sentence to say; nothing else of this module works then.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _save(model: openvino.Model, source: str | Path, path: str | Path) -> Path:
 
 
 def load_openvino_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
-    """A tagger on a directory that this room wrote, on the CPU.
+    """A tagger on a directory that this module wrote, on the CPU.
 
     Left alone, OpenVINO computes a float32 graph in bfloat16 where the CPU can, without a word. What
     is called float32 here is told to be float32; an INT8 graph may choose.

@@ -25,6 +25,9 @@ SLOW = 3
 WARM_UP = 2
 """Untimed rounds before the timed ones."""
 
+IDLE = 0.1
+"""Seconds in which a process is watched that has nothing to do."""
+
 THREADS = 2
 """Threads that the course pins wherever versions are compared."""
 
@@ -137,13 +140,13 @@ def latency_grid(
     return {name: {number: row[name].p50 for number, row in grid.items()} for name in taggers}
 
 
-def idle_milliseconds(call: Callable[[], object], wait: float = 0.1) -> float:
-    """CPU time that this process takes in the `wait` seconds after a call, doing nothing; least of three, in ms."""
-    return min(_idle_once(call, wait) for _ in range(3))
+def idle_milliseconds(call: Callable[[], object]) -> float:
+    """CPU time that this process takes in the `IDLE` seconds after a call, doing nothing; least of three, in ms."""
+    return min(_idle_once(call) for _ in range(3))
 
 
-def _idle_once(call: Callable[[], object], wait: float) -> float:
+def _idle_once(call: Callable[[], object]) -> float:
     call()
     start = time.process_time()
-    time.sleep(wait)
+    time.sleep(IDLE)
     return 1000 * (time.process_time() - start)

@@ -37,7 +37,7 @@ def load_tagger(source: str | Path = MINI_RANER) -> Tagger:
     return torch_tagger(*load_raner(source))
 
 
-def load_bf16_tagger(source: str | Path = MINI_RANER) -> Tagger:
+def load_bf16_tagger(source: str | Path) -> Tagger:
     """A torch tagger whose encoder and classifier compute in bfloat16; the CRF stays float32.
 
     bfloat16 keeps float32's range with 8 bits of precision instead of 24.

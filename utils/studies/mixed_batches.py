@@ -32,7 +32,7 @@ SHORTEST_NEWS = 12
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Mixture:
     """How long, how fast, and what weighs how much.
 
     Args:
@@ -75,19 +75,19 @@ class MixedBatches(Dataset):
     `(batch, width)` int64, `IGNORED_LABEL` where there is nothing to learn.
     """
 
-    def __init__(self, sentences: Sequence[Sentence], news: News, tokenizer: CharacterTokenizer, recipe: Recipe):
+    def __init__(self, sentences: Sequence[Sentence], news: News, tokenizer: CharacterTokenizer, mixture: Mixture):
         self.sentences = [piece for sentence in sentences for piece in pieces(sentence) if piece.text]
-        self.news, self.tokenizer, self.recipe = news, tokenizer, recipe
+        self.news, self.tokenizer, self.mixture = news, tokenizer, mixture
         self.names = name_pool(sentences)
-        self.plan = self._plan(random.Random(recipe.seed))
+        self.plan = self._plan(random.Random(mixture.seed))
 
     def _plan(self, rng: random.Random) -> list[tuple[bool, int, list[int]]]:
         """Of each step: whether it reads news, its width, and which texts."""
         widths = {True: group_by_width(self.news.texts), False: group_by_width([s.text for s in self.sentences])}
         waiting: dict[bool, list] = {True: [], False: []}
         plan = []
-        for step in range(self.recipe.steps):
-            of_news = step % self.recipe.news_every == self.recipe.news_every - 1
+        for step in range(self.mixture.steps):
+            of_news = step % self.mixture.news_every == self.mixture.news_every - 1
             waiting[of_news] = waiting[of_news] or draw_epoch(widths[of_news], rng)
             plan.append((of_news, *waiting[of_news].pop()))
         return plan
@@ -97,7 +97,7 @@ class MixedBatches(Dataset):
 
     def __getitem__(self, step: int) -> dict[str, Tensor]:
         of_news, width, members = self.plan[step]
-        rng = random.Random(self.recipe.seed * 1_000_003 + step)
+        rng = random.Random(self.mixture.seed * 1_000_003 + step)
         arrays = (self._of_news if of_news else self._annotated)(members, width, rng)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 

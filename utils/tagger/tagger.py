@@ -21,7 +21,7 @@ from utils.tagger.marginals import path_evidence
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.tagger.viterbi import viterbi
 from utils.text.entities import Entity
-from utils.text.segmentation import Cut, segments, sentence_ranges, whole
+from utils.text.segmentation import TextCut, segments, sentence_ranges, whole
 from utils.text.tags import span_reader
 
 
@@ -44,7 +44,7 @@ class Tagger:
     labels: Sequence[str]
     crf: tuple[np.ndarray, np.ndarray, np.ndarray]
     limit: int
-    cut: Cut = whole
+    cut: TextCut = whole
     batches: BatchPlan = cheapest_batches
 
     def predict(self, texts: Sequence[str], batch_size: int = 16) -> list[list[Entity]]:

@@ -6,7 +6,7 @@ A range is `(start, end)` in code points, half open, of the text that was given.
 import re
 from collections.abc import Callable
 
-Cut = Callable[[str], list[tuple[int, int]]]
+TextCut = Callable[[str], list[tuple[int, int]]]
 """A way of cutting: a text to ranges of it, in order."""
 
 _SENTENCE_ENDS = "。！？；!?;\n"

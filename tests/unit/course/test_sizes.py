@@ -2,9 +2,10 @@
 
 import pytest
 
-from utils.course.sizes import sizes_of
+from utils.course.sizes import SIZES, sizes_of
 from utils.measure.latency import Rounds
 from utils.measure.run import open_run
+from utils.studies import pipeline
 
 
 def test_a_run_chooses_full_or_small_sizes_and_how_often_slow_things_are_timed(monkeypatch):
@@ -17,3 +18,7 @@ def test_a_run_chooses_full_or_small_sizes_and_how_often_slow_things_are_timed(m
 def test_a_notebook_without_sizes_is_an_error():
     with pytest.raises(KeyError):
         sizes_of("77", open_run())
+
+
+def test_what_stands_in_for_notebook_08_has_its_sizes():
+    assert (SIZES["08"]["scored"], SIZES["08"]["epochs"]) == (pipeline.SCORED, pipeline.EPOCHS)

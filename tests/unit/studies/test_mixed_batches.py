@@ -9,7 +9,7 @@ from tiny_models import tiny_tokenizer
 
 from utils.model.raner import IGNORED_LABEL
 from utils.studies import mini_batches, mixed_batches
-from utils.studies.mixed_batches import MixedBatches, News, Recipe, read_news
+from utils.studies.mixed_batches import MixedBatches, Mixture, News, read_news
 from utils.text.entities import Span, annotate
 from utils.text.tags import RANER_LABELS
 
@@ -21,7 +21,7 @@ NEWS = News(TEXTS[:2], [np.arange(len(text), dtype=np.uint8) for text in TEXTS[:
 @pytest.fixture
 def batches(monkeypatch):
     monkeypatch.setattr(mini_batches, "TOKENS_A_BATCH", 16)  # one text each
-    return lambda **recipe: MixedBatches(SENTENCES, NEWS, tiny_tokenizer(), Recipe(**({"steps": 9} | recipe)))
+    return lambda **mixture: MixedBatches(SENTENCES, NEWS, tiny_tokenizer(), Mixture(**({"steps": 9} | mixture)))
 
 
 def equal(a, b):
@@ -71,8 +71,8 @@ def test_what_is_hidden_is_asked_for_and_nothing_else(batches, monkeypatch):
 
 
 def test_the_rate_rises_stays_and_falls():
-    recipe = Recipe(steps=100, warm_up=10, decay=20)
-    shares = [recipe.share_of_peak(step) for step in range(100)]
+    mixture = Mixture(steps=100, warm_up=10, decay=20)
+    shares = [mixture.share_of_peak(step) for step in range(100)]
     assert shares[0] == pytest.approx(0.1) and shares[9:80] == [1.0] * 71
     assert shares[99] == pytest.approx(0.05) and shares[80:] == sorted(shares[80:], reverse=True)
 

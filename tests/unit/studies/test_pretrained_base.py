@@ -13,8 +13,8 @@ from utils.files import CheckpointError
 from utils.model.checkpoint import load_raner
 from utils.studies import pretrained_base
 from utils.studies.pretrained_base import (
-    SPECIALS,
-    build_vocabulary,
+    PIECES_OF_SPECIALS,
+    base_vocabulary,
     character_tagger,
     packaged_file,
     piece_of,
@@ -23,7 +23,7 @@ from utils.studies.pretrained_base import (
 )
 
 HIDDEN, LAYERS, HEADS, FFN, POSITIONS = 32, 2, 4, 64, 20
-PIECES = [*SPECIALS.values(), "北", "京", "北京", "▁a", "ａ", "1", "呢"]
+PIECES = [*PIECES_OF_SPECIALS.values(), "北", "京", "北京", "▁a", "ａ", "1", "呢"]
 
 
 @pytest.fixture(scope="module")
@@ -119,13 +119,13 @@ def test_a_token_takes_the_row_of_its_piece(token, piece):
 
 
 def test_the_vocabulary_has_every_character_once():
-    vocabulary = build_vocabulary(PIECES, ["北京A①", "龘 "])
-    assert vocabulary[:5] == list(SPECIALS) and len(set(vocabulary)) == len(vocabulary)
+    vocabulary = base_vocabulary(PIECES, ["北京A①", "龘 "])
+    assert vocabulary[:5] == list(PIECES_OF_SPECIALS) and len(set(vocabulary)) == len(vocabulary)
     assert {"北", "京", "呢", "龘", "①", "a", "~"} <= set(vocabulary) and not {"北京", "A", " "} & set(vocabulary)
 
 
 def test_a_tagger_has_the_bases_encoder_and_one_row_a_character(file):
-    base, vocabulary = read_e5(file), [*SPECIALS, "呢", "北", "①", "龘"]
+    base, vocabulary = read_e5(file), [*PIECES_OF_SPECIALS, "呢", "北", "①", "龘"]
     model = character_tagger(base, vocabulary)
     table, rows = model.bert.embeddings.word_embeddings.weight, base.weights["embeddings.word_embeddings.weight"]
     assert torch.equal(table[[2, 5, 6, 7, 8]], rows[[PIECES.index(p) for p in ("<s>", "呢", "北", "1", "<unk>")]])
@@ -149,7 +149,7 @@ def test_embeddings_are_those_of_the_package():
     base = read_e5(packaged_file())
     numbers, times = {p: n for n, p in enumerate(base.pieces)}, Counter(c for p in base.pieces for c in set(p))
     alone = [p for p in base.pieces if len(p) == 1 and "\u4e00" <= p <= "\u9fff" and times[p] == 1]
-    model = character_tagger(base, [*SPECIALS, "▁passage", ":", "▁", *alone])
+    model = character_tagger(base, [*PIECES_OF_SPECIALS, "▁passage", ":", "▁", *alone])
     for start in range(0, 120, 24):
         text = "".join(alone[start : start + 24])
         ids = torch.tensor([[2, 5, 6, 7, *(8 + alone.index(c) for c in text), 3]])

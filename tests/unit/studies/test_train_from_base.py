@@ -8,18 +8,18 @@ import torch
 from tiny_models import random_raner, tiny_tokenizer
 
 from utils.studies import mini_batches, train_from_base
-from utils.studies.mixed_batches import MixedBatches, News, Recipe
+from utils.studies.mixed_batches import MixedBatches, Mixture, News
 from utils.studies.train_from_base import Pupil, Training, train, ways_to_compute
 from utils.text.entities import Span, annotate
 
 TEXTS = ["天地玄黄，宇宙洪荒。", "日月盈昃。", "寒来暑往，秋收冬藏。"]
-RECIPE = Recipe(steps=8, warm_up=2, decay=3, body_rate=1e-3, head_rate=1e-2)
+MIXTURE = Mixture(steps=8, warm_up=2, decay=3, body_rate=1e-3, head_rate=1e-2)
 
 
-def new_training(recipe=RECIPE):
+def new_training(mixture=MIXTURE):
     torch.manual_seed(1)
     dropped = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    return Training(Pupil(random_raner(**dropped)), recipe)
+    return Training(Pupil(random_raner(**dropped)), mixture)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def batches(monkeypatch):
     monkeypatch.setattr(mini_batches, "TOKENS_A_BATCH", 16)
     monkeypatch.setattr(train_from_base, "fastest_way", lambda encoder: ways_to_compute(encoder)["float32"])
     news = News(TEXTS, [np.arange(len(text), dtype=np.uint8) for text in TEXTS])
-    return MixedBatches([annotate(text, [Span(0, 2, "LOC")]) for text in TEXTS], news, tiny_tokenizer(), RECIPE)
+    return MixedBatches([annotate(text, [Span(0, 2, "LOC")]) for text in TEXTS], news, tiny_tokenizer(), MIXTURE)
 
 
 def step_once(training, batch):
@@ -62,8 +62,8 @@ def test_a_step_moves_encoder_and_heads_at_their_own_rates(batches):
     hidden, _ = step_once(training, batches[0])
     training.learn(hidden, batches[0])
     moved = {name: (tensor - before[name]).abs().max().item() for name, tensor in training.pupil.state_dict().items()}
-    assert moved["raner.bert.encoder.layer.0.output.dense.weight"] == pytest.approx(RECIPE.body_rate / 2, rel=0.1)
-    assert moved["raner.classifier.weight"] == pytest.approx(RECIPE.head_rate / 2, rel=0.1)
+    assert moved["raner.bert.encoder.layer.0.output.dense.weight"] == pytest.approx(MIXTURE.body_rate / 2, rel=0.1)
+    assert moved["raner.classifier.weight"] == pytest.approx(MIXTURE.head_rate / 2, rel=0.1)
     assert moved["lexical.weight"] == 0.0
 
 
@@ -73,7 +73,7 @@ def test_the_average_is_that_of_the_weights_along_the_way(batches):
     for step in range(4):
         hidden, _ = step_once(training, batches[step])
         training.learn(hidden, batches[step])
-        stays = min(RECIPE.averaging, (step + 1) / (step + 11))
+        stays = min(MIXTURE.averaging, (step + 1) / (step + 11))
         expected = stays * expected + (1 - stays) * training.pupil.raner.state_dict()[name].double()
     torch.testing.assert_close(training.average.state_dict()[name].double(), expected, rtol=0, atol=1e-6)
 

@@ -10,8 +10,8 @@ def error_profile_figure(damages: Mapping[str, Mapping[str, Mapping[str, float]]
     """One panel a question, one line a model, one dot a group.
 
     Args:
-        damages: model -> title of a panel -> group -> value, as `damage.damage` gives them; every
-            model has the same panels and groups.
+        damages: model -> title of a panel -> group -> value, as `measure.error_analysis.error_profile` gives
+            them; every model has the same panels and groups.
     """
     panels = next(iter(damages.values()))
     figure = picture(12, 1.7 + 0.32 * len(damages))
