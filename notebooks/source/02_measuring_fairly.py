@@ -251,7 +251,7 @@ check(
 )
 
 # %% [markdown]
-# Read that width again, and then the article: "F1 下降约 0.8". On a test set of this size nobody could see 0.8 points by comparing two intervals. There is a better way.
+# Read that width again, and then the article: "F1 分数下降约 0.8%". On a test set of this size nobody could see 0.8 points by comparing two intervals. There is a better way.
 #
 # ## Is B worse than A?
 #

@@ -56,7 +56,7 @@ sizes = sizes_of("05", run)
 show_minutes("05")
 
 # %% [markdown]
-# Notebook 04 took heads and neurons out and left every other weight as it was. The article goes on: "对剪枝后的模型进行微调", fine-tune what is left. That is one way of several. Here they compete, **each with the same number of seconds**, because time is what you pay with.
+# Notebook 04 took heads and neurons out and left every other weight as it was. The next box of the article's chart says "微调恢复精度": fine-tuning brings the accuracy back. That is one way of several. Here they compete, **each with the same number of seconds**, because time is what you pay with.
 #
 # One rule for the whole notebook: *train* is trained on, *dev* chooses, *test* reports.
 

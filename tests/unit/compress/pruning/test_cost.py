@@ -1,6 +1,7 @@
 """Predicted cost against the parameters and multiply-adds that torch counts."""
 
 import pytest
+from head_sets import ALL_HEADS, ALL_NEURONS, HEAD_SETS, HEADS
 from tiny_models import (
     multiply_adds,
     parameters,
@@ -16,18 +17,6 @@ from utils.compress.pruning.remove import (
 )
 from utils.model.checkpoint import save_raner
 from utils.model.pruned_shape import drop, pruning_map
-
-HEADS, NEURONS = 12, 20
-ALL_HEADS, ALL_NEURONS = list(range(HEADS)), list(range(NEURONS))
-HEAD_SETS = {
-    "none": {},
-    "one": {1: [5]},
-    "uneven": {0: [0, 1, 7], 2: [11]},
-    "one left": {1: [h for h in ALL_HEADS if h != 4]},
-    "a whole layer": {1: ALL_HEADS},
-    "a layer and some": {0: [3], 1: ALL_HEADS, 2: [0, 11]},
-    "all": {0: ALL_HEADS, 1: ALL_HEADS, 2: ALL_HEADS},
-}
 
 PRUNED = {
     "whole": lambda m: m,

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from head_sets import ALL_HEADS, ALL_NEURONS, HEAD_SETS
 from tiny_models import (
     emissions,
     hooks_of,
@@ -27,18 +28,6 @@ from utils.model.checkpoint import load_raner, save_raner
 from utils.model.pruned_shape import pruning_map
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tokenizer import CharacterTokenizer
-
-HEADS, NEURONS = 12, 20
-ALL_HEADS, ALL_NEURONS = list(range(HEADS)), list(range(NEURONS))
-HEAD_SETS = {
-    "none": {},
-    "one": {1: [5]},
-    "uneven": {0: [0, 1, 7], 2: [11]},
-    "one left": {1: [h for h in ALL_HEADS if h != 4]},
-    "a whole layer": {1: ALL_HEADS},
-    "a layer and some": {0: [3], 1: ALL_HEADS, 2: [0, 11]},
-    "all": {0: ALL_HEADS, 1: ALL_HEADS, 2: ALL_HEADS},
-}
 
 NEURON_SETS = {"one": {0: [19]}, "uneven": {0: [0, 5], 1: [1, 2, 3, 4, 7], 2: []}, "a whole layer": {1: ALL_NEURONS}}
 TEXTS = random_texts(20)
