@@ -44,11 +44,10 @@ class Rounds(NamedTuple):
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds: median, 95th percentile (interpolated), interquartile range, and every sample in order."""
+    """Milliseconds: median, 95th percentile (interpolated), and every sample in order."""
 
     p50: float
     p95: float
-    iqr: float
     samples: tuple[float, ...]
 
 
@@ -124,8 +123,8 @@ def _milliseconds(call: Callable[[], object]) -> float:
 
 def summarise(samples: np.ndarray) -> Latency:
     """`(repeats,)` milliseconds in the order they were taken -> `Latency`."""
-    p25, p50, p75, p95 = np.percentile(samples, [25, 50, 75, 95]).tolist()
-    return Latency(p50, p95, p75 - p25, tuple(samples.tolist()))
+    p50, p95 = np.percentile(samples, [50, 95]).tolist()
+    return Latency(p50, p95, tuple(samples.tolist()))
 
 
 def latency_grid(

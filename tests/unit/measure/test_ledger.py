@@ -29,7 +29,7 @@ def test_make_row_takes_the_measured_numbers(tmp_path):
     predictions = [[sentences[0].entities[0]]]
     evaluation = Evaluation(entity_scores(sentences, predictions), 61.0, 72.0, predictions)
     (tmp_path / "weights").write_bytes(b"x" * 77)
-    latency, memory = Latency(1.25, 2.5, 0.1, (1.25,)), Memory(310.0, 290.0)
+    latency, memory = Latency(1.25, 2.5, (1.25,)), Memory(310.0, 290.0)
     measured = Measured(None, evaluation, latency, memory, tmp_path, MACHINE)
     row = make_row("original", "01", "mini", "torch-fp32", measured)
     assert (row["precision"], row["recall"], row["f1"]) == (100, 50, 66.67)

@@ -33,7 +33,7 @@ def test_the_table_is_read_off_models_of_one_and_two_layers(monkeypatch):
 
     def clock(taggers, texts, rounds):
         assert (texts, rounds) == (["天地"], Rounds(1))
-        return {key: Latency(tagger.milliseconds, 0, 0, ()) for key, tagger in taggers.items()}
+        return {key: Latency(tagger.milliseconds, 0, ()) for key, tagger in taggers.items()}
 
     monkeypatch.setattr(latency_table, "measure_taggers", clock)
     names = []
