@@ -39,21 +39,26 @@ class Mixture:
         steps, warm_up, decay: of all, of the rise at the start and of the fall at the end.
         body_rate, head_rate: peak learning rate of the encoder, and of what lies on top of it.
         own_copies: how often our train split is read for each time that MSRA's is.
-        news_every: every n-th batch is news.
+        news_every, news_until: every n-th batch is news, up to this step; then all are annotated.
+        plain: share of the sentences without a name that are read in each pass; they teach least.
         lexical, masked: weights of the losses on news; the tagging loss has weight 1.
         averaging: share of the average that stays at each step.
+        pretrained: whether the encoder starts from the base, or from nothing.
     """
 
-    steps: int = 6000
+    steps: int = 3600
     warm_up: int = 150
-    decay: int = 1500
-    body_rate: float = 1.5e-4
+    decay: int = 1800
+    body_rate: float = 2.5e-4
     head_rate: float = 1.5e-3
     own_copies: int = 6
-    news_every: int = 3
+    news_every: int = 2
+    news_until: int = 1200
+    plain: float = 0.5
     lexical: float = 0.5
     masked: float = 0.2
     averaging: float = 0.998
+    pretrained: bool = True
     seed: int = 1
 
     def share_of_peak(self, step: int) -> float:
@@ -83,14 +88,21 @@ class MixedBatches(Dataset):
 
     def _plan(self, rng: random.Random) -> list[tuple[bool, int, list[int]]]:
         """Of each step: whether it reads news, its width, and which texts."""
-        widths = {True: group_by_width(self.news.texts), False: group_by_width([s.text for s in self.sentences])}
         waiting: dict[bool, list] = {True: [], False: []}
         plan = []
         for step in range(self.mixture.steps):
-            of_news = step % self.mixture.news_every == self.mixture.news_every - 1
-            waiting[of_news] = waiting[of_news] or draw_epoch(widths[of_news], rng)
+            of_news = step < self.mixture.news_until and (step + 1) % self.mixture.news_every == 0
+            waiting[of_news] = waiting[of_news] or self._pass(of_news, rng)
             plan.append((of_news, *waiting[of_news].pop()))
         return plan
+
+    def _pass(self, of_news: bool, rng: random.Random) -> list[tuple[int, list[int]]]:
+        """Batches of one pass over the news, or over the annotated sentences."""
+        if of_news:
+            return draw_epoch(group_by_width(self.news.texts), rng)
+        read = [i for i, s in enumerate(self.sentences) if s.spans or rng.random() < self.mixture.plain]
+        by_width = group_by_width([self.sentences[i].text for i in read])
+        return draw_epoch({width: [read[i] for i in members] for width, members in by_width.items()}, rng)
 
     def __len__(self) -> int:
         return len(self.plan)

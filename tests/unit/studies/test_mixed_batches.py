@@ -40,6 +40,20 @@ def test_every_nth_batch_is_news(batches):
     assert all(("labels" in mixed[step]) != ("lexical" in mixed[step]) for step in range(9))
 
 
+def test_in_the_end_all_is_annotated(batches):
+    mixed = batches(news_every=2, news_until=5)
+    assert [step for step in range(9) if "lexical" in mixed[step]] == [1, 3]
+
+
+@pytest.mark.parametrize(("share", "seen"), [(0.0, 0.0), (0.5, 1 / 3), (1.0, 0.5)])
+def test_sentences_without_a_name_are_read_as_often_as_asked(batches, monkeypatch, share, seen):
+    monkeypatch.setattr(mixed_batches, "varied", lambda sentence, *_: sentence)
+    sentences = [SENTENCES[0], annotate(TEXTS[1], [])]
+    mixed = MixedBatches(sentences, NEWS, tiny_tokenizer(), Mixture(steps=300, news_every=301, plain=share))
+    outside = [not (mixed[step]["labels"] > RANER_LABELS.index("O")).any() for step in range(300)]
+    assert np.mean(outside) == pytest.approx(seen, abs=0.05)
+
+
 def test_a_longer_training_begins_like_a_shorter_one(batches):
     assert all(equal(batches(steps=30)[step], batches()[step]) for step in range(9))
 
