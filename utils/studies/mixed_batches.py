@@ -46,14 +46,14 @@ class Mixture:
         pretrained: whether the encoder starts from the base, or from nothing.
     """
 
-    steps: int = 3600
+    steps: int = 2600
     warm_up: int = 150
-    decay: int = 1800
+    decay: int = 1500
     body_rate: float = 2.5e-4
     head_rate: float = 1.5e-3
     own_copies: int = 6
     news_every: int = 2
-    news_until: int = 1200
+    news_until: int = 1000
     plain: float = 0.5
     lexical: float = 0.5
     masked: float = 0.2
