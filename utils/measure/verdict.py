@@ -70,13 +70,21 @@ def f1_difference(sentences: Sequence[Sentence], a: Predictions, b: Predictions,
 def times_as_fast(baseline: Latency, latency: Latency) -> Estimate:
     """How many times as fast as the baseline: the median over the rounds of the two times' ratio.
 
-    Both must come from one `measure_latency`: a slow moment of the machine then hits both sides of a ratio. The
-    interval runs from one of the sorted ratios to another and assumes nothing about how they scatter (Conover
-    1999, "Practical Nonparametric Statistics", section 3.2); five rounds or fewer: from the least to the most.
+    Both must come from one `measure_latency`: a slow moment of the machine then hits both sides of a ratio.
     """
-    ratios = np.sort(np.divide(baseline.samples, latency.samples))
-    left_out = max(n for n in range(len(ratios)) if n == 0 or _at_most_heads(n, len(ratios)) <= 0.025)
-    return Estimate(float(np.median(ratios)), float(ratios[left_out]), float(ratios[-1 - left_out]))
+    return median_estimate(np.divide(baseline.samples, latency.samples))
+
+
+def median_estimate(samples: Sequence[float]) -> Estimate:
+    """The median, and an interval from one of the sorted samples to another, which assumes nothing about their scatter.
+
+    Five samples or fewer: from the least to the most.
+
+    Source: Conover 1999, "Practical Nonparametric Statistics", section 3.2.
+    """
+    ordered = np.sort(samples)
+    left_out = max(n for n in range(len(ordered)) if n == 0 or _at_most_heads(n, len(ordered)) <= 0.025)
+    return Estimate(float(np.median(ordered)), float(ordered[left_out]), float(ordered[-1 - left_out]))
 
 
 def _at_most_heads(heads: int, tosses: int) -> float:

@@ -7,7 +7,7 @@ from scipy import stats
 
 from utils.measure.latency import Latency
 from utils.measure.scores import entity_scores
-from utils.measure.verdict import Estimate, Verdict, f1_difference, times_as_fast, verdict
+from utils.measure.verdict import Estimate, Verdict, f1_difference, median_estimate, times_as_fast, verdict
 from utils.text.entities import Span, annotate
 
 DRAWS = 2000
@@ -76,6 +76,7 @@ def test_a_ratio_that_just_misses_is_rarely_called_a_yes():
 def test_the_ratios_interval_holds_the_median_as_often_as_a_binomial_says(rounds):
     ratios = np.arange(1.0, rounds + 1)
     found = times_as_fast(Latency(0, 0, tuple(ratios)), Latency(0, 0, (1.0,) * rounds))
+    assert median_estimate(ratios[::-1]) == found
     left_out = int(found.low) - 1
     assert found == (np.median(ratios), 1 + left_out, rounds - left_out)
     assert left_out == 0 or stats.binom.cdf(left_out, rounds, 0.5) <= 0.025

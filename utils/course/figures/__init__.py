@@ -5,6 +5,7 @@ In reading order:
 - `style`: how every picture looks: its font, its colours, its axes
 - `base`: pictures that several notebooks show
 - `results`: what a run measured, version by version
+- `compress`: the way from a model to the one that was made of it
 - `nb00`: the map of the course
 - `nb01`: the corpus, and the CRF's moves from tag to tag
 - `nb02`: single calls, and memory

@@ -1,0 +1,52 @@
+"""The fair baseline, and a cut model that learns again: both take the same training, from the same texts and labels."""
+
+from functools import partial
+from pathlib import Path
+
+from utils.compress.recipes import prune_to
+from utils.compress.recovery.distillation import Distillation, distil
+from utils.compress.recovery.gradual import gradual_recovery, gradual_targets
+from utils.compress.training import Schedule, dev_f1
+from utils.model.pruned_shape import Size, size_of
+from utils.model.raner import RanerModel
+from utils.studies.compression.plan import peak_rate
+from utils.studies.compression.search import scores
+from utils.studies.compression.work import Work, accelerated
+
+POSITIONS = 3072
+"""Of a batch at most, padding included: what a model of base size learns from in a few gigabytes."""
+
+
+def original_again(work: Work) -> RanerModel:
+    """The original, trained as long as a cut model is, on the same texts with the same answers, nothing cut."""
+    model = work.model
+    for step, epochs in enumerate(work.recipe.epochs, 1):
+        model = work.trained(f"original-again-{step}", partial(learned, work, model, epochs))
+    return model
+
+
+def cut_and_learned(work: Work, name: str, size: Size) -> RanerModel:
+    """The original, cut to this size in steps; after each, the model learns, and what is left of it is scored anew.
+
+    Where nothing is to be cut, this is the fair baseline itself.
+    """
+    whole = size_of(work.model)
+    if size == whole:
+        return original_again(work)
+
+    def prune(model: RanerModel, target: Size) -> RanerModel:
+        of = "scores" if model is work.model else f"{name}/scores-of-{'-'.join(map(str, size_of(model)))}"
+        return prune_to(model, *scores(work, of, model), target)
+
+    def recover(model: RanerModel, step: int) -> RanerModel:
+        return work.trained(f"{name}/step-{step}", partial(learned, work, model, work.recipe.epochs[step - 1]))
+
+    return gradual_recovery(work.model, gradual_targets(whole, size, len(work.recipe.epochs)), prune, recover)
+
+
+def learned(work: Work, model: RanerModel, epochs: int, out: Path) -> RanerModel:
+    """The model after so many epochs of distillation from the original: its best one on dev, the start included."""
+    schedule = Schedule(epochs, peak_rate(model.config.hidden_size), work.run.seed)
+    lessons = Distillation(accelerated(work.model), work.unlabelled, hidden=0, positions=POSITIONS)
+    taught = distil(model, work.tokenizer, work.training, out, schedule, lessons)
+    return max((taught, model), key=lambda one: dev_f1(one, work.tokenizer, work.training))
