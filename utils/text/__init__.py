@@ -3,7 +3,7 @@
 In reading order:
 
 - `entities`: Span, Entity, Sentence, Corpus, and the error of a corpus that cannot be used
-- `tags`: BIO and BIOES tags to spans and back; which tag may follow which
+- `tags`: the schemes BIO, BIOES, BMES, BILOU and their kin; tags to spans and back; which tag may follow which
 - `segmentation`: where a text may be cut
 - `formats`: one reader a file format
 - `hub_datasets`: data sets of the Hugging Face Hub

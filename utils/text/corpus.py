@@ -1,53 +1,74 @@
 """A corpus from wherever it is: a directory with three splits in any format of `utils.text.formats`, or the Hub."""
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from utils.files import DATA
+from utils.files import DATA, is_hub_id
 from utils.text.entities import Corpus, CorpusError, Sentence
-from utils.text.formats.bracketed import read_bracketed
-from utils.text.formats.conll import read_conll
-from utils.text.formats.jsonl import read_jsonl
-from utils.text.formats.lines import read_lines
+from utils.text.formats.detect import format_of, reader_of
 from utils.text.hub_datasets import HUB_ALIASES, load_hub_corpus
 
 DEFAULT_CORPUS = DATA / "corpus"
 
+ENDINGS = (".txt", ".conll", ".bio", ".bmes", ".tsv", ".jsonl", ".json")
+"""Of a split's file; each may end in .gz. What is in it says which format it is, not its name."""
 
-def read_file(path: str | Path) -> list[Sentence]:
-    """Read a file in whichever of the three formats its name and first line show."""
-    if str(path).removesuffix(".gz").endswith(".jsonl"):
-        return read_jsonl(path)
-    first = next((line for _, line in read_lines(path) if line), "")
-    return read_conll(path) if re.fullmatch(r"[^\s#][ \t]+[!-~]+", first) else read_bracketed(path)
+
+def read_file(path: str | Path, name: str = "") -> list[Sentence]:
+    """Read a file in the format that all of its lines show, or in the named one of `formats.detect.FORMATS`.
+
+    Raises:
+        CorpusError: the file cannot be read, a line is malformed, or there is no such format.
+    """
+    return reader_of(name or format_of(path))(path)
 
 
 def load_corpus(source: str | Path = DEFAULT_CORPUS) -> Corpus:
     """Load a directory with `train`, `dev` and `test` files, or a data set of the Hub.
 
     Args:
-        source: a directory (`.txt`, `.jsonl`, each also `.gz`), a Hub id, or one of `HUB_ALIASES`.
+        source: a directory with files in any format of `utils.text.formats` (`ENDINGS`, each also `.gz`), a Hub id,
+            or one of `HUB_ALIASES`.
 
     Raises:
         CorpusError: nothing there, a split is absent or empty, or a line is malformed.
     """
     path = Path(source)
     if path.is_dir():
-        return Corpus(*(_read_split(path, split) for split in Corpus._fields))
-    if str(source) in HUB_ALIASES or re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)) and not path.exists():
+        return Corpus(*(read_split(split_file(path, split)) for split in Corpus._fields))
+    if str(source) in HUB_ALIASES or is_hub_id(str(source)):
         return load_hub_corpus(str(source))
+    if path.is_file():
+        raise CorpusError(f"{source}: a file; a corpus is a directory with the splits {', '.join(Corpus._fields)}")
     known = ", ".join(HUB_ALIASES)
     raise CorpusError(f"{source}: no such corpus directory, and neither a Hub id (owner/name) nor one of {known}")
 
 
-def _read_split(directory: Path, split: str) -> list[Sentence]:
-    for suffix in (".txt", ".txt.gz", ".jsonl", ".jsonl.gz"):
-        if (path := directory / f"{split}{suffix}").is_file():
-            if sentences := read_file(path):
-                return sentences
-            raise CorpusError(f"{path}: holds no sentence")
-    raise CorpusError(f"{directory}: no {split}.txt or {split}.jsonl (each may end in .gz)")
+def split_file(directory: Path, split: str) -> Path:
+    """The file of a split.
+
+    Raises:
+        CorpusError: there is none, or more than one.
+    """
+    paths = [directory / f"{split}{ending}{packed}" for ending in ENDINGS for packed in ("", ".gz")]
+    found = [path for path in paths if path.is_file()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise CorpusError(f"{directory}: which is the {split} split, {' or '.join(path.name for path in found)}?")
+    endings = ", ".join(ENDINGS)
+    raise CorpusError(f"{directory}: no {split}.txt or {split}.jsonl (or another of {endings}; each may end in .gz)")
+
+
+def read_split(path: Path, name: str = "") -> list[Sentence]:
+    """`read_file`, but a file without sentences is an error.
+
+    Raises:
+        CorpusError: also where the file holds no sentence.
+    """
+    if sentences := read_file(path, name):
+        return sentences
+    raise CorpusError(f"{path}: holds no sentence")
 
 
 def evenly_spaced(sentences: Sequence[Sentence], count: int) -> list[Sentence]:

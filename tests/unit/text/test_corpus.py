@@ -36,6 +36,29 @@ def test_unknown_source(source):
         load_corpus(source)
 
 
+def test_a_mistyped_path_is_no_hub_id_and_a_file_no_corpus(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    with pytest.raises(CorpusError, match="data/corpsu: no such corpus directory"):
+        load_corpus("data/corpsu")
+    write(tmp_path / "data" / "train.txt", LINE)
+    with pytest.raises(CorpusError, match="train.txt: a file; a corpus is a directory with the splits train, dev"):
+        load_corpus("data/train.txt")
+
+
+@pytest.mark.parametrize("ending", [".txt", ".conll", ".bio", ".bmes", ".tsv", ".jsonl", ".json"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_split_is_found_by_its_name_and_read_by_what_is_in_it(tmp_path, ending, packed):
+    for split in ("train", "dev", "test"):
+        body = (CONLL if "json" not in ending else jsonl(CONLL_SENTENCES)).encode()
+        path = tmp_path / f"{split}{ending}{'.gz' if packed else ''}"
+        path.write_bytes(gzip.compress(body) if packed else body)
+    assert load_corpus(tmp_path) == (CONLL_SENTENCES,) * 3
+    write(tmp_path / "dev.txt" if ending != ".txt" else tmp_path / "dev.bio", CONLL)
+    with pytest.raises(CorpusError, match="which is the dev split, dev.* or dev"):
+        load_corpus(tmp_path)
+
+
 COUNTS = {
     "msra/dev.txt": (2318, 109870, {"LOC": 1951, "ORG": 984, "PER": 884}),
     "msra/test.txt": (4365, 172601, {"LOC": 2877, "PER": 1973, "ORG": 1331}),

@@ -2,11 +2,13 @@
 
 In reading order:
 
-- `lines`: the lines of a file, plain or compressed
+- `lines`: the lines of a file, plain or compressed, and how an error quotes one
 - `bracketed`: our own format, `[陈默](PER)说`
 - `conll`: one character and its tag a line
-- `jsonl`: one JSON object a sentence
+- `records`: sentences as JSON objects: ours, CLUENER's, doccano's, AdaSeq's, CMeEE's
+- `jsonl`: one JSON object a line, or a list of them
+- `detect`: which of these a file is
 - `plain`: text without annotation
 
-May import: `utils.text.entities`, `utils.text.tags`, `utils.text.segmentation`.
+May import: `utils.files`, `utils.text.entities`, `utils.text.tags`, `utils.text.segmentation`.
 """

@@ -1,12 +1,23 @@
-"""Our own format, made for writing by hand: `[国家图书馆](ORG)馆长[陈默](PER)`, with sections by domain and trap."""
+r"""Our own format, made for writing by hand: `[国家图书馆](ORG)馆长[陈默](PER)`, with sections by domain and trap.
+
+A backslash takes their meaning from brackets, from `#` and from another backslash: `\[`, `\]`, `\#`, `\\`. Before any
+other character it is a character of the text.
+"""
 
 import re
 from pathlib import Path
 
 from utils.text.entities import TRAPS, CorpusError, Sentence, Span, annotate
-from utils.text.formats.lines import read_lines
+from utils.text.formats.lines import quoted, read_lines
 
-_BRACKETED = re.compile(r"\[([^\[\]]+)\]\(([A-Z]+)\)")
+_ESCAPED = r"\\[\\\[\]#]"
+_PIECE = re.compile(rf"\[((?:{_ESCAPED}|[^\[\]])++)\]\(([A-Z]+)\)|({_ESCAPED}|[^\[\]\\]+|.)", re.DOTALL)
+_MARK = re.compile(r"# (?:domain|trap):|.*\[[^\[\]]+\]\([A-Z]+\)")
+
+
+def is_bracketed(line: str) -> bool:
+    """Whether a line can only be of this format: it has an entity or is a section mark."""
+    return _MARK.match(line) is not None
 
 
 def parse_bracketed(line: str, domain: str = "", trap: str = "") -> Sentence:
@@ -15,15 +26,28 @@ def parse_bracketed(line: str, domain: str = "", trap: str = "") -> Sentence:
     Raises:
         ValueError: a bracket is left over.
     """
-    text, spans, cursor = "", [], 0
-    for match in _BRACKETED.finditer(line):
-        text += line[cursor : match.start()]
-        spans.append(Span(len(text), len(text) + len(match[1]), match[2]))
-        text, cursor = text + match[1], match.end()
-    text += line[cursor:]
-    if "[" in text or "]" in text:
-        raise ValueError("a bracket without its partner or without a type like (PER)")
+    text, spans = "", []
+    for name, kind, other in _PIECE.findall(line):
+        if other in ("[", "]"):
+            raise ValueError(rf"a bracket without its partner or a type like (PER); one of the text is \{other}")
+        piece = re.sub(r"\\([\\\[\]#])", r"\1", name or other)
+        spans += [Span(len(text), len(text) + len(piece), kind)] if kind else []
+        text += piece
     return annotate(text, spans, domain, trap)
+
+
+def format_bracketed(sentence: Sentence) -> str:
+    """The line that `parse_bracketed` reads as this sentence, where it has no line end and its types are capitals."""
+    line, cursor = "", 0
+    for entity in sentence.entities:
+        line += f"{_escaped(sentence.text[cursor : entity.start])}[{_escaped(entity.text)}]({entity.type})"
+        cursor = entity.end
+    line += _escaped(sentence.text[cursor:])
+    return f"\\{line}" if line.startswith("#") else line
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"[\\\[\]]", r"\\\g<0>", text)
 
 
 def read_bracketed(path: str | Path) -> list[Sentence]:
@@ -41,10 +65,11 @@ def read_bracketed(path: str | Path) -> list[Sentence]:
             if trap not in TRAPS:
                 raise CorpusError(f"{path}:{number}: unknown trap {trap!r}; known are {', '.join(TRAPS)}")
         elif line.startswith("#"):
-            raise CorpusError(f"{path}:{number}: unknown section mark {line!r}; known are # domain: and # trap:")
+            known = r"known are # domain: and # trap:; a sentence that begins with # begins with \#"
+            raise CorpusError(f"{path}:{number}: unknown section mark {quoted(line)}; {known}")
         elif line:
             try:
                 sentences.append(parse_bracketed(line, domain, trap))
             except ValueError as error:
-                raise CorpusError(f"{path}:{number}: {error}") from None
+                raise CorpusError(f"{path}:{number}: {error}, in {quoted(line)}") from None
     return sentences

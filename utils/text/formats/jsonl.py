@@ -1,26 +1,61 @@
-"""JSON lines: one sentence a line, entities by their offsets."""
+"""JSON files: one object a line, or a list of objects, in any of the shapes of `records`."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from utils.text.entities import CorpusError, Sentence, Span, annotate
-from utils.text.formats.lines import read_lines, text_of
+from utils.text.entities import CorpusError, Sentence
+from utils.text.formats.lines import quoted, read_lines
+from utils.text.formats.records import Record, format_of_records, sentences_of_records
+
+_GAP = re.compile(r"[\s,]*")
 
 
-def read_jsonl(path: str | Path) -> list[Sentence]:
-    """Read `{"text": ..., "entities": [{"start", "end", "type"}]}` lines, `end` exclusive.
+def read_jsonl(path: str | Path, name: str = "") -> list[Sentence]:
+    """Read sentences in one of `records.RECORD_FORMATS`, by default in the one that all records of the file have.
 
     Raises:
-        CorpusError: broken JSON, a missing field or a span outside the text.
+        CorpusError: broken JSON, or a record that `sentences_of_records` refuses.
     """
-    sentences = []
-    for number, line in read_lines(path):
-        if not line:
-            continue
-        try:
-            record = json.loads(line)
-            spans = [Span(e["start"], e["end"], e["type"]) for e in record["entities"]]
-            sentences.append(annotate(text_of(record), spans))
-        except (ValueError, KeyError, TypeError) as error:
-            raise CorpusError(f"{path}:{number}: {type(error).__name__} {error}") from None
-    return sentences
+    records = read_records(path)
+    return sentences_of_records(records, name or format_of_records(records))
+
+
+def read_records(path: str | Path) -> list[Record]:
+    """The values of a JSON file, one a line or in a list, each with its file and line.
+
+    Raises:
+        CorpusError: broken JSON.
+    """
+    lines = [(number, line) for number, line in read_lines(path) if line.strip()]
+    if lines and lines[0][1].lstrip().startswith("["):
+        return list(_listed(path))
+    return [Record(f"{path}:{number}", _value(line, f"{path}:{number}"), line) for number, line in lines]
+
+
+def _value(text: str, place: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        at = f" at column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise CorpusError(f"{place}: not JSON ({getattr(error, 'msg', error)}{at}), got {quoted(text)}") from None
+
+
+def _listed(path: str | Path) -> Iterator[Record]:
+    """The elements of a list that is the only value of the file, each with the line in which it begins."""
+    text = "\n".join(line for _, line in read_lines(path))
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        number = getattr(error, "lineno", 1)
+        line = text.split("\n")[number - 1]
+        raise CorpusError(f"{path}:{number}: not JSON ({getattr(error, 'msg', error)}), got {quoted(line)}") from None
+    decoder, end = json.JSONDecoder(), text.index("[") + 1
+    number = 1 + text.count("\n", 0, end)
+    for value in values:
+        start = _GAP.match(text, end).end()
+        number += text.count("\n", end, start)
+        end = decoder.raw_decode(text, start)[1]
+        yield Record(f"{path}:{number}", value, text[start:end])
+        number += text.count("\n", start, end)

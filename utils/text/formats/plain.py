@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from utils.text.entities import CorpusError
+from utils.text.formats.lines import read_lines
 from utils.text.segmentation import sentence_ranges
 
 
@@ -12,11 +13,8 @@ def read_texts(path: str | Path) -> list[str]:
     Raises:
         CorpusError: the file cannot be opened, is not UTF-8, or holds no text.
     """
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CorpusError(f"{path}: cannot be read ({error}); expected a text file in UTF-8") from None
-    pieces = (text[start:end].strip() for start, end in sentence_ranges(text))
+    lines = [line for _, line in read_lines(path)]
+    pieces = (line[start:end].strip() for line in lines for start, end in sentence_ranges(line))
     if not (texts := [piece for piece in pieces if piece]):
         raise CorpusError(f"{path}: holds no text")
     return texts

@@ -13,12 +13,12 @@ def test_read_texts_cuts_at_sentence_ends(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content, reason", [(b"", "holds no text"), (b" \n\n", "no text"), ("北京".encode("gbk"), "UTF-8")]
+    "content, reason", [(b"", ": holds no text"), (b" \n\n", ": holds no text"), ("北京".encode("gbk"), ":1: .*UTF-8")]
 )
 def test_unreadable_texts_are_named(tmp_path, content, reason):
     path = tmp_path / "news.txt"
     path.write_bytes(content)
-    with pytest.raises(CorpusError, match=rf"news\.txt: .*{reason}"):
+    with pytest.raises(CorpusError, match=rf"news\.txt{reason}"):
         read_texts(path)
     with pytest.raises(CorpusError, match="cannot be read"):
         read_texts(tmp_path / "absent.txt")
