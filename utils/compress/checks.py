@@ -1,7 +1,9 @@
-"""Do these belong together? Models, pruning maps, tokenizers and corpora, asked before hours are spent on them.
+"""Do these belong together? Models, pruning maps, tokenizers, corpora and sizes, asked before hours are spent on them.
 
 Each check raises ValueError, remedy included, and returns nothing.
 """
+
+from numbers import Integral
 
 from transformers import BertPreTrainedModel
 
@@ -25,6 +27,18 @@ def check_trainable(model: RanerModel, tokenizer: CharacterTokenizer, corpus: Co
             "use the tokenizer that was loaded, or pruned, with the model"
         )
     check_map(model)
+
+
+def check_share(name: str, share: float) -> None:
+    """A share is a number from 0 to 1, not a percentage."""
+    if not 0 <= share <= 1:
+        raise ValueError(f"{name} {share}: wanted a share from 0 to 1, such as 0.2 for a fifth")
+
+
+def check_count(name: str, count: int) -> None:
+    """A count is a whole number, 0 or more, not a share."""
+    if not isinstance(count, Integral) or count < 0:
+        raise ValueError(f"{name} {count}: wanted a whole number, 0 or more")
 
 
 def check_map(model: BertPreTrainedModel) -> None:

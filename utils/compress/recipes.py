@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from utils.compress.checks import check_count, check_share
 from utils.compress.pruning.remove import prune_heads, prune_neurons
 from utils.compress.pruning.select import select_globally
 from utils.measure.bootstrap import Difference, paired_bootstrap
@@ -34,7 +35,13 @@ COMPRESSED = {"compressed": Cut(0.67, 0.75, 1.0), "compressed-more": Cut(0.85, 0
 
 
 def left_after(model: RanerModel, cut: Cut) -> Size:
-    """How many of the model's heads and neurons a cut leaves."""
+    """How many of the model's heads and neurons a cut leaves.
+
+    Raises:
+        ValueError: a share of the cut is not from 0 to 1.
+    """
+    check_share("heads", cut.heads)
+    check_share("neurons", cut.neurons)
     before = size_of(model)
     return Size(round((1 - cut.heads) * before.heads), round((1 - cut.neurons) * before.neurons))
 
@@ -47,8 +54,10 @@ def prune_to(model: RanerModel, head_scores: Tensor, neuron_scores: Tensor, targ
         neuron_scores: `(layers, neurons)`, likewise.
 
     Raises:
-        ValueError: the model has fewer heads or neurons than `target`.
+        ValueError: the model has fewer heads or neurons than `target`, or `target` is below 0.
     """
+    check_count("heads", target.heads)
+    check_count("neurons", target.neurons)
     surplus = Size(*(have - want for have, want in zip(size_of(model), target, strict=True)))
     if min(surplus) < 0:
         raise ValueError(f"{target} cannot be left of {size_of(model)}")

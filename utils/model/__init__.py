@@ -10,6 +10,7 @@ In reading order:
 - `hub`: models by id, from ModelScope and the Hugging Face Hub
 - `checkpoint`: `load_raner` and `save_raner`
 - `torch_tagger`: a `Tagger` whose backend is torch
+- `new_head`: the same encoder for other entity types
 - `twin`: the same function at the size of BERT-base
 - `anatomy`: where the parameters are
 

@@ -6,8 +6,6 @@ The encoder may be narrower than its config says: `config.kept_heads` and `confi
 
 import copy
 import hashlib
-import json
-import re
 from pathlib import Path
 
 import safetensors.torch
@@ -16,11 +14,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import BertConfig
 
-from utils.files import DATA, CheckpointError, written_atomically
+from utils.files import DATA, CheckpointError, is_hub_id, written_atomically
 from utils.model.hub import HubError, download_model
 from utils.model.layouts import read_config, read_tensors
-from utils.model.raner import RanerModel
+from utils.model.raner import RanerModel, piece_limit
 from utils.tagger.tokenizer import CharacterTokenizer
+from utils.tagger.vocabulary import vocabulary_file, write_tokenizer
 
 MINI_RANER = DATA / "models" / "mini-raner"
 """The embedded model."""
@@ -31,25 +30,29 @@ def load_raner(source: str | Path = MINI_RANER) -> tuple[RanerModel, CharacterTo
 
     Args:
         source: our own directory, a ModelScope or AdaSeq RaNER directory, a plain
-            `BertForTokenClassification` directory (its CRF is then zero: a softmax tagger),
+            `BertForTokenClassification` directory (its CRF is then zero: a softmax tagger; it reads single
+            characters, see `utils.tagger.tokenizer`),
             or an id on the Hugging Face Hub or ModelScope.
 
     Raises:
-        CheckpointError: not there, not BERT, or a tensor is missing, unexpected or misshapen.
+        CheckpointError: not there, not BERT, a damaged file, or a tensor is missing, unexpected or misshapen.
     """
     path = _directory_of(source)
     config = read_config(path)
-    tokenizer = _read_tokenizer(path, config)
+    tokenizer = read_characters(path, config)
     return assemble(config, read_tensors(path), path), tokenizer
 
 
-def _read_tokenizer(path: Path, config: BertConfig) -> CharacterTokenizer:
-    try:
-        tokenizer = CharacterTokenizer.from_directory(path)
-    except FileNotFoundError as error:
-        raise CheckpointError(str(error)) from None
+def read_characters(path: Path, config: BertConfig) -> CharacterTokenizer:
+    """The tokenizer of a model directory.
+
+    Raises:
+        CheckpointError: no vocabulary, a damaged one, or one larger than the embedding.
+    """
+    tokenizer = CharacterTokenizer.from_directory(path, piece_limit(config))
     if len(tokenizer) > config.vocab_size:
-        raise CheckpointError(f"{path}: vocab.txt has {len(tokenizer)} entries, the embedding only {config.vocab_size}")
+        found = f"{vocabulary_file(path).name} has {len(tokenizer)} entries"
+        raise CheckpointError(f"{path}: {found}, the embedding only {config.vocab_size}")
     return tokenizer
 
 
@@ -61,10 +64,13 @@ def assemble(config: BertConfig, tensors: dict[str, Tensor], origin: str | Path 
         origin: where the tensors come from, for the error message.
 
     Raises:
-        CheckpointError: a tensor is missing, unexpected or misshapen.
+        CheckpointError: a config of no network, or a tensor is missing, unexpected or misshapen.
     """
-    with torch.device("meta"):
-        model = RanerModel(config)
+    try:
+        with torch.device("meta"):
+            model = RanerModel(config)
+    except (ValueError, KeyError, AssertionError) as error:
+        raise CheckpointError(f"{origin}: config.json describes no BERT ({error})") from None
     _check(model, tensors, origin)
     model.load_state_dict(tensors, assign=True)
     restore_buffers(model)
@@ -86,8 +92,8 @@ def _directory_of(source: str | Path) -> Path:
     """
     if Path(source).is_dir():
         return Path(source)
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(source)):
-        raise CheckpointError(f"{source}: no such model directory, and not a hub id (owner/name)")
+    if not is_hub_id(str(source)):
+        raise CheckpointError(f"{source}: no such model directory, and not a hub id (owner/name; no folder owner here)")
     try:
         return download_model(str(source))
     except HubError as error:
@@ -141,10 +147,7 @@ def save_description(config: BertConfig, tokenizer: CharacterTokenizer, path: st
     path.mkdir(parents=True, exist_ok=True)
     config.architectures = ["RanerModel"]
     config.save_pretrained(path)
-    vocabulary = tokenizer.tokenizer.get_vocab()
-    (path / "vocab.txt").write_text("".join(f"{t}\n" for t in sorted(vocabulary, key=vocabulary.get)), "utf-8")
-    settings = {"do_lower_case": bool(tokenizer.tokenizer.do_lower_case), "tokenizer_class": "BertTokenizer"}
-    (path / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 512}, indent=2), "utf-8")
+    write_tokenizer(tokenizer.tokenizer, path, config.max_position_embeddings)
     return path
 
 

@@ -22,7 +22,10 @@ from utils.files import sha256
 
 MODELSCOPE_OWNERS = ("iic", "damo")
 
-CONFIG_FILES = ("config.json", "configuration.json", "label_mapping.json", "tokenizer_config.json", "vocab.txt")
+CONFIG_FILES = (
+    "config.json", "configuration.json", "label_mapping.json",
+    "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json", "vocab.txt",
+)  # fmt: skip
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 """In order of preference; one is downloaded, after all of `CONFIG_FILES`."""
@@ -90,8 +93,8 @@ def cache_directory() -> Path:
 def _unreachable(identifier: str, hub: str, error: Exception, variable: str) -> HubError:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return HubError(
-        f"{identifier}: not downloaded from {hub} ({reason}). Set {variable} to a mirror that you can reach, "
-        "or download the model elsewhere and pass its directory"
+        f"{identifier}: no such directory here, and not downloaded from {hub} ({reason}). Set {variable} to a mirror "
+        "that you can reach, or download the model elsewhere and pass its directory"
     )
 
 

@@ -4,18 +4,19 @@ ModelScope, AdaSeq and `transformers` name the same tensors differently and keep
 files. What is read here has our names, float32 weights and labels by number.
 """
 
-import json
 import re
 from pathlib import Path
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from transformers import BertConfig
 
-from utils.files import CheckpointError
+from utils.files import CheckpointError, read_settings, refuse_pointer
 from utils.model.crf import LinearChainCRF
+from utils.text.tags import scheme_of, split_tag
 
 _RENAMES = (
     (r"^((module|model)\.)+", ""),
@@ -28,6 +29,12 @@ _RENAMES = (
 )
 """Pattern in a published tensor's name -> what stands there in ours, applied in this order."""
 
+FEWEST_POSITIONS = 8
+"""A character can be four word pieces, and [CLS] and [SEP] come on top."""
+
+_REPLACED = ("id2label", "label2id", "num_labels", "torch_dtype", "dtype", "type")
+"""What `config.json` says and we say otherwise: labels may stand elsewhere, weights are read as float32."""
+
 _UNUSED = re.compile(r"position_ids$|token_type_ids$|^bert\.pooler\.|^cls\.")
 
 
@@ -35,21 +42,24 @@ def read_config(path: Path) -> BertConfig:
     """`config.json` with the labels looked up where ModelScope looks them up.
 
     Raises:
-        CheckpointError: absent, unreadable, not BERT, or without labels.
+        CheckpointError: absent, unreadable, not BERT, without labels, or with hardly any positions.
     """
-    settings = _read_json(path / "config.json")
+    settings = read_settings(path / "config.json")
     if settings is None:
         raise CheckpointError(f"{path}: no config.json")
     if (kind := settings.get("model_type")) != "bert":
         raise CheckpointError(f"{path}: model_type is {kind!r}; this course handles BERT encoders only")
     labels = _labels_of(path, settings)
-    keep = {k: v for k, v in settings.items() if k not in ("id2label", "label2id", "num_labels", "torch_dtype", "type")}
-    return BertConfig(
-        **keep,
-        id2label=dict(enumerate(labels)),
-        label2id={label: i for i, label in enumerate(labels)},
-        attn_implementation="eager",
-    )
+    keep = {name: value for name, value in settings.items() if name not in _REPLACED}
+    numbers = {label: i for i, label in enumerate(labels)}
+    try:
+        config = BertConfig(**keep, id2label=dict(enumerate(labels)), label2id=numbers, attn_implementation="eager")
+    except (StrictDataclassError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path / 'config.json'}: {' '.join(str(error).split())}") from None
+    if config.max_position_embeddings < FEWEST_POSITIONS:
+        found = f"max_position_embeddings is {config.max_position_embeddings}"
+        raise CheckpointError(f"{path / 'config.json'}: {found}; a tagger needs {FEWEST_POSITIONS} at least")
+    return config
 
 
 def _labels_of(path: Path, settings: dict) -> list[str]:
@@ -58,12 +68,13 @@ def _labels_of(path: Path, settings: dict) -> list[str]:
     `label_mapping.json` is the mapping itself; the others hold one under one of four names.
 
     Raises:
-        CheckpointError: none of the three names them, they are not BIO or BIOES, or the indices have gaps.
+        CheckpointError: none of the three names them, they are of no scheme of tags, or the indices have gaps.
     """
-    configuration = _read_json(path / "configuration.json") or {}
-    mappings = [_read_json(path / "label_mapping.json")]
+    configuration = read_settings(path / "configuration.json") or {}
+    mappings = [read_settings(path / "label_mapping.json")]
     for place in (configuration.get("model"), configuration.get("preprocessor"), settings):
-        mappings += [(place or {}).get(key) for key in ("id2label", "label2id", "id_to_label", "label_to_id")]
+        known = place if isinstance(place, dict) else {}
+        mappings += [known.get(key) for key in ("id2label", "label2id", "id_to_label", "label_to_id")]
     mapping = next(filter(None, mappings), None)
     if mapping is None:
         raise CheckpointError(f"{path}: label names in neither label_mapping.json, configuration.json nor config.json")
@@ -77,21 +88,23 @@ def _labels_by_index(mapping: dict, path: Path) -> list[str]:
         pairs = sorted((int(key), value) if numbered else (int(value), key) for key, value in mapping.items())
     except (AttributeError, TypeError, ValueError):
         raise CheckpointError(f"{path}: {mapping!r:.60} is no mapping between labels and numbers") from None
-    indices, labels = [index for index, _ in pairs], [label for _, label in pairs]
+    indices, labels = [index for index, _ in pairs], [str(label) for _, label in pairs]
     if indices != list(range(len(pairs))):
         raise CheckpointError(f"{path}: label indices {indices} have gaps or repeats")
-    if not any(re.match(r"[BIES]-.", label) for label in labels):
-        raise CheckpointError(f"{path}: labels {', '.join(labels[:5])} are not BIO or BIOES tags like B-PER")
+    _check_scheme(labels, path)
     return labels
 
 
-def _read_json(path: Path) -> dict | None:
-    if not path.is_file():
-        return None
+def _check_scheme(labels: list[str], path: Path) -> None:
+    """One scheme, all of it understood; labels that look like no tag, as `[PAD]`, count as O."""
+    if not any(split_tag(label)[1] for label in labels):
+        raise CheckpointError(f"{path}: labels {', '.join(labels[:5])} are not BIO or BIOES tags like B-PER")
+    if strange := [label for label in labels if re.match(r"[A-Z]-.", label) and not split_tag(label)[1]]:
+        raise CheckpointError(f"{path}: label {strange[0]}: no scheme of tags has the prefix {strange[0][0]}")
     try:
-        return json.loads(path.read_text("utf-8"))
+        scheme_of(labels)
     except ValueError as error:
-        raise CheckpointError(f"{path}: not valid JSON ({error})") from None
+        raise CheckpointError(f"{path}: {error}") from None
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -114,11 +127,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def _read_weights(path: Path) -> dict[str, Tensor]:
     if (file := path / "model.safetensors").is_file():
+        refuse_pointer(file)
         try:
             return load_file(file)
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{file}: cannot be read ({error})") from None
     if (file := path / "pytorch_model.bin").is_file():
+        refuse_pointer(file)
         return _read_pickle(file)
     raise CheckpointError(f"{path}: neither model.safetensors nor pytorch_model.bin")
 

@@ -16,6 +16,11 @@ IGNORED_LABEL = -100
 """Label of positions that carry none: [CLS], [SEP], padding, continuation pieces."""
 
 
+def piece_limit(config: BertConfig) -> int:
+    """Word pieces that the model reads at once, [CLS] and [SEP] not counted: its table of positions is no longer."""
+    return config.max_position_embeddings - 2
+
+
 class RanerModel(BertPreTrainedModel):
     """BertModel + linear + CRF; `config.id2label` names the tags.
 

@@ -7,9 +7,9 @@ import torch
 
 from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.modes import evaluating
-from utils.model.raner import RanerModel
+from utils.model.raner import RanerModel, piece_limit
 from utils.tagger.batching import Backend
-from utils.tagger.tagger import Tagger
+from utils.tagger.tagger import Tagger, by_sentence
 from utils.tagger.tokenizer import CharacterTokenizer
 
 
@@ -28,13 +28,17 @@ def torch_backend(model: RanerModel) -> Backend:
 
 def torch_tagger(model: RanerModel, tokenizer: CharacterTokenizer) -> Tagger:
     """A tagger on a model in memory."""
-    limit = model.config.max_position_embeddings - 2
-    return Tagger(torch_backend(model), tokenizer, model.labels, model.crf.scores(), limit)
+    return Tagger(torch_backend(model), tokenizer, model.labels, model.crf.scores(), piece_limit(model.config))
 
 
 def load_tagger(source: str | Path = MINI_RANER) -> Tagger:
     """A torch float32 tagger from whatever `load_raner` can load."""
     return torch_tagger(*load_raner(source))
+
+
+def load_sentence_tagger(source: str | Path) -> Tagger:
+    """`load_tagger`, with the sentences of a text read apart, several in one batch."""
+    return by_sentence(load_tagger(source))
 
 
 def load_bf16_tagger(source: str | Path) -> Tagger:

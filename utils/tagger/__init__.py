@@ -2,6 +2,7 @@
 
 In reading order:
 
+- `vocabulary`: a BERT vocabulary as files, with its settings
 - `tokenizer`: characters to ids of the vocabulary
 - `viterbi`: the best tag path of a CRF
 - `marginals`: how sure the CRF is of a piece of that path

@@ -18,10 +18,10 @@ import numpy as np
 
 from utils.tagger.batching import Backend, BatchPlan, cheapest_batches, even_batches, packing_backend
 from utils.tagger.marginals import path_evidence
-from utils.tagger.tokenizer import CharacterTokenizer
+from utils.tagger.tokenizer import CharacterTokenizer, check_texts
 from utils.tagger.viterbi import viterbi
 from utils.text.entities import Entity
-from utils.text.segmentation import TextCut, segments, sentence_ranges, whole
+from utils.text.segmentation import TextCut, sentence_ranges, whole
 from utils.text.tags import span_reader
 
 
@@ -32,7 +32,7 @@ class Tagger:
     Args:
         backend: input ids and attention mask, both `(batch, length)` int64, to emissions
             `(batch, length, tags)` float32.
-        labels: the tags by number, BIO or BIOES.
+        labels: the tags by number, in any scheme of `utils.text.tags`.
         crf: start `(tags,)`, transition `(tags, tags)` and end `(tags,)` scores, in nats.
         limit: word pieces that the model reads at once, [CLS] and [SEP] not counted.
         cut: a text to the ranges of it that are read apart.
@@ -57,8 +57,15 @@ class Tagger:
 
         `confidence` is the CRF's probability that all characters of the entity have these tags
         (`utils.tagger.marginals`). ModelScope reports another number: the softmax of the emissions.
+
+        Raises:
+            TypeError: one text instead of a list of texts.
+            ValueError: batches of no text.
         """
-        parts = [(i, start, text[start:end]) for i, text in enumerate(texts) for start, end in self._ranges(text)]
+        check_texts(texts)
+        if batch_size < 1:
+            raise ValueError(f"batch_size {batch_size}: a batch holds at least one text")
+        parts = [(i, start, text[start:end]) for i, text in enumerate(texts) for start, end in self.ranges(text)]
         parts.sort(key=lambda part: len(part[2]))
         found: list[list[Entity]] = [[] for _ in texts]
         for first, end in self.batches([len(part[2]) for part in parts], batch_size):
@@ -67,17 +74,9 @@ class Tagger:
                 found[i] += [Entity(s + offset, e + offset, k, t, c) for s, e, k, t, c in entities]
         return [sorted(entities, key=lambda entity: entity.start) for entities in found]
 
-    def _ranges(self, text: str) -> Iterator[tuple[int, int]]:
+    def ranges(self, text: str) -> Iterator[tuple[int, int]]:
         """Non-empty ranges whose word pieces fit the model, however many a character takes."""
-        pending, limit = self.cut(text), self.limit
-        while pending:
-            start, end = pending.pop()
-            if end - start <= limit and len(self.tokenizer.encode(text[start:end])[0]) <= limit + 2:
-                if end > start:
-                    yield start, end
-                continue
-            shorter = limit if end - start > limit else max(1, (end - start) // 2)
-            pending += [(start + s, start + e) for s, e in segments(text[start:end], shorter)]
+        return self.tokenizer.ranges_within(text, self.limit, self.cut(text))
 
     def _tag(self, texts: list[str]) -> Iterator[Iterator[tuple[int, int, str, str, float]]]:
         encoding = self.tokenizer.batch(texts)
@@ -117,6 +116,10 @@ def packed(tagger: Tagger) -> Tagger:
 
 
 def emissions_of(tagger: Tagger, text: str) -> np.ndarray:
-    """`(characters, tags)` float32: what the network says about each character before the CRF decides."""
-    encoding = tagger.tokenizer.batch([text])
-    return tagger.backend(encoding.input_ids, encoding.attention_mask)[encoding.label_mask]
+    """`(characters, tags)` float32: what the network says about each character before the CRF decides.
+
+    A text that the model cannot read at once is cut as in `Tagger.predict`.
+    """
+    parts = [tagger.tokenizer.batch([text[start:end]]) for start, end in sorted(tagger.ranges(text))]
+    rows = [tagger.backend(part.input_ids, part.attention_mask)[part.label_mask] for part in parts]
+    return np.concatenate([np.empty((0, len(tagger.labels)), np.float32), *rows])

@@ -1,12 +1,14 @@
 """Sentences as tensors: every label sits on its character, and nothing is lost."""
 
+import numpy as np
 import pytest
 import torch
-from tiny_models import BIO_LABELS, random_raner, tiny_tokenizer
+from tiny_models import BIO_LABELS, random_raner, random_texts, tiny_tokenizer
 from transformers import BertTokenizer
 
-from utils.compress.batches import make_batches
+from utils.compress.batches import make_batches, on_device
 from utils.model.raner import IGNORED_LABEL
+from utils.tagger.tagger import Tagger
 from utils.tagger.tokenizer import MAX_CHARACTERS, CharacterTokenizer
 from utils.text.entities import Sentence
 from utils.text.formats.bracketed import parse_bracketed
@@ -92,3 +94,83 @@ def test_the_loss_of_the_corpus_does_not_depend_on_the_batches():
                 )
             )
     torch.testing.assert_close(losses[0], losses[1])
+
+
+@pytest.mark.parametrize("most", [1, 30, 60, 10_000])
+def test_a_batch_of_long_sentences_holds_fewer(most):
+    sentences = [Sentence(text) for text in random_texts(40, longest=25)]
+    batches = make_batches(sentences, tiny_tokenizer(), RANER_LABELS, 8, positions=most)
+    lengths = [batch["attention_mask"].sum(1).tolist() for batch in batches]
+    assert sum(map(len, lengths)) == 40
+    assert all(len(rows) <= 8 and (len(rows) == 1 or len(rows) * max(rows) <= most) for rows in lengths)
+    for rows, following in zip(lengths, lengths[1:], strict=False):
+        assert len(rows) == 8 or (len(rows) + 1) * min(following) > most
+
+
+BMES = ("O", *(f"{prefix}-{kind}" for kind in ("LOC", "PER", "ORG") for prefix in "BMES"))
+SCHEMES = {
+    "BMES": (BMES, "B-LOC E-LOC O S-PER O", "B-ORG M-ORG M-ORG E-ORG O"),
+    "BILOU": (
+        ("O", *(f"{prefix}-{kind}" for kind in ("LOC", "PER", "ORG") for prefix in "BILU")),
+        "B-LOC L-LOC O U-PER O",
+        "B-ORG I-ORG I-ORG L-ORG O",
+    ),
+    "BIOS": (
+        ("O", *(f"{prefix}-{kind}" for kind in ("LOC", "PER", "ORG") for prefix in "BIS")),
+        "B-LOC I-LOC O S-PER O",
+        "B-ORG I-ORG I-ORG I-ORG O",
+    ),
+    "I alone": (("O", "I-LOC", "I-PER", "I-ORG"), "I-LOC I-LOC O I-PER O", "I-ORG I-ORG I-ORG I-ORG O"),
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_case_14_a_tagger_of_any_scheme_gets_its_own_tags(scheme):
+    labels, *expected = SCHEMES[scheme]
+    sentences = [SENTENCES[0], SENTENCES[2]]
+    batches = make_batches(sentences, tiny_tokenizer(), labels)
+    assert read_back(batches, tiny_tokenizer(), labels) == {
+        sentence.text: tags.split() for sentence, tags in zip(sentences, expected, strict=True)
+    }
+
+
+@pytest.mark.parametrize("limit", [6, 7, 30])
+def test_case_16_texts_are_cut_as_in_tagging(limit):
+    """What the tagger hands to its backend and what a training reads are the same pieces."""
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ᄒ", "##ᅡ", "##ᆫ", "天", "地", "。"]
+    characters = BertTokenizer(vocab={token: i for i, token in enumerate(tokens)})
+    tokenizer = CharacterTokenizer(characters, limit)
+    sentence = parse_bracketed("[天地](LOC)天한한。地地地한天天天天。天[한](PER)地地地地地地地")
+    read = [row for b in make_batches([sentence], tokenizer, RANER_LABELS) for row in b["input_ids"][:, 1:].tolist()]
+    cut = [row for b in make_batches([sentence], CharacterTokenizer(characters), RANER_LABELS, limit=limit)
+           for row in b["input_ids"][:, 1:].tolist()]  # fmt: skip
+    seen = []
+
+    def backend(ids, mask):
+        seen.extend(row[1:].tolist() for row in ids)
+        return np.zeros((*ids.shape, len(RANER_LABELS)), np.float32)
+
+    crf = (np.zeros(13, np.float32), np.zeros((13, 13), np.float32), np.zeros(13, np.float32))
+    Tagger(backend, tokenizer, RANER_LABELS, crf, limit).predict([sentence.text])
+
+    def bare(rows):
+        return sorted([i for i in row if i not in (0, 3)] for row in rows)
+
+    assert bare(read) == bare(cut) == bare(seen)
+    lengths = list(map(len, bare(read)))
+    assert max(lengths) <= limit and sum(lengths) == len(tokenizer.encode(sentence.text)[0]) - 2
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_case_29_a_batch_holds_a_sentence(batch_size):
+    with pytest.raises(ValueError, match="at least one sentence"):
+        make_batches(SENTENCES, tiny_tokenizer(), RANER_LABELS, batch_size)
+
+
+def test_batches_are_read_where_the_model_is():
+    batches = make_batches(SENTENCES, tiny_tokenizer(), RANER_LABELS, 2)
+    moved = list(on_device(random_raner().to("meta"), batches))
+    assert [{name: t.shape for name, t in batch.items()} for batch in moved] == [
+        {name: t.shape for name, t in batch.items()} for batch in batches
+    ]
+    assert {tensor.device.type for batch in moved for tensor in batch.values()} == {"meta"}

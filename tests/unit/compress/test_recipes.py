@@ -55,6 +55,18 @@ def test_two_cuts_by_one_order_are_one_cut(tiny):
     assert all(torch.equal(a, b) for a, b in zip(once.parameters(), twice.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("cut", [Cut(20, 0, 0.3), Cut(0.2, 67, 1), Cut(-0.1, 0, 1)])
+def test_case_29_a_cut_takes_shares(tiny, cut):
+    with pytest.raises(ValueError, match="wanted a share from 0 to 1"):
+        left_after(tiny, cut)
+
+
+@pytest.mark.parametrize("target", [Size(-1, 10), Size(4, -1), Size(2.5, 10)])
+def test_case_29_what_is_left_is_counted(tiny, target):
+    with pytest.raises(ValueError, match="wanted a whole number"):
+        prune_to(tiny, *scores_of(tiny, 2), target)
+
+
 def test_more_cannot_be_left_than_there_is(tiny):
     heads, neurons = scores_of(tiny, 2)
     with pytest.raises(ValueError, match="cannot be left"):

@@ -208,6 +208,27 @@ def test_budget_counts_what_was_spent_before_the_interrupt(ticking, interrupted,
     assert steps_done(tmp_path) == 10
 
 
+BMES = ("O", *(f"{prefix}-ORG" for prefix in "BMES"))
+CASES = {
+    "case 14: BMES": ({"labels": BMES}, CORPUS),
+    "case 16: 32 positions": (
+        {"max_position_embeddings": 32},
+        CORPUS._replace(train=[annotate("天地玄黄，" * 30, [Span(0, 2, "ORG"), Span(140, 142, "ORG")])] * 8),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_case_14_and_16_what_can_tag_can_be_trained(tmp_path, case):
+    changes, corpus = CASES[case]
+    labels = changes.pop("labels", None)
+    named = {"id2label": dict(enumerate(labels)), "label2id": {v: i for i, v in enumerate(labels)}} if labels else {}
+    model = random_raner(**named, **changes)
+    tuned = train(model, tmp_path, corpus, epochs=2, learning_rate=5e-3)
+    assert math.isfinite(learning_curve(tmp_path)[-1].loss)
+    assert not torch.equal(tuned.crf.start_transitions, model.crf.start_transitions)
+
+
 def test_a_single_step_learns(tmp_path):
     model = random_raner()
     tuned = train(model, tmp_path, CORPUS._replace(train=SENTENCES[:8]), epochs=1)

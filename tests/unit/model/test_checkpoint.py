@@ -1,13 +1,17 @@
 """Loaded in full or not at all, every fault named; saved and loaded is the same model."""
 
+import re
+
+import hugging_face
 import pytest
 import torch
 from published_layouts import assert_equal_states, edit, read_pickle, without_labels
-from transformers import BertConfig
+from transformers import AutoModelForTokenClassification, AutoTokenizer, BertConfig
 
 from utils.files import CheckpointError
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.raner import RanerModel
+from utils.model.torch_tagger import torch_tagger
 
 NAMED = "encoder.encoder.layer.1.output.dense.weight"
 TENSOR_FAULTS = {
@@ -67,6 +71,17 @@ DIRECTORY_FAULTS = {
         settings(lambda c: c.update({"O": 0, "B-PER": 1, "E-PER": 1}), "label_mapping.json"),
         r"label indices \[0, 1, 1\] have gaps or repeats",
     ),
+    "not an object": (lambda path: (path / "config.json").write_text("[]"), "config.json: holds no JSON object"),
+    "a size that is text": (settings(lambda c: c.update(hidden_size="32")), r"config\.json: .*hidden_size"),
+    "heads that do not fit": (settings(lambda c: c.update(num_attention_heads=5)), "describes no BERT"),
+    "an unknown activation": (settings(lambda c: c.update(hidden_act="nope")), "describes no BERT"),
+    "padding that is no row": (settings(lambda c: c.update(pad_token_id=5000)), "describes no BERT"),
+    "hardly a position": (settings(lambda c: c.update(max_position_embeddings=4)), "a tagger needs 8 at least"),
+    "labels of two schemes": (
+        settings(lambda c: c["id2label"].update({"7": "M-LOC", "6": "U-PER"})),
+        "not those of one scheme",
+    ),
+    "a prefix of no scheme": (settings(lambda c: c["id2label"].update({"2": "W-LOC"})), "W-LOC: no scheme .* prefix W"),
     "labels without a scheme": (
         settings(lambda c: c.update(id2label={str(i): f"LABEL_{i}" for i in range(13)})),
         "labels LABEL_0, .* are not BIO or BIOES",
@@ -84,6 +99,48 @@ def test_faulty_directory_is_explained(copy, fault):
     break_it(copy)
     with pytest.raises(CheckpointError, match=message):
         load_raner(copy)
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocab.txt", "pytorch_model.bin", "model.safetensors"])
+def test_case_32_a_git_lfs_pointer_is_called_one(copy, name):
+    (copy / name).write_text(POINTER)
+    with pytest.raises(CheckpointError, match=rf"{re.escape(name)}: a Git LFS pointer.*`git lfs pull`"):
+        load_raner(copy)
+
+
+def test_case_11_a_directory_of_transformers_5_answers_as_it_does_there(tmp_path):
+    """`tokenizer.json` and no `vocab.txt`; saved here, it has the older layout, and answers alike."""
+    hugging_face.save(tmp_path / "theirs")
+    reference = AutoModelForTokenClassification.from_pretrained(tmp_path / "theirs").eval()
+    characters = AutoTokenizer.from_pretrained(tmp_path / "theirs")
+    model, tokenizer = load_raner(tmp_path / "theirs")
+    for text in ("陈默在北京说，天地玄黄。", "iPhone15在2024年", "Éé E龘 “"):
+        pieces = [characters(c, add_special_tokens=False)["input_ids"] or [characters.unk_token_id] for c in text]
+        ids = torch.tensor([[characters.cls_token_id, *sum(pieces, []), characters.sep_token_id]])
+        assert tokenizer.encode(text)[0] == ids[0].tolist()
+        with torch.no_grad():
+            torch.testing.assert_close(model(ids, ids >= 0).logits, reference(ids).logits)
+    ours, vocabulary = load_raner(save_raner(model, tokenizer, tmp_path / "ours"))
+    assert_equal_states(ours, model)
+    assert vocabulary.encode("iPhone15Éé “") == tokenizer.encode("iPhone15Éé “")
+
+
+def test_case_16_what_a_model_reads_at_once_is_known_to_its_tokenizer(tmp_path):
+    hugging_face.save(tmp_path, hugging_face.tagger(max_position_embeddings=32))
+    model, tokenizer = load_raner(tmp_path)
+    again, restored = load_raner(save_raner(model, tokenizer, tmp_path / "saved"))
+    assert tokenizer.limit == restored.limit == 30 == torch_tagger(again, restored).limit
+    assert AutoTokenizer.from_pretrained(tmp_path / "saved", tokenizer_type="bert").model_max_length == 32
+
+
+def test_weights_in_fewer_bits_are_read_as_float32(tmp_path):
+    half = hugging_face.tagger().to(torch.bfloat16)
+    model, _ = load_raner(hugging_face.save(tmp_path, half))
+    assert {tensor.dtype for tensor in model.state_dict().values()} == {torch.float32}
+    assert torch.equal(model.classifier.weight, half.classifier.weight.float())
 
 
 @pytest.mark.parametrize("source", ["no-such-directory", "/no/such/directory"])

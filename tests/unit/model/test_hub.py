@@ -9,11 +9,12 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+import hugging_face
 import huggingface_hub
 import pytest
 
 from utils.files import CheckpointError
-from utils.model.checkpoint import load_raner
+from utils.model.checkpoint import load_raner, model_digest
 from utils.model.hub import HubError, cache_directory, download_model
 
 MODEL = "iic/tiny-raner"
@@ -135,6 +136,16 @@ def test_damaged_transfer_is_removed(modelscope):
     assert not list((cache_directory() / MODEL).glob("vocab.txt*"))
 
 
+def test_case_11_a_tokenizer_json_is_downloaded(modelscope, tmp_path):
+    whole = hugging_face.save(tmp_path / "new")
+    modelscope.files = {path.name: path.read_bytes() for path in whole.iterdir()}
+    modelscope.sums = {name: hashlib.sha256(body).hexdigest() for name, body in modelscope.files.items()}
+    model, tokenizer = load_raner(MODEL)
+    expected, theirs = load_raner(whole)
+    assert tokenizer.encode("陈默iPhone") == theirs.encode("陈默iPhone")
+    assert model_digest(model) == model_digest(expected)
+
+
 def test_repository_without_weights(modelscope):
     del modelscope.files["pytorch_model.bin"]
     with pytest.raises(HubError, match=r"neither model\.safetensors nor pytorch_model\.bin"):
@@ -144,6 +155,22 @@ def test_repository_without_weights(modelscope):
 def test_unknown_model_gives_the_reason_of_the_server(modelscope):
     with pytest.raises(HubError, match="record not found"):
         download_model("iic/absent")
+
+
+@pytest.mark.parametrize(
+    "source", [MODEL, "./iic/tiny-raner", "iic/tiny-raner/", "iic", "/iic/tiny-raner", "iic\\tiny"]
+)
+def test_case_24_a_mistyped_path_is_no_id(modelscope, tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "iic" / "tiny_raner").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match="no such model directory" if source != "iic" else "config.json"):
+        load_raner(source)
+    assert modelscope.requests == []
+
+
+def test_case_24_an_id_that_no_hub_knows_may_be_a_mistyped_path_too(modelscope):
+    with pytest.raises(CheckpointError, match="iic/absent: no such directory here, and not downloaded from ModelScope"):
+        load_raner("iic/absent")
 
 
 @pytest.mark.parametrize(
@@ -184,13 +211,13 @@ class HuggingFace(Handler):
 
 
 @pytest.fixture
-def hugging_face(files):
+def hugging_face_hub(files):
     yield from serve(Hub(HuggingFace, files))
 
 
-def test_hf_endpoint_is_honoured(hugging_face, tmp_path):
+def test_hf_endpoint_is_honoured(hugging_face_hub, tmp_path):
     """In a process of its own, since `huggingface_hub` reads its settings once, at import."""
-    settings = {"HF_ENDPOINT": hugging_face.url, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0", "no_proxy": "*"}
+    settings = {"HF_ENDPOINT": hugging_face_hub.url, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0", "no_proxy": "*"}
     command = [sys.executable, "-c", "from utils.model.hub import download_model; print(download_model('owner/tiny'))"]
     done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=True)
     directory = tmp_path / "hub" / "models--owner--tiny" / "snapshots" / COMMIT

@@ -1,10 +1,13 @@
 """ModelScope's own answers: ids, emissions, paths, confidences, spans."""
 
+import hugging_face
 import numpy as np
 import pytest
 import torch
 from published_layouts import expectations
 from scipy.special import softmax
+from seqeval.metrics.sequence_labeling import get_entities
+from transformers import AutoModelForTokenClassification, AutoTokenizer, pipeline
 
 from utils.model.checkpoint import load_raner
 from utils.model.torch_tagger import load_bf16_tagger, load_tagger
@@ -55,3 +58,29 @@ def test_bfloat16_is_close_and_its_crf_is_exact(tiny_published):
     assert found.dtype == np.float32
     assert 1e-4 < np.abs(expected - found).max() / np.abs(expected).max() < 0.05
     assert all(np.array_equal(a, b) for a, b in zip(exact.crf, rounded.crf, strict=True))
+
+
+def test_case_18_a_plain_tagger_reads_chinese_as_transformers_pipeline_does(tmp_path):
+    texts, count = ["陈默在北京说，天地玄黄。", "宇宙洪荒天地", "龘说年"], 0
+    for seed in range(4):
+        path = hugging_face.save(tmp_path / str(seed), hugging_face.tagger(seed=seed))
+        theirs = pipeline("token-classification", str(path), aggregation_strategy="simple")
+        for text, entities in zip(texts, load_tagger(path).predict(texts), strict=True):
+            expected = [(e["start"], e["end"], e["entity_group"]) for e in theirs(text)]
+            assert [tuple(entity.span) for entity in entities] == expected
+            count += len(entities)
+    assert count > 10
+
+
+@pytest.mark.parametrize("text", ["iPhone15在2024年", "i北P京e"])
+def test_case_18_latin_and_numbers_are_read_as_transformers_reads_single_characters(tmp_path, text):
+    """The tokenizer's own word-by-word input, each character a word; seqeval reads the tags."""
+    hugging_face.save(tmp_path)
+    model = AutoModelForTokenClassification.from_pretrained(tmp_path)
+    encoding = AutoTokenizer.from_pretrained(tmp_path)(list(text), is_split_into_words=True, return_tensors="pt")
+    with torch.no_grad():
+        best = model(**encoding).logits[0].argmax(-1).tolist()
+    words = encoding.word_ids()
+    tags = [model.config.id2label[best[words.index(place)]] for place in range(len(text))]
+    expected = [(start, end + 1, kind) for kind, start, end in get_entities(tags)]
+    assert [tuple(entity.span) for entity in load_tagger(tmp_path).predict([text])[0]] == expected

@@ -86,6 +86,12 @@ def test_quantised_graphs_can_be_packed(model, path, tmp_path):
     assert np.abs(difference[real]).max() < 0.2 * np.abs(backend(ids, mask)[real]).max()
 
 
+def test_a_row_is_about_128_positions_wide():
+    shapes, ids = [], np.ones((4, 64), np.int64)
+    packing_backend(lambda rows, numbers: shapes.append(rows.shape) or np.zeros((*rows.shape, 2)))(ids, ids)
+    assert shapes == [(2, 128)]
+
+
 @given(lengths=LENGTHS, width=st.integers(1, 200))
 def test_places_do_not_overlap_and_leave_no_hole(lengths, width):
     rows = {}

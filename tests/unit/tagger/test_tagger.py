@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqeval.metrics.sequence_labeling import get_entities
 from tiny_models import random_raner, tiny_tokenizer
 
 from utils.model.checkpoint import MINI_RANER, load_raner
@@ -56,6 +57,18 @@ def found(tagger, text, **options):
 )
 def test_offsets_are_code_points(known, text, spans):
     assert found(known, text) == spans
+
+
+@pytest.mark.parametrize(("call", "error"), [
+    (lambda tagger: tagger.predict("京在"), TypeError),
+    (lambda tagger: tagger.tokenizer.batch("京在"), TypeError),
+    (lambda tagger: tagger.predict(["京"], batch_size=0), ValueError),
+    (lambda tagger: tagger.predict(["京"], batch_size=-1), ValueError),
+    (lambda tagger: by_sentence(tagger).predict("京在"), TypeError),
+])  # fmt: skip
+def test_case_29_one_text_is_no_list_of_texts_and_a_batch_is_not_empty(known, call, error):
+    with pytest.raises(error, match="write \\[text\\]|at least one text"):
+        call(known)
 
 
 def test_no_texts_and_only_empty_texts(known):
@@ -130,6 +143,30 @@ def test_long_text_is_its_parts(tiny_published):
     assert [tuple(e.span) for e in tagger.predict([sentence * 100])[0]] == shifted and shifted
 
 
+ILLEGAL = {  # of seqeval's two rules for tags, the one for answers: `get_entities`
+    "BIOS": ("B-PER I-PER O O I-LOC I-LOC S-ORG I-ORG B-PER", "BIOS", {}),
+    "BMES": ("B-PER M-PER O M-LOC E-LOC S-ORG E-ORG B-PER", "BMES", {"M": "I"}),
+    "BILOU": ("B-PER I-PER O I-LOC L-LOC U-ORG L-ORG B-PER", "BILU", {"L": "E", "U": "S"}),
+    "BIO": ("B-PER I-PER O O I-LOC I-PER B-PER B-PER O", "BI", {}),
+}
+
+
+@pytest.mark.parametrize("scheme", ILLEGAL)
+def test_case_12_other_schemes_than_raners_are_read_by_one_strict_rule(tokenizer, scheme):
+    tags, prefixes, same = ILLEGAL[scheme]
+    tags = tags.split()
+    labels = ["O", *(f"{p}-{t}" for t in ("PER", "LOC", "ORG") for p in prefixes if p != "O")]
+    zero = np.zeros(len(labels), np.float32)
+    rows = np.eye(len(labels), dtype=np.float32)[[0, *map(labels.index, tags), 0]][None]
+    crf = zero, np.zeros((len(labels),) * 2, np.float32), zero
+    tagger = Tagger(lambda ids, mask: rows, tokenizer, labels, crf, MAX_CHARACTERS)
+    translated = [same.get(tag[0], tag[0]) + tag[1:] for tag in tags]
+    expected = [(start, end + 1, kind) for kind, start, end in get_entities(translated)]
+    assert found(tagger, "说" * len(tags)) == expected
+    if scheme == "BIOS":
+        assert expected[:2] == [(0, 2, "PER"), (4, 6, "LOC")]
+
+
 def test_bio_labels_are_read_as_bio(tokenizer):
     def backend(input_ids, attention_mask):
         tags = sum(tag * (input_ids == tokenizer.pieces(c)[0]) for tag, c in ((1, "陈"), (2, "默")))
@@ -176,6 +213,22 @@ def test_emissions_are_one_row_a_character(random_tagger):
     assert emissions_of(random_tagger, "天地🙂 2008").shape == (8, len(random_tagger.labels))
 
 
+def test_emissions_are_those_of_the_characters_not_of_what_stands_around_them(known):
+    assert emissions_of(known, "한陈默说京").argmax(1).tolist() == [0, 2, 3, 0, 1]
+
+
+def test_emissions_of_a_text_that_is_too_long_are_those_of_its_parts(random_tagger):
+    tight, text = dataclasses.replace(random_tagger, limit=4), "天地玄黄宇宙洪荒。天地"
+    parts = [emissions_of(random_tagger, piece) for piece in ("天地玄黄", "宇宙洪荒", "。天地")]
+    found = emissions_of(tight, text)
+    assert found.shape == (len(text), len(tight.labels)) and emissions_of(tight, "").shape == (0, len(tight.labels))
+    np.testing.assert_allclose(found, np.concatenate(parts), atol=1e-5)
+
+
+def test_a_character_of_more_pieces_than_fit_is_not_cut_for_ever(known):
+    assert list(dataclasses.replace(known, limit=2).ranges("京한")) == [(1, 2), (0, 1)]
+
+
 def test_how_texts_are_cut_and_batched_is_said_when_a_tagger_is_made(known):
     shapes = []
 
@@ -190,6 +243,28 @@ def test_how_texts_are_cut_and_batched_is_said_when_a_tagger_is_made(known):
     )  # fmt: skip
     assert found(pairs, "陈默在京京说") == [(0, 2, "PER"), (3, 4, "LOC"), (4, 5, "LOC")]
     assert shapes == [(1, 4), (2, 4)]
+
+
+def shapes_of(tagger, texts) -> list[tuple[int, int]]:
+    """What the backend is given for these texts."""
+    shapes = []
+
+    def backend(input_ids, attention_mask):
+        shapes.append(input_ids.shape)
+        return tagger.backend(input_ids, attention_mask)
+
+    dataclasses.replace(tagger, backend=backend).predict(texts)
+    return shapes
+
+
+def test_sixteen_texts_share_a_batch_unless_told_otherwise(known):
+    assert shapes_of(known, ["京"] * 16) == [(16, 3)]
+    assert len(shapes_of(known, ["京"] * 17)) == 2
+
+
+def test_a_text_that_fits_is_read_at_once_to_the_last_position(known):
+    assert shapes_of(known, ["说" * 510]) == [(1, 512)]
+    assert len(shapes_of(known, ["说" * 511])) == 2
 
 
 def test_a_tagger_is_not_changed_once_it_is_made(known):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from transformers import BertConfig
 
+from utils.compress.checks import check_count, check_share
 from utils.model.pruned_shape import PruningMap, head_size, pruning_map
 
 
@@ -23,7 +24,11 @@ def predict_cost(config: BertConfig, kept: PruningMap, length: int) -> Cost:
         length: input positions, [CLS] and [SEP] included; a batch of n texts costs n times the
             multiply-adds. Biases, softmax and layer normalisation count as parameters where they
             have some, not as multiply-adds: these are the matrix products only.
+
+    Raises:
+        ValueError: a `length` below 0.
     """
+    check_count("length", length)
     return Cost(*map(sum, zip(*cost_by_part(config, kept, length).values(), strict=True)))
 
 
@@ -66,7 +71,12 @@ def cost_of_shares(
     """Predicted cost when these shares (0 to 1) of all heads, neurons and characters are **left**.
 
     Which ones stay makes no difference to the arithmetic: all of a kind are equally large.
+
+    Raises:
+        ValueError: a share that is not from 0 to 1, or a `length` below 0.
     """
+    for name, share in (("heads", heads), ("neurons", neurons), ("tokens", tokens)):
+        check_share(name, share)
     whole = pruning_map(config)
     kept = PruningMap(_first(whole.heads, heads), _first(whole.neurons, neurons), *_first([whole.tokens], tokens))
     return predict_cost(config, kept, length)

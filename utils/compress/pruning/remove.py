@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from transformers import BertConfig, BertTokenizer
+from transformers import BertConfig
 
+from utils.compress.checks import check_share
 from utils.compress.gates import gated, head_sites
 from utils.model.checkpoint import assemble
 from utils.model.pruned_shape import Numbers, PruningMap, drop, head_size, pruning_map
@@ -59,17 +60,15 @@ def prune_vocabulary(
 ) -> tuple[RanerModel, CharacterTokenizer]:
     """A new model and tokenizer that know the special tokens and the characters of `texts`, no others.
 
-    Tags of texts made of these characters do not change; every other character is read as [UNK].
+    Tags of texts made of these characters do not change, how a character is normalised neither; every other
+    character is read as [UNK].
     """
-    vocabulary = tokenizer.tokenizer.get_vocab()
     used = {i for character in set().union(*texts) for i in tokenizer.pieces(character)}
-    rows = sorted(used | set(tokenizer.tokenizer.all_special_ids) | {model.config.pad_token_id})
+    special = {row for row in tokenizer.tokenizer.all_special_ids if row < len(tokenizer)}
+    rows = sorted(used | special | {model.config.pad_token_id})
     before = pruning_map(model.config)
     pruned = _keep(model, before._replace(tokens=[before.tokens[row] for row in rows]))
-    tokens = sorted(vocabulary, key=vocabulary.get)
-    smaller = {tokens[row]: number for number, row in enumerate(rows)}
-    lower = tokenizer.tokenizer.do_lower_case
-    return pruned, CharacterTokenizer(BertTokenizer(vocab=smaller, do_lower_case=lower))
+    return pruned, tokenizer.with_rows(rows)
 
 
 def _keep(model: RanerModel, after: PruningMap) -> RanerModel:
@@ -130,7 +129,11 @@ def zero_smallest_weights(model: RanerModel, ratio: float) -> RanerModel:
 
     Unstructured magnitude pruning (Han et al. 2015). It is here to be measured: parameters, bytes
     and time stay what they were, because dense kernels multiply by zero too.
+
+    Raises:
+        ValueError: `ratio` is not from 0 to 1.
     """
+    check_share("ratio", ratio)
     zeroed = copy.deepcopy(model)
     with torch.no_grad():
         for weight in zeroed.bert.encoder.parameters():

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from torch import Tensor
 
+from utils.compress.checks import check_count, check_share
 from utils.model.pruned_shape import Numbers
 
 
@@ -15,8 +16,12 @@ def select_globally(scores: Tensor, count: int, protected: Collection[int] = ())
         protected: layers from which nothing is taken.
 
     Raises:
-        ValueError: fewer than `count` are left outside the protected layers.
+        ValueError: `count` is below 0 or no whole number, fewer are left outside the protected layers, or there is
+            no such layer.
     """
+    check_count("count", count)
+    if unknown := sorted(set(protected) - set(range(len(scores)))):
+        raise ValueError(f"protected layers {unknown}: there are {len(scores)}, from 0")
     candidates = _available(scores, protected)
     if count > len(candidates):
         raise ValueError(f"{count} are to go, but only {len(candidates)} are left outside the protected layers")
@@ -28,7 +33,11 @@ def select_per_layer(scores: Tensor, ratio: float) -> Numbers:
 
     Args:
         scores: as in `select_globally`.
+
+    Raises:
+        ValueError: `ratio` is not from 0 to 1.
     """
+    check_share("ratio", ratio)
     layers = [[] for _ in scores]
     for layer, number in _available(scores, protected=()):
         layers[layer].append((layer, number))

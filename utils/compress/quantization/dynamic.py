@@ -1,5 +1,6 @@
 """Dynamic INT8: weights stored as 8-bit integers, each input rounded over its own range as it arrives."""
 
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,14 +11,16 @@ from torch.ao import quantization as ao
 from utils.compress.quantization.storage import CHARACTERS
 from utils.model.raner import RanerModel
 
+_MUTED = threading.RLock()
+
 
 @contextmanager
 def muted_deprecation() -> Iterator[None]:
     """torch's announcements that `torch.ao.quantization` will go, unheard while the context lasts.
 
-    Warning filters belong to the process: two threads in here at once may leave them as one found the other's.
+    Warning filters belong to the process: a second thread waits, so that each finds again what it found.
     """
-    with warnings.catch_warnings():
+    with _MUTED, warnings.catch_warnings():
         for category in (DeprecationWarning, UserWarning):
             warnings.filterwarnings("ignore", category=category, module=r"torch|utils\.compress\.quantization")
         yield

@@ -13,8 +13,8 @@ from transformers import BertConfig
 
 from utils.compress.quantization.dynamic import muted_deprecation
 from utils.compress.quantization.static import FixedRangeLinear, choose_engine, using_engine
-from utils.files import CheckpointError, written_atomically
-from utils.model.checkpoint import restore_buffers, save_description
+from utils.files import CheckpointError, refuse_pointer, written_atomically
+from utils.model.checkpoint import read_characters, restore_buffers, save_description
 from utils.model.layouts import read_config
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
@@ -58,21 +58,23 @@ def load_quantized(path: str | Path) -> tuple[RanerModel, CharacterTokenizer]:
     """Load what `save_quantized` wrote: rebuild the INT8 skeleton, then fill it.
 
     Raises:
-        CheckpointError: no quantised weights there, they do not fit the config, or their fixed
-            ranges are for another kind of CPU.
+        CheckpointError: no quantised weights there, they do not fit the config, their fixed ranges
+            are for another kind of CPU, or the vocabulary is damaged.
     """
     path = Path(path)
     if not (path / WEIGHTS).is_file():
         raise CheckpointError(f"{path}: no {WEIGHTS}; a float32 model is loaded with load_raner")
-    engine = engine_of(path)
+    refuse_pointer(path / WEIGHTS)
+    config, engine = read_config(path), engine_of(path)
+    tokenizer = read_characters(path, config)
     try:
         with using_engine(engine), muted_deprecation():
-            model = _skeleton(read_config(path))
+            model = _skeleton(config)
             model.load_state_dict(torch.load(path / WEIGHTS, weights_only=True), assign=True)
     except (RuntimeError, AttributeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{path / WEIGHTS}: cannot be loaded ({error})") from None
     restore_buffers(model)
-    return model.eval(), CharacterTokenizer.from_directory(path)
+    return model.eval(), tokenizer
 
 
 def _skeleton(config: BertConfig) -> RanerModel:

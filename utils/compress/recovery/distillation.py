@@ -17,8 +17,8 @@ from utils.files import text_digest
 from utils.model.checkpoint import assemble, model_digest
 from utils.model.modes import evaluating
 from utils.model.pruned_shape import kept_heads, kept_neurons
-from utils.model.raner import IGNORED_LABEL, RanerModel
-from utils.tagger.tokenizer import CharacterTokenizer
+from utils.model.raner import IGNORED_LABEL, RanerModel, piece_limit
+from utils.tagger.tokenizer import CharacterTokenizer, check_texts
 from utils.text.entities import Corpus, Sentence
 
 
@@ -38,9 +38,11 @@ class Distillation:
         temperature: T of `soft_loss`, above 0.
         alpha: weight of the labels, 0 to 1. At 0 `corpus.train` serves as text only.
         hidden: weight of L_hidden, 0 for none. A teacher may be deeper; with 0 it may also be wider.
+        positions: of a batch at most, as in `make_batches`.
 
     Raises:
         ValueError: a weight or a temperature out of its range.
+        TypeError: `texts` is one text.
     """
 
     teacher: RanerModel
@@ -48,8 +50,10 @@ class Distillation:
     temperature: float = 2.0
     alpha: float = 0.5
     hidden: float = 1.0
+    positions: int | None = None
 
     def __post_init__(self):
+        check_texts(self.texts)
         if self.temperature <= 0 or not 0 <= self.alpha <= 1 or self.hidden < 0:
             found = f"temperature={self.temperature}, alpha={self.alpha}, hidden={self.hidden}"
             raise ValueError(f"{found}: wanted above 0, 0 to 1, and 0 or more")
@@ -57,6 +61,7 @@ class Distillation:
     def identity(self) -> dict[str, object]:
         """What tells runs apart, as JSON."""
         weights = {"temperature": self.temperature, "alpha": self.alpha, "hidden": self.hidden}
+        weights |= {"positions": self.positions} if self.positions else {}
         texts = text_digest(repr(list(self.texts)))
         return weights | {"texts": texts, "method": "distil", "teacher": model_digest(self.teacher)}
 
@@ -84,8 +89,10 @@ def distil(
     clock = Clock(schedule)
     check_trainable(student, tokenizer, corpus)
     _check_teacher(student, distillation)
-    batches = make_batches(corpus.train, tokenizer, student.labels)
-    unlabelled = make_batches([Sentence(text) for text in distillation.texts], tokenizer, student.labels)
+    limit = min(piece_limit(model.config) for model in (student, distillation.teacher))
+    most = {"limit": limit, "positions": distillation.positions}
+    batches = make_batches(corpus.train, tokenizer, student.labels, **most)
+    unlabelled = make_batches([Sentence(text) for text in distillation.texts], tokenizer, student.labels, **most)
     batches += [_without_labels(batch) for batch in unlabelled]
     objective = Objective(_answered(batches, student, distillation), _loss(distillation), distillation.identity())
     return train(student, tokenizer, corpus, Path(out), objective, clock)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from utils.compress.batches import Batch, make_batches
 from utils.compress.checks import check_trainable
 from utils.compress.training import Clock, Objective, Schedule, train
-from utils.model.raner import RanerModel
+from utils.model.raner import RanerModel, piece_limit
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.entities import Corpus
 
@@ -31,7 +31,7 @@ def fine_tune(
     """
     clock = Clock(schedule)
     check_trainable(model, tokenizer, corpus)
-    batches = make_batches(corpus.train, tokenizer, model.labels)
+    batches = make_batches(corpus.train, tokenizer, model.labels, limit=piece_limit(model.config))
     return train(model, tokenizer, corpus, Path(out), Objective(batches, _likelihood, {"method": "fine_tune"}), clock)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from utils.compress.checks import check_count
 from utils.model.pruned_shape import Size, size_of
 from utils.model.raner import RanerModel
 
@@ -12,8 +13,10 @@ def gradual_targets(start: Size, final: Size, steps: int) -> list[Size]:
     Source: Zhu and Gupta 2017, "To prune, or not to prune", equation 1, for parts left instead of sparsity.
 
     Raises:
-        ValueError: no step, or `final` is more than `start`.
+        ValueError: no step, or `final` is more than `start`, or below 0.
     """
+    check_count("heads", final.heads)
+    check_count("neurons", final.neurons)
     if steps < 1 or final.heads > start.heads or final.neurons > start.neurons:
         raise ValueError(f"from {start} to {final} in {steps} steps: pruning takes at least one step, and never adds")
     shares = [(1 - step / steps) ** 3 for step in range(1, steps + 1)]

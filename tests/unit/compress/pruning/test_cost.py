@@ -9,7 +9,7 @@ from tiny_models import (
 )
 from transformers import BertConfig
 
-from utils.compress.pruning.cost import cost_by_part, predict_cost
+from utils.compress.pruning.cost import cost_by_part, cost_of_shares, predict_cost
 from utils.compress.pruning.remove import (
     prune_heads,
     prune_neurons,
@@ -56,6 +56,18 @@ def test_the_parts_of_the_cost_are_the_modules(model):
     assert parts["attention"].parameters == sum(parameters(layer.attention) for layer in layers)
     assert parts["feed-forward"].parameters == sum(parameters(layer) - parameters(layer.attention) for layer in layers)
     assert parts["tagging"].parameters == parameters(model.classifier) + parameters(model.crf)
+
+
+@pytest.mark.parametrize("shares", [{"heads": 20}, {"neurons": -0.1}, {"tokens": 1.2}, {"heads": float("nan")}])
+def test_case_29_what_is_left_is_a_share(shares):
+    with pytest.raises(ValueError, match="wanted a share from 0 to 1"):
+        cost_of_shares(BertConfig(), 10, **shares)
+
+
+@pytest.mark.parametrize("length", [-1, 1.5])
+def test_case_29_a_text_has_a_whole_number_of_positions(length):
+    with pytest.raises(ValueError, match="wanted a whole number"):
+        predict_cost(BertConfig(), pruning_map(BertConfig()), length)
 
 
 def test_the_article_could_not_save_18_percent_with_20_percent_of_the_heads():

@@ -2,6 +2,7 @@
 
 import copy
 
+import hugging_face
 import pytest
 import torch
 from head_sets import ALL_HEADS, ALL_NEURONS, HEAD_SETS
@@ -11,6 +12,7 @@ from tiny_models import (
     masked_neurons,
     multiply_adds,
     parameters,
+    random_raner,
     random_texts,
     same_weights,
     tiny_tokenizer,
@@ -165,6 +167,27 @@ def test_case_and_unused_rows_and_a_late_padding_token_are_followed(model):
         assert smaller.tokenizer.pad_token_id == pruned.config.pad_token_id
         answers = [torch_tagger(*pair).predict(["A", "aAA"]) for pair in ((model, tokenizer), (pruned, smaller))]
         assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"strip_accents": True, "do_lower_case": False}, {"strip_accents": False}, {"do_lower_case": False}]
+)
+def test_case_17_a_smaller_vocabulary_normalises_as_before(settings):
+    characters = hugging_face.tokenizer(**settings)
+    model = random_raner(vocab_size=len(hugging_face.TOKENS))
+    whole, texts = CharacterTokenizer(characters), ["é天", "Éé", "Ee地"]
+    pruned, smaller = prune_vocabulary(model, whole, texts)
+    answers = [torch_tagger(*pair).predict(texts) for pair in ((model, whole), (pruned, smaller))]
+    assert answers[0] == answers[1]
+    names = smaller.tokenizer.convert_ids_to_tokens(range(len(smaller)))
+    for character in "éÉEe":
+        assert [names[piece] for piece in smaller.pieces(character)] == characters.tokenize(character) != ["[UNK]"]
+
+
+@pytest.mark.parametrize("ratio", [1.5, 20, -0.1, float("nan")])
+def test_case_29_a_share_of_the_weights_is_from_0_to_1(model, ratio):
+    with pytest.raises(ValueError, match="wanted a share from 0 to 1"):
+        zero_smallest_weights(model, ratio)
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.3, 0.95])

@@ -30,5 +30,23 @@ def test_per_layer_selection_takes_a_share_of_what_is_left():
     assert select_per_layer(GRID, 1.0) == {0: [0, 1, 2, 3], 1: [0, 1, 2, 3], 2: [0, 1, 3]}
 
 
+@pytest.mark.parametrize("count", [-1, -12, 0.2, 1.5])
+def test_case_29_a_count_is_a_whole_number_of_parts(count):
+    with pytest.raises(ValueError, match="count .*: wanted a whole number, 0 or more"):
+        select_globally(GRID, count)
+
+
+@pytest.mark.parametrize("ratio", [20, 1.01, -0.1, NAN])
+def test_case_29_a_ratio_is_a_share_not_a_percentage(ratio):
+    with pytest.raises(ValueError, match="wanted a share from 0 to 1"):
+        select_per_layer(GRID, ratio)
+
+
+@pytest.mark.parametrize("protected", [[3], [-1], [0, 12]])
+def test_case_29_a_layer_that_is_not_there_cannot_be_protected(protected):
+    with pytest.raises(ValueError, match="there are 3, from 0"):
+        select_globally(GRID, 1, protected)
+
+
 def test_equal_scores_go_in_order():
     assert select_globally(torch.zeros(2, 3), 4) == {0: [0, 1, 2], 1: [0]}

@@ -66,6 +66,20 @@ def test_what_is_not_wholly_quantised_is_not_saved(unfinished, tmp_path):
         save_quantized(unfinished(random_raner()), tiny_tokenizer(), tmp_path / "int8")
 
 
+def test_case_32_a_git_lfs_pointer_is_called_one(tmp_path):
+    path = save_quantized(quantize(random_raner()), tiny_tokenizer(), tmp_path)
+    (path / "model.int8.pt").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n")
+    with pytest.raises(CheckpointError, match=r"model\.int8\.pt: a Git LFS pointer"):
+        load_quantized(path)
+
+
+def test_case_15_its_vocabulary_is_looked_at_too(tmp_path):
+    path = save_quantized(quantize(random_raner()), tiny_tokenizer(), tmp_path)
+    (path / "vocab.txt").write_bytes("天地".encode("gbk"))
+    with pytest.raises(CheckpointError, match=r"vocab\.txt, line 1: not UTF-8"):
+        load_quantized(path)
+
+
 def test_ranges_for_another_cpu_are_refused(monkeypatch, tmp_path):
     model, tokenizer = random_raner(), tiny_tokenizer()
     quantized = static(model, tokenizer)

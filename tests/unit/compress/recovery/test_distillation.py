@@ -174,6 +174,19 @@ def test_senseless_weights_are_refused(odd):
         Distillation(random_raner(), **odd)
 
 
+def test_case_29_one_text_is_no_list_of_texts():
+    with pytest.raises(TypeError, match=r"write \[text\]"):
+        Distillation(random_raner(), texts="天地玄黄")
+
+
+def test_case_16_a_teacher_and_a_student_read_what_fits_both(tmp_path):
+    long = Corpus([parse_bracketed("[天地](LOC)玄黄。" * 20)], WORDS.dev, [])
+    lessons = Distillation(random_raner(1, max_position_embeddings=32), texts=["宇宙洪荒，" * 30], hidden=0)
+    distil(random_raner(), tiny_tokenizer(), long, tmp_path / "short teacher", ONCE, lessons)
+    lessons = Distillation(random_raner(1), texts=["宇宙洪荒，" * 30], hidden=0)
+    distil(random_raner(max_position_embeddings=32), tiny_tokenizer(), long, tmp_path / "short", ONCE, lessons)
+
+
 def test_matching_layers_are_evenly_spaced_and_end_together():
     assert matching_layers(3, 12) == [3, 7, 11]
     assert matching_layers(4, 12) == [2, 5, 8, 11]

@@ -34,6 +34,12 @@ def test_schedule_that_goes_nowhere_is_refused(final, steps):
         gradual_targets(Size(8, 40), final, steps)
 
 
+@pytest.mark.parametrize("final", [Size(-1, 1), Size(1, -40)])
+def test_case_29_less_than_nothing_cannot_be_left(final):
+    with pytest.raises(ValueError, match="wanted a whole number, 0 or more"):
+        gradual_targets(Size(8, 40), final, 2)
+
+
 def cut_down(model, target):
     now = size_of(model)
     batches = stack(random_rows(model), 5)
