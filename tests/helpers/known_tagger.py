@@ -9,7 +9,7 @@ from pathlib import Path
 
 from utils.serving.app import create_app
 from utils.serving.server import TaggerServer
-from utils.serving.service import Settings
+from utils.serving.settings import Settings
 from utils.text.entities import Entity
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,14 +40,21 @@ def serving(app, port=0):
     server = TaggerServer(app, "127.0.0.1", port)
     thread = threading.Thread(target=server.run)
     thread.start()
-    while not server.started or not server.service.ready:
-        time.sleep(0.01)
     try:
+        until(lambda: server.started and server.service.ready)
         yield server, f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join(20)
         assert not thread.is_alive()
+
+
+def until(happened, seconds: float = 20.0) -> None:
+    """Waits for what only another thread or process can bring about, and not for ever."""
+    last = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < last, f"nothing for {seconds:g} seconds"
+        time.sleep(0.01)
 
 
 def spans(text: str) -> list[tuple[int, int, str]]:

@@ -1,39 +1,39 @@
 """The web application: REST, WebSocket, health, metrics and the page, around one `Service`.
 
-Refusals: 400 for a host that is not ours, 403 for a page of another site, 413 for a body that is too large,
-422 for a question that does not follow the schema, 429 for too many requests, 503 where the service cannot
-take it now; 429 and 503 say `Retry-After`. All have the body of `utils.serving.messages.Refused`.
+Refusals: 400 for a host that is not ours or a body that is no text, 403 for a page of another site, 404 and 405
+for what is not there, 413 for a body that is too large, 415 for one that is not said to be JSON, 422 for a question
+that does not follow the schema, 429 for too many requests, 500 for an error of the service, 503 where it cannot take
+the question now; 429 and 503 say `Retry-After`. All have the body of `utils.serving.messages.Refused`.
 """
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 
 from utils.serving.conversation import Conversation
-from utils.serving.limits import RateLimit, address_of, check_origin
-from utils.serving.messages import BODY, Answered, Question, Refused, refused, result, signature, wrong
-from utils.serving.refusals import Invalid, NotReady, Refusal
-from utils.serving.security import PLAIN, SameWords, SecureHeaders
-from utils.serving.service import Service, Settings
+from utils.serving.limits import RateLimit, address_of, check_content_type, check_origin
+from utils.serving.messages import BODY, Answered, Question, Refused, result, signature
+from utils.serving.refusals import HungUp, NotReady
+from utils.serving.refusing import HeadAsGet, OwnHosts, Refusing, refuse_http, refuse_invalid
+from utils.serving.security import SecureHeaders
+from utils.serving.service import Service
+from utils.serving.settings import Settings
 from utils.tagger.tagger import Tagger
 
 STATIC = Path(__file__).resolve().parent / "static"
-REFUSALS = {
-    **{status: {"model": Refused, "description": message} for status, (_, message) in PLAIN.items()},
-    **{status: {"model": Refused} for status in (403, 422, 429, 503)},
-}
+REFUSALS = {status: {"model": Refused} for status in (400, 403, 413, 415, 422, 429, 500, 503)}
 T = TypeVar("T")
 
 
@@ -44,36 +44,44 @@ def create_app(load: Callable[[], Tagger], model: str, settings: Settings | None
         load: makes the tagger; called once, in a thread, when the application starts.
         model: the name that answers carry and that cached sentences belong to.
     """
-    service = Service(load, model, settings)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI):
-        app.state.loading = asyncio.create_task(service.start())
-        yield
-        await app.state.loading
-        await service.drain()
-
     app = FastAPI(
         title="Entities in Chinese text",
-        lifespan=lifespan,
+        lifespan=_lifespan,
         docs_url=None,  # these pages load their scripts from another host
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    service = Service(load, model, settings)
     app.state.service, app.state.limit = service, RateLimit(service.settings.rate)
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY)  # FastAPI's own would be outside of the others
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=service.settings.hosts, www_redirect=False)
-    app.add_middleware(SameWords)
-    app.add_middleware(SecureHeaders)
-    app.add_exception_handler(Refusal, _refuse)
-    app.add_exception_handler(RequestValidationError, _refuse_invalid)
+    _add_middleware(app)
     _add_routes(app)
     return app
 
 
+@asynccontextmanager
+async def _lifespan(app: FastAPI):
+    service = app.state.service
+    app.state.loading = asyncio.create_task(service.start())
+    yield
+    await app.state.loading
+    await service.drain()
+
+
+def _add_middleware(app: FastAPI) -> None:
+    """From the inside out."""
+    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=BODY)  # FastAPI's own would be outside of the others
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(OwnHosts, hosts=app.state.service.settings.hosts)
+    app.add_middleware(Refusing)
+    app.add_middleware(SecureHeaders)
+    app.add_exception_handler(HTTPException, refuse_http)
+    app.add_exception_handler(RequestValidationError, refuse_invalid)
+
+
 def _add_routes(app: FastAPI) -> None:
-    guards = [Depends(_same_site), Depends(_not_too_fast)]
-    app.post("/v1/entities", response_model=Answered, responses=REFUSALS, dependencies=guards)(find_entities)
+    guarded = APIRouter(route_class=Guarded)
+    guarded.post("/v1/entities", response_model=Answered, responses=REFUSALS)(find_entities)
+    app.include_router(guarded)
     app.get("/healthz")(healthz)
     app.get("/readyz", responses={503: {"model": Refused}})(readyz)
     app.get("/metrics", response_class=Response, include_in_schema=False)(metrics)
@@ -82,19 +90,26 @@ def _add_routes(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=STATIC))
 
 
+class Guarded(APIRoute):
+    """A route that refuses before it reads a body, so that a request which cannot be read is charged as well."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            check_origin(request, service_of(request).settings.origins)
+            request.app.state.limit.spend(address_of(request))
+            check_content_type(request)
+            return await handle(request)
+
+        return guarded
+
+
 def service_of(connection: HTTPConnection) -> Service:
     return connection.app.state.service
 
 
 Served = Annotated[Service, Depends(service_of)]
-
-
-def _same_site(connection: HTTPConnection, service: Served) -> None:
-    check_origin(connection, service.settings.origins)
-
-
-def _not_too_fast(connection: HTTPConnection) -> None:
-    connection.app.state.limit.spend(address_of(connection))
 
 
 # --- REST --------------------------------------------------------------------------------------
@@ -114,22 +129,11 @@ async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
     try:
         await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
-            raise HTTPException(499, "the client hung up")
+            raise HungUp("the client hung up")
         return answer.result()
     finally:
         answer.cancel()
         gone.cancel()
-
-
-async def _refuse(connection: HTTPConnection, refusal: Refusal) -> JSONResponse:
-    wait = refusal.retry_after
-    headers = {} if wait is None else {"retry-after": str(max(1, math.ceil(wait)))}
-    return JSONResponse(refused(refusal), refusal.status, headers)
-
-
-async def _refuse_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    """Says what is wrong and where, and repeats nothing of the input: it may not even be valid Unicode."""
-    return await _refuse(request, Invalid(wrong(error.errors())))
 
 
 async def healthz() -> dict:
@@ -138,9 +142,9 @@ async def healthz() -> dict:
 
 
 async def readyz(service: Served) -> dict:
-    """The model is loaded and warm, and the service is not about to stop."""
+    """The model is loaded and warm, all workers are alive, and the service is not about to stop."""
     if not service.ready:
-        raise NotReady(service.problem or "the model is not ready", retry_after=1)
+        raise NotReady(service.not_ready, retry_after=1)
     return {"status": "ready", "model": service.model}
 
 
@@ -157,11 +161,7 @@ async def page() -> FileResponse:
 
 async def socket(websocket: WebSocket) -> None:
     """See `utils.serving.conversation`."""
-    try:
-        check_origin(websocket, service_of(websocket).settings.origins)
-    except Refusal as refusal:
-        await websocket.send_denial_response(await _refuse(websocket, refusal))
-        return
+    check_origin(websocket, service_of(websocket).settings.origins)
     await websocket.accept()
     with suppress(WebSocketDisconnect):
         await Conversation(websocket, service_of(websocket)).run()

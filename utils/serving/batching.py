@@ -3,7 +3,8 @@
 Every request is a job of sentences. Workers take rounds: one sentence of each waiting job in turn, so a
 long text does not hold up the short ones behind it, and a sentence that several jobs want is computed
 once. A full queue refuses at once instead of letting everybody wait; a job that is too old, or whose
-client has gone or typed on, leaves the queue and is not computed further.
+client has gone or typed on, leaves the queue and is not computed further. A worker that dies refuses the
+jobs of its round and is replaced.
 """
 
 import asyncio
@@ -12,11 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from utils.serving.refusals import Expired, NotReady, Overloaded
+from utils.serving.refusals import Expired, NotReady, Overloaded, WorkerLost
 from utils.text.entities import Entity
 
 Answers = dict[str, Sequence[Entity]]
 Tag = Callable[[list[str]], list[list[Entity]]]
+
+ROUND = 16
+"""Sentences that a worker takes at once."""
+
+RESTART_AFTER = 0.5
+"""Seconds until a worker that died is replaced: one that dies at once must not keep the event loop busy."""
 
 
 class _Job:
@@ -39,6 +46,10 @@ class _Job:
             self.done.set_result(self.answers)
 
 
+_Wanted = dict[str, list[_Job]]
+"""The sentences of one round, and who wants each."""
+
+
 class Batcher:
     """Answers sentences in worker threads, in fair rounds.
 
@@ -47,9 +58,9 @@ class Batcher:
         queue: jobs that may wait at once.
         deadline: seconds after which a job is given up.
         threads: rounds that are computed at once.
-        round_size: sentences of a round.
         keep: told of every answer at once. Who types on under load gives up one job after the other: what
             was computed for them must not be lost, or a service that is late never gets anything done.
+        died: told what killed a worker; None where it was cancelled.
     """
 
     def __init__(
@@ -58,17 +69,24 @@ class Batcher:
         queue: int = 64,
         deadline: float = 5.0,
         threads: int = 1,
-        round_size: int = 16,
         keep: Callable[[Answers], None] = lambda answers: None,
+        died: Callable[[BaseException | None], None] = lambda error: None,
     ):
-        self.tag, self.queue, self.deadline, self.round_size = tag, queue, deadline, round_size
-        self.keep = keep
+        self.tag, self.queue, self.deadline, self.threads = tag, queue, deadline, threads
+        self.keep, self.died = keep, died
         self.jobs: set[_Job] = set()
         self._turns: deque[_Job] = deque()
         self._wake = asyncio.Event()
-        self._threads = ThreadPoolExecutor(threads, "tagger")
-        self._workers = [asyncio.create_task(self._work()) for _ in range(threads)]
-        self._draining = False
+        self._executor = ThreadPoolExecutor(threads, "tagger")
+        self._workers: set[asyncio.Task[None]] = set()
+        self._draining = self._ended = False
+        for _ in range(threads):
+            self._start_worker()
+
+    @property
+    def alive(self) -> int:
+        """Workers that are there; fewer than `threads` for `RESTART_AFTER` seconds after one has died."""
+        return len(self._workers)
 
     async def answer(self, sentences: Sequence[str]) -> Answers:
         """Entities of each sentence. Cancelling the caller takes the job out of the queue.
@@ -77,6 +95,7 @@ class Batcher:
             NotReady: the service is about to stop.
             Overloaded: `queue` jobs are waiting already.
             Expired: no answer within `deadline` seconds.
+            WorkerLost: the worker that computed one of the sentences has died.
         """
         if not sentences:
             return {}
@@ -101,26 +120,46 @@ class Batcher:
         while self.jobs:
             await asyncio.wait([job.done for job in self.jobs], timeout=self.deadline)
             await asyncio.sleep(0)
+        self._ended = True
         for worker in self._workers:
             worker.cancel()
-        self._threads.shutdown(wait=False)
+        self._executor.shutdown(wait=False)
+
+    def _start_worker(self) -> None:
+        if self._ended:
+            return
+        worker = asyncio.create_task(self._work())
+        self._workers.add(worker)
+        worker.add_done_callback(self._replace)
+
+    def _replace(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not self._ended:
+            self.died(None if worker.cancelled() else worker.exception())
+            worker.get_loop().call_later(RESTART_AFTER, self._start_worker)
 
     async def _work(self) -> None:
         while True:
             while not (wanted := self._next_round()):
                 self._wake.clear()
                 await self._wake.wait()
-            loop = asyncio.get_running_loop()
-            answers = await loop.run_in_executor(self._threads, self._answers, list(wanted))
-            self.keep({s: a for s, a in zip(wanted, answers, strict=True) if not isinstance(a, Exception)})
-            for (sentence, jobs), answer in zip(wanted.items(), answers, strict=True):
-                for job in jobs:
-                    job.receive(sentence, answer)
+            try:
+                await self._serve(wanted)
+            except (Exception, asyncio.CancelledError):
+                lost = WorkerLost("the worker that computed this has died; another one takes its place", retry_after=1)
+                _give(wanted, [lost] * len(wanted))
+                raise
 
-    def _next_round(self) -> dict[str, list[_Job]]:
-        """Up to `round_size` sentences, one of each job in turn, and who wants them."""
-        wanted: dict[str, list[_Job]] = {}
-        for job, sentence in islice(self._in_turn(), self.round_size):
+    async def _serve(self, wanted: _Wanted) -> None:
+        loop = asyncio.get_running_loop()
+        answers = await loop.run_in_executor(self._executor, self._computed, list(wanted))
+        _give(wanted, answers)
+        self.keep({s: a for s, a in zip(wanted, answers, strict=True) if not isinstance(a, Exception)})
+
+    def _next_round(self) -> _Wanted:
+        """Up to `ROUND` sentences, one of each job in turn."""
+        wanted: _Wanted = {}
+        for job, sentence in islice(self._in_turn(), ROUND):
             wanted.setdefault(sentence, []).append(job)
         return wanted
 
@@ -131,9 +170,29 @@ class Batcher:
                 self._turns.append(job)
                 yield job, job.waiting.popleft()
 
-    def _answers(self, sentences: list[str]) -> Sequence[Sequence[Entity] | Exception]:
-        """Runs in a worker thread. A sentence that cannot be tagged harms no other of its round."""
+    def _computed(self, sentences: list[str]) -> Sequence[Sequence[Entity] | Exception]:
+        """Runs in a worker thread. `SystemExit` would end the event loop and all its clients; here, only the worker."""
         try:
-            return self.tag(sentences)
+            return self._answers(sentences)
+        except BaseException as error:
+            raise RuntimeError(f"the tagger ended its thread: {error!r}") from error
+
+    def _answers(self, sentences: list[str]) -> Sequence[Sequence[Entity] | Exception]:
+        """A sentence that cannot be tagged harms no other of its round."""
+        try:
+            answers = self.tag(sentences)
+            if len(answers) != len(sentences):
+                raise ValueError(f"the tagger gave {len(answers)} answers to {len(sentences)} sentences")
+            return answers
         except Exception as error:
-            return [error] if len(sentences) == 1 else [self._answers([sentence])[0] for sentence in sentences]
+            if len(sentences) > 1:
+                return [self._answers([sentence])[0] for sentence in sentences]
+            if isinstance(error, StopIteration):
+                error = RuntimeError(repr(error))  # a future takes no StopIteration
+            return [error]
+
+
+def _give(wanted: _Wanted, answers: Sequence[Sequence[Entity] | Exception]) -> None:
+    for (sentence, jobs), answer in zip(wanted.items(), answers, strict=True):
+        for job in jobs:
+            job.receive(sentence, answer)

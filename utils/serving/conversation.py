@@ -3,9 +3,10 @@
 A message `{"seq": 7, "text": "..."}` is answered by one message of the same number:
 `{"type": "entities", "seq": 7, ...}`, or `{"type": "error", "seq": 7, "code": ..., ...}` with a code of
 `utils.serving.refusals`. A newer message supersedes the one that is still unanswered. A message that
-cannot be read is answered under the number null. Close codes: 1003 for binary frames, 1009 for a message
-that is too long, 1012 for a restart, 1013 where all sockets, or all of one client, are taken; a page of
-another site gets no WebSocket at all (403).
+cannot be read is answered under the number null; it counts towards the rate as any other. Close codes:
+1003 for binary frames, 1009 for a message that is too long, 1011 after an error of the service itself,
+1012 for a restart, 1013 where all sockets, or all of one client, are taken; a page of another site gets no
+WebSocket at all (403).
 """
 
 import asyncio
@@ -14,12 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import perf_counter
 
-from fastapi import WebSocket
+from fastapi import WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
 from utils.serving.limits import RateLimit, address_of
-from utils.serving.messages import MESSAGE, Ask, refused, result, signature, wrong
-from utils.serving.refusals import Invalid, Refusal, Superseded, TooFast
+from utils.serving.messages import MESSAGE, Ask, entities_message, error_message, wrong
+from utils.serving.refusals import Invalid, Superseded, TooFast
 from utils.serving.service import Service
 
 MESSAGES_PER_SECOND = 20
@@ -42,11 +43,20 @@ class Conversation:
                 await self.websocket.close(1013, "all sockets are taken; try again later")
                 return
             try:
-                while await self._hear(await self.websocket.receive()):
-                    pass
+                await self._listen()
             finally:
                 if self._reply:
                     self._reply.cancel()
+
+    async def _listen(self) -> None:
+        try:
+            while await self._hear(await self.websocket.receive()):
+                pass
+        except WebSocketDisconnect:
+            raise
+        except Exception as error:
+            await self._refuse(None, error)
+            await self.websocket.close(1011, "an error of the service")
 
     async def _hear(self, frame: dict) -> bool:
         """Take one frame; false where it was the last."""
@@ -58,23 +68,20 @@ class Conversation:
         if len(raw) > MESSAGE:
             await self.websocket.close(1009, f"a message has at most {MESSAGE} bytes")
             return False
-        await self._take(raw)
+        await self._take(_read(raw))
         return True
 
-    async def _take(self, raw: str) -> None:
-        try:
-            ask = Ask.model_validate_json(raw)
-        except ValidationError as error:
-            await self._refuse(None, Invalid(wrong(error.errors(include_input=False))))
-        else:
-            await self._admit(ask)
-
-    async def _admit(self, ask: Ask) -> None:
+    async def _take(self, ask: Ask | Invalid) -> None:
+        """Charge for a message, then begin to answer it."""
+        unreadable = isinstance(ask, Invalid)
         try:
             self._limit.spend("")
         except TooFast as refusal:
-            await self._refuse(ask.seq, refusal)
+            await self._refuse(None if unreadable else ask.seq, refusal)
             await asyncio.sleep(refusal.retry_after)  # nothing more is read meanwhile
+            return
+        if unreadable:
+            await self._refuse(None, ask)
             return
         await self._supersede()
         self._seq, self._reply = ask.seq, self.service.accept(self._answer(ask))
@@ -83,8 +90,7 @@ class Conversation:
         if self._reply is None or self._reply.done():
             return
         self._reply.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._reply
+        await asyncio.wait([self._reply])  # raises what cancels this socket, not what cancelled the reply
         if self._reply.cancelled():
             await self._refuse(self._seq, Superseded("a newer text has come"))
 
@@ -92,14 +98,21 @@ class Conversation:
         started = perf_counter()
         try:
             (answer,) = await self.service.analyse([ask.text], "websocket")
-        except Refusal as refusal:
-            await self._refuse(ask.seq, refusal)
-        else:
-            signed = signature(self.service.model, started)
-            await self.websocket.send_json({"type": "entities", "seq": ask.seq, **signed, **result(answer)})
+            message = entities_message(ask, answer, self.service.model, started)
+        except Exception as error:
+            message = error_message(ask.seq, error)
+        with suppress(WebSocketDisconnect):
+            await self.websocket.send_json(message)
 
-    async def _refuse(self, seq: int | None, refusal: Refusal) -> None:
-        await self.websocket.send_json({"type": "error", "seq": seq, **refused(refusal)})
+    async def _refuse(self, seq: int | None, error: Exception) -> None:
+        await self.websocket.send_json(error_message(seq, error))
+
+
+def _read(raw: str) -> Ask | Invalid:
+    try:
+        return Ask.model_validate_json(raw)
+    except ValidationError as error:
+        return Invalid(wrong(error.errors(include_input=False)))
 
 
 @contextmanager

@@ -3,15 +3,20 @@
 A sentence is tagged by itself, whatever stands around it, so the answer for a text is the answers for
 its sentences (what `utils.tagger.tagger.by_sentence` says of it), and an edit costs the sentence it touches.
 What is remembered belongs to a model: the key is (model, sentence). Whoever sends a sentence that
-somebody else sent before is answered sooner; where that would give a secret away, give each user a cache.
+somebody else sent before is answered sooner; where that would give a secret away, remember nothing (`--cache 0`).
 """
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
+from utils.tagger.tagger import Tagger
 from utils.text.entities import Entity
 from utils.text.segmentation import sentence_ranges
+
+BATCH_SIZE = 1
+"""Sentences that go through the model at once. Dynamic INT8 takes one scale for a whole batch: with more, an
+answer would depend on the strangers that it shares a batch with."""
 
 CAPACITY = 1_000_000
 """Characters of sentences that a cache holds, `ENTRY` added for each: some megabytes."""
@@ -64,3 +69,8 @@ class Analysis:
             for sentence, offset in zip(self.sentences, offsets, strict=False)
             for e in found[sentence]
         ]
+
+    def computed(self, tagger: Tagger) -> list[Entity]:
+        """Entities of the whole text, what is missing computed here and now."""
+        answers = tagger.predict(self.missing, BATCH_SIZE)
+        return self.entities(dict(zip(self.missing, answers, strict=True)))

@@ -1,11 +1,11 @@
-"""Who may ask, and how often."""
+"""Who may ask, how often, and in what form."""
 
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from time import monotonic
 
 from starlette.requests import HTTPConnection
 
-from utils.serving.refusals import TooFast, WrongOrigin
+from utils.serving.refusals import TooFast, WrongContentType, WrongOrigin
 
 KEYS = 10_000
 """Clients that a rate limit remembers; who was silent longest is forgotten first."""
@@ -17,10 +17,10 @@ def address_of(connection: HTTPConnection) -> str:
 
 
 class RateLimit:
-    """A token bucket for each client: twice `per_second` at once, `per_second` in the long run."""
+    """A token bucket for each client: twice `per_second` at once, but at least one; `per_second` in the long run."""
 
-    def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic):
-        self.per_second, self.burst, self.clock = per_second, 2 * per_second, clock
+    def __init__(self, per_second: float):
+        self.per_second, self.burst = per_second, max(1.0, 2 * per_second)
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def spend(self, client: str) -> None:
@@ -29,7 +29,7 @@ class RateLimit:
         Raises:
             TooFast: nothing is left; it says for how long.
         """
-        now = self.clock()
+        now = monotonic()
         left, then = self._buckets.pop(client, (self.burst, now))
         left = min(self.burst, left + (now - then) * self.per_second)
         granted = left >= 1
@@ -52,4 +52,15 @@ def check_origin(connection: HTTPConnection, allowed: Collection[str]) -> None:
     if origin is None or origin in allowed or "*" in allowed:
         return
     if origin.partition("://")[2] != connection.headers.get("host"):
-        raise WrongOrigin(f"pages of {origin} may not ask here")
+        raise WrongOrigin(f"pages of {origin} may not ask here; --allow-origin or SERVING_ALLOW_ORIGIN lets them")
+
+
+def check_content_type(connection: HTTPConnection) -> None:
+    """A body is JSON, and says so.
+
+    Raises:
+        WrongContentType: it does not.
+    """
+    kind = connection.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise WrongContentType("the body must be JSON and say so: content-type: application/json")

@@ -12,6 +12,7 @@ import random
 import re
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TypeVar
@@ -19,8 +20,8 @@ from urllib.request import urlopen
 
 import httpx
 import numpy as np
-from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from utils.measure.memory import MB
 from utils.serving.refusals import Superseded
@@ -86,6 +87,9 @@ async def typists(address: str, count: int, seconds: float, text: str, per_secon
     Args:
         address: such as `http://127.0.0.1:8000`.
         seed: of the first client's edits, one more for each other. Who reuses seeds sends sentences that are known.
+
+    Raises:
+        ExceptionGroup: an answer that no client expects, such as one without the number of a question.
     """
     started = perf_counter()
     url = f"{address.replace('http', 'ws', 1)}/ws"
@@ -99,27 +103,33 @@ async def typists(address: str, count: int, seconds: float, text: str, per_secon
 
 
 async def _typist(url: str, texts: Iterator[str], count: int, period: float, phase: float) -> list[float | str]:
-    try:
+    """What became of each edit; what had its answer before a connection was lost keeps it."""
+    outcomes: dict[int, float | str] = dict.fromkeys(range(count), "lost")
+    with suppress(OSError, WebSocketException):
         async with connect(url) as socket:
             due = [perf_counter() + (phase + i) * period for i in range(count)]
-            outcomes: dict[int, float | str] = dict.fromkeys(range(count), "lost")
-            listening = asyncio.create_task(_listen(socket, due, outcomes))
-            for seq, moment in enumerate(due):
-                await asyncio.sleep(max(0.0, moment - perf_counter()))
-                await socket.send(json.dumps({"seq": seq, "text": next(texts)}))
-            await asyncio.wait([listening], timeout=PATIENCE)
-            listening.cancel()
-            return list(outcomes.values())
-    except (OSError, WebSocketException):
-        return ["lost"] * count
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_type(socket, texts, due))
+                both.create_task(_listen(socket, due, outcomes))
+    return list(outcomes.values())
 
 
-async def _listen(socket, due: Sequence[float], outcomes: dict[int, float | str]) -> None:
-    """Note each answer's wait, or what became of it, until all are in."""
-    while "lost" in outcomes.values():
-        answer = json.loads(await socket.recv())
-        wait = 1000 * (perf_counter() - due[answer["seq"]])
-        outcomes[answer["seq"]] = wait if answer["type"] == "entities" else _reason(answer)
+async def _type(socket: ClientConnection, texts: Iterator[str], due: Sequence[float]) -> None:
+    """Send each edit when it is due, as long as the connection is open."""
+    with suppress(ConnectionClosed):
+        for seq, moment in enumerate(due):
+            await asyncio.sleep(max(0.0, moment - perf_counter()))
+            await socket.send(json.dumps({"seq": seq, "text": next(texts)}))
+
+
+async def _listen(socket: ClientConnection, due: Sequence[float], outcomes: dict[int, float | str]) -> None:
+    """Note each answer's wait, or what became of it: until all are in, the connection is lost, or patience is."""
+    with suppress(ConnectionClosed, TimeoutError):
+        async with asyncio.timeout(max(0.0, max(due, default=0.0) - perf_counter()) + PATIENCE):
+            while "lost" in outcomes.values():
+                answer = json.loads(await socket.recv())
+                wait = 1000 * (perf_counter() - due[answer["seq"]])
+                outcomes[answer["seq"]] = wait if answer["type"] == "entities" else _reason(answer)
 
 
 def _reason(answer: dict) -> str:
@@ -128,12 +138,12 @@ def _reason(answer: dict) -> str:
     return "failed" if answer["retry_after"] is None else "shed"
 
 
-async def rest_clients(address: str, count: int, requests: int, text: str, seed: int = 0) -> Load:
-    """`count` clients that send `requests` requests each, one after the other, every text edited; `seed` as above."""
+async def rest_clients(address: str, count: int, requests: int, text: str) -> Load:
+    """`count` clients that send `requests` requests each, one after the other, every text edited."""
     started = perf_counter()
     limits = httpx.Limits(max_connections=count, max_keepalive_connections=count)
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=PATIENCE) as client:
-        clients = (_rest_client(client, edits(text, seed + i), requests) for i in range(count))
+        clients = (_rest_client(client, edits(text, i), requests) for i in range(count))
         outcomes = await asyncio.gather(*clients)
     return _load([outcome for one in outcomes for outcome in one], started)
 

@@ -10,11 +10,14 @@ from pathlib import Path
 
 from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.onnx_session import load_onnx_tagger
-from utils.files import DATA, ROOT, RUNS, CheckpointError
+from utils.files import DATA, ROOT, RUNS, CheckpointError, locked
 from utils.tagger.tagger import Tagger
 
 EMBEDDED = DATA / "models" / "mini-raner"
 BUILT = RUNS / "serving"
+
+LONGEST_BUILD = 600
+"""Seconds that one process waits for another that builds the same model."""
 
 TORCH_INT8_FILE, TORCH_FILE = "model.int8.pt", "model.safetensors"
 """Written down here too: the modules that write them load torch."""
@@ -61,9 +64,11 @@ def _folder(file: Path) -> Path:
 def default_model() -> Path:
     """The embedded model in ONNX INT8, built once for each version of its weights and of what exports them."""
     path = BUILT / f"{EMBEDDED.name}-onnx-int8-{_digest(EMBEDDED / TORCH_FILE)}-{exporter()}"
-    if not path.exists():
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as builder:  # torch stays out of this process
-            builder.submit(build, EMBEDDED, path).result()
+    BUILT.mkdir(parents=True, exist_ok=True)
+    with locked(BUILT, LONGEST_BUILD):  # all workers of gunicorn start at once
+        if not path.exists():
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as builder:  # torch stays out of here
+                builder.submit(build, EMBEDDED, path).result()
     return path
 
 

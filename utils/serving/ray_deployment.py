@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from ray import serve
 
 from utils.serving import server
-from utils.serving.service import Settings
+from utils.serving.settings import Settings
 
 QUEUE = 64
 

@@ -1,5 +1,10 @@
 """What the service says when it does not answer: each refusal has an HTTP status, a code and a sentence."""
 
+import logging
+from uuid import uuid4
+
+LOG = logging.getLogger("utils.serving")
+
 
 class Refusal(Exception):
     """A request that is not answered; `retry_after` in seconds where asking again may help."""
@@ -11,8 +16,14 @@ class Refusal(Exception):
         self.message, self.retry_after = message, retry_after
 
 
+class Failed(Refusal):
+    """Something went wrong that nobody foresaw."""
+
+    status, code = 500, "failed"
+
+
 class NotReady(Refusal):
-    """The model is not loaded yet, or the service is about to stop."""
+    """The model is not loaded yet, a worker is missing, or the service is about to stop."""
 
     status, code = 503, "not_ready"
 
@@ -29,6 +40,12 @@ class Expired(Refusal):
     status, code = 503, "expired"
 
 
+class WorkerLost(Refusal):
+    """The worker that computed the answer has died."""
+
+    status, code = 503, "worker_lost"
+
+
 class TooFast(Refusal):
     """More requests a second than one client may send."""
 
@@ -41,13 +58,67 @@ class WrongOrigin(Refusal):
     status, code = 403, "wrong_origin"
 
 
+class WrongHost(Refusal):
+    """The request is for a host that this service is not."""
+
+    status, code = 400, "wrong_host"
+
+
+class NotFound(Refusal):
+    """There is nothing at this path."""
+
+    status, code = 404, "not_found"
+
+
+class WrongMethod(Refusal):
+    """The path exists and takes other methods."""
+
+    status, code = 405, "wrong_method"
+
+
+class WrongContentType(Refusal):
+    """A body that is not said to be JSON."""
+
+    status, code = 415, "wrong_content_type"
+
+
+class TooLarge(Refusal):
+    """A body of more bytes than any question needs."""
+
+    status, code = 413, "too_large"
+
+
+class Unreadable(Refusal):
+    """A body whose bytes cannot be read as JSON at all."""
+
+    status, code = 400, "unreadable"
+
+
+class Invalid(Refusal):
+    """A message that is no JSON or does not follow the schema."""
+
+    status, code = 422, "invalid"
+
+
 class Superseded(Refusal):
     """The same client has sent a newer text; the older one is dropped."""
 
     status, code = 409, "superseded"
 
 
-class Invalid(Refusal):
-    """A message that does not follow the schema."""
+class HungUp(Refusal):
+    """The client has gone; nobody hears this."""
 
-    status, code = 422, "invalid"
+    status, code = 499, "hung_up"
+
+
+def new_request_id() -> str:
+    return uuid4().hex
+
+
+def as_refusal(error: Exception, request_id: str) -> Refusal:
+    """A refusal as it is; anything else becomes `Failed`, and its traceback goes to the log under the request's id."""
+    if isinstance(error, Refusal):
+        return error
+    LOG.error("request %s failed", request_id, exc_info=error)
+    return Failed("something went wrong in the service; its log says what, under this request's id")

@@ -1,12 +1,9 @@
-"""What goes around every response: headers that keep the page to itself, and refusals that all look alike."""
+"""What goes around every response: headers that keep the page to itself."""
 
 import re
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from utils.serving.messages import BODY
 
 _HOST = re.compile(r"[\w.\-\[\]:]+")
 FIXED = {
@@ -15,12 +12,6 @@ FIXED = {
     "cross-origin-opener-policy": "same-origin",
     "cache-control": "no-cache",
 }
-
-PLAIN = {
-    400: ("bad_request", "the body is no JSON, or the host is not ours"),
-    413: ("too_large", f"a body has at most {BODY} bytes"),
-}
-"""Statuses by which the framework refuses in words of its own -> code and message that are said instead."""
 
 
 def content_security_policy(host: str) -> str:
@@ -33,37 +24,16 @@ def content_security_policy(host: str) -> str:
 
 
 class SecureHeaders:
-    """ASGI middleware that adds them to every HTTP response."""
+    """ASGI middleware that adds them to every HTTP response, that to a refused WebSocket included."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):
                 policy = content_security_policy(Headers(scope=scope).get("host", ""))
                 MutableHeaders(scope=message).update({**FIXED, "content-security-policy": policy})
             await send(message)
 
-        await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
-
-
-class SameWords:
-    """ASGI middleware that gives the framework's own refusals the body of all others."""
-
-    def __init__(self, app: ASGIApp):
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reworded = False
-
-        async def in_our_words(message: Message) -> None:
-            nonlocal reworded
-            if message["type"] == "http.response.start" and message["status"] in PLAIN:
-                reworded, (code, said) = True, PLAIN[message["status"]]
-                body = {"code": code, "message": said, "retry_after": None}
-                await JSONResponse(body, message["status"])(scope, receive, send)
-            elif not reworded:
-                await send(message)
-
-        await self.app(scope, receive, in_our_words if scope["type"] == "http" else send)
+        await self.app(scope, receive, with_headers)

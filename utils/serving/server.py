@@ -3,7 +3,7 @@
 The usual way is one process with a thread for each core: a second process would load the model again.
 Under gunicorn, the article's choice, the same application runs as
 
-    gunicorn -k uvicorn_worker.UvicornWorker -w 2 'utils.serving.server:application("path/of/model")'
+    SERVING_MODEL=path/of/model gunicorn -k uvicorn_worker.UvicornWorker -w 2 'utils.serving.__main__:application()'
 
 There every process has a cache, a queue and metrics of its own, and a restart closes WebSockets (1012)
 without waiting for their last answer; the page connects again and repeats its text.
@@ -12,10 +12,10 @@ without waiting for their last answer; the page connects again and repeats its t
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from urllib.request import urlopen
+from ipaddress import ip_address
 
 import uvicorn
 from fastapi import FastAPI
@@ -23,10 +23,16 @@ from fastapi import FastAPI
 from utils.serving.app import create_app
 from utils.serving.messages import MESSAGE
 from utils.serving.models import open_model
-from utils.serving.service import Service, Settings
+from utils.serving.service import Service
+from utils.serving.settings import Settings
 
 STARTS_WITH = "Entities are highlighted at "
+
+SECONDS_TO_START = 300
+"""After which `running_server` gives up. The embedded model is exported at the first start."""
+
 SECONDS_TO_STOP = 10
+"""That open connections get when a server stops."""
 
 
 def application(source: str = "", settings: Settings | None = None) -> FastAPI:
@@ -40,7 +46,7 @@ def application(source: str = "", settings: Settings | None = None) -> FastAPI:
 
 
 class TaggerServer(uvicorn.Server):
-    """Says its address when it listens; stops where the model cannot be loaded; drains before it closes."""
+    """Says its address when its model is loaded, stops where that fails, and drains before it closes."""
 
     def __init__(self, app: FastAPI, host: str, port: int):
         super().__init__(
@@ -63,16 +69,36 @@ class TaggerServer(uvicorn.Server):
     async def startup(self, sockets=None) -> None:
         await super().startup(sockets)
         if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            print(f"{STARTS_WITH}http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
-            self.application.state.loading.add_done_callback(self._stop_if_broken)
+            self.application.state.loading.add_done_callback(self._open)
 
-    def _stop_if_broken(self, loading: asyncio.Task) -> None:
-        self.should_exit = self.should_exit or bool(self.service.problem)
+    def _open(self, loading: asyncio.Task) -> None:
+        if self.service.problem:
+            self.should_exit = True
+        elif not self.should_exit:
+            address, port = self.servers[0].sockets[0].getsockname()[:2]
+            print(f"{STARTS_WITH}{url_of(self.config.host, address, port)}", flush=True)
 
     async def shutdown(self, sockets=None) -> None:
         await self.service.drain()
         await super().shutdown(sockets)
+
+
+def in_url(host: str) -> str:
+    """A host name or an address as it stands in a URL: one of IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def url_of(host: str, address: str, port: int) -> str:
+    """Where a browser on this machine finds a server.
+
+    Args:
+        host: what the server was told to listen at.
+        address: what it is bound to. 0.0.0.0 and :: stand for all addresses and are none that one could open.
+    """
+    bound = ip_address(address.partition("%")[0])
+    if bound.is_unspecified:
+        host = "127.0.0.1" if bound.version == 4 else "::1"
+    return f"http://{in_url(host)}:{port}"
 
 
 @contextmanager
@@ -86,24 +112,33 @@ def running_server(*options: str) -> Iterator[str]:
         The address, such as `http://127.0.0.1:40123`, once the model is loaded.
 
     Raises:
-        RuntimeError: the server ended before it was ready; what is wrong stands on its stderr.
+        RuntimeError: the server ended before it was ready (what is wrong stands on its stderr), or was not ready
+            after `SECONDS_TO_START`.
     """
     command = [sys.executable, "-m", "utils.serving", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            address = process.stdout.readline().removeprefix(STARTS_WITH).strip()
-            while not (address and _is_ready(address)):
-                if process.poll() is not None or not address:
-                    raise RuntimeError(f"the server ended with code {process.wait()}")
-                time.sleep(0.05)
-            yield address
+            yield _address_of(process)
         finally:
-            process.terminate()
+            _end(process)
 
 
-def _is_ready(address: str) -> bool:
+def _address_of(process: subprocess.Popen) -> str:
+    with ThreadPoolExecutor(1, "reader") as reader:
+        line = reader.submit(process.stdout.readline)
+        try:
+            said = line.result(SECONDS_TO_START)
+        except TimeoutError:
+            process.kill()  # which ends the reader, too
+            raise RuntimeError(f"the server was not ready after {SECONDS_TO_START:g} seconds") from None
+    if not said.startswith(STARTS_WITH):
+        raise RuntimeError(f"the server ended with code {process.wait()}")
+    return said.removeprefix(STARTS_WITH).strip()
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.terminate()
     try:
-        with urlopen(f"{address}/readyz", timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
+        process.wait(3 * SECONDS_TO_STOP)  # it drains first
+    except subprocess.TimeoutExpired:
+        process.kill()

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -11,35 +10,16 @@ from time import perf_counter
 from typing import TypeVar
 
 from utils.serving.batching import Batcher
-from utils.serving.incremental import Analysis, SentenceCache
+from utils.serving.incremental import BATCH_SIZE, Analysis, SentenceCache
 from utils.serving.metrics import Metrics
 from utils.serving.refusals import NotReady, Refusal
+from utils.serving.settings import Settings
 from utils.tagger.tagger import Tagger
 from utils.text.entities import Entity
 
 LOG = logging.getLogger("utils.serving")
 WARM_UP = "新华社北京电：服务已经启动。"
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How much one service takes on, and for whom.
-
-    `batch_size` sentences go through the model at once. It is 1 because dynamic INT8 takes one scale for
-    a whole batch: with more, an answer would depend on the strangers that it shares a batch with.
-    `sockets_per_client` are those of one network address: a class behind one router is one client.
-    """
-
-    threads: int = os.cpu_count() or 1
-    queue: int = 64
-    deadline: float = 5.0
-    batch_size: int = 1
-    sockets: int = 200
-    sockets_per_client: int = 100
-    rate: float = 50.0
-    hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "[::1]")
-    origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,45 +36,64 @@ class Service:
 
     def __init__(self, load: Callable[[], Tagger], model: str, settings: Settings | None = None):
         self.model, self.settings = model, settings or Settings()
-        self.cache, self.problem = SentenceCache(), ""
-        self.metrics = Metrics(lambda: len(self._batcher.jobs) if self._batcher else 0, lambda: self.sockets.total())
+        self.cache, self.problem = SentenceCache(self.settings.cache), ""
         self.sockets: Counter[str] = Counter()
+        self.metrics = Metrics(
+            queued=lambda: len(self._batcher.jobs) if self._batcher else 0,
+            sockets=lambda: self.sockets.total(),
+            workers=lambda: self._batcher.alive if self._batcher else 0,
+        )
         self._load, self._batcher, self._draining = load, None, False
         self._open: set[asyncio.Task] = set()
 
     @property
+    def not_ready(self) -> str:
+        """Why a balancer should send nobody here; empty where nothing is wrong."""
+        if self._batcher is None:
+            return self.problem or "the model is not loaded yet"
+        if self._draining:
+            return "the service is about to stop"
+        lost = self._batcher.threads - self._batcher.alive
+        return f"{lost} of {self._batcher.threads} workers died and will be replaced" if lost else ""
+
+    @property
     def ready(self) -> bool:
-        return self._batcher is not None and not self._draining
+        return not self.not_ready
 
     async def start(self) -> None:
         """Load and warm up in a thread; `problem` says what went wrong."""
         try:
             tagger = await asyncio.to_thread(self._load)
-            await asyncio.to_thread(tagger.predict, [WARM_UP])
+            await asyncio.to_thread(tagger.predict, [WARM_UP], BATCH_SIZE)
         except Exception as error:
             self.problem = f"the model cannot be loaded: {error}"
             LOG.error(self.problem)
             return
         settings, keep = self.settings, partial(self.cache.remember, self.model)
         tag = self._counted(tagger)
-        self._batcher = Batcher(tag, settings.queue, settings.deadline, settings.threads, keep=keep)
+        self._batcher = Batcher(tag, settings.queue, settings.deadline, settings.threads, keep, self._mourn)
 
     def _counted(self, tagger: Tagger):
         def tag(sentences: list[str]) -> list[list[Entity]]:
             self.metrics.round.observe(len(sentences))
-            return tagger.predict(sentences, self.settings.batch_size)
+            return tagger.predict(sentences, BATCH_SIZE)
 
         return tag
 
+    def _mourn(self, error: BaseException | None) -> None:
+        self.metrics.deaths.inc()
+        LOG.error("a worker died; another one takes its place", exc_info=error)
+
     async def analyse(self, texts: Sequence[str], way: str) -> list[Answer]:
-        """Entities of each text; the request is counted under `way` and its outcome.
+        """Entities of each text; the request is counted under `way` and its outcome, and timed if it is answered.
 
         Raises:
-            Refusal: not ready, overloaded or expired.
+            Refusal: not ready, overloaded, expired, or its worker died.
         """
         started, outcome = perf_counter(), "cancelled"
         try:
             answers = await self._analyse(texts)
+            self.metrics.seconds.observe(perf_counter() - started)
             outcome = "ok"
             return answers
         except Refusal as refusal:
@@ -105,11 +104,10 @@ class Service:
             raise
         finally:
             self.metrics.requests.labels(way, outcome).inc()
-            self.metrics.seconds.observe(perf_counter() - started)
 
     async def _analyse(self, texts: Sequence[str]) -> list[Answer]:
-        if not self.ready:
-            raise NotReady(self.problem or "the model is not ready", retry_after=1)
+        if self._batcher is None or self._draining:
+            raise NotReady(self.not_ready, retry_after=1)
         analyses = [Analysis(text, self.model, self.cache) for text in texts]
         missing = list(dict.fromkeys(sentence for analysis in analyses for sentence in analysis.missing))
         found = await self._batcher.answer(missing)

@@ -46,8 +46,7 @@ def _edit(tagger: Tagger, text: str, cache: SentenceCache) -> Edit:
 def _analysed(tagger: Tagger, text: str, cache: SentenceCache):
     started = perf_counter()
     analysis = Analysis(text, "", cache)
-    found = dict(zip(analysis.missing, tagger.predict(analysis.missing, 1), strict=True))
-    return analysis.entities(found), 1000 * (perf_counter() - started), len(analysis.missing)
+    return analysis.computed(tagger), 1000 * (perf_counter() - started), len(analysis.missing)
 
 
 @contextmanager

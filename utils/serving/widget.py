@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from utils.serving.app import STATIC
 from utils.serving.incremental import Analysis, SentenceCache
-from utils.serving.messages import Ask, refused, result, signature, wrong
+from utils.serving.messages import Ask, entities_message, error_message, wrong
 from utils.serving.refusals import Invalid
 from utils.serving.service import Answer
 from utils.tagger.tagger import Tagger
@@ -44,9 +44,14 @@ class TaggerBox(anywidget.AnyWidget):
         try:
             ask = Ask.model_validate(message)
         except ValidationError as error:
-            return {"type": "error", "seq": None, **refused(Invalid(wrong(error.errors(include_input=False))))}
+            return error_message(None, Invalid(wrong(error.errors(include_input=False))))
+        try:
+            return self._entities(ask)
+        except Exception as error:
+            return error_message(ask.seq, error)
+
+    def _entities(self, ask: Ask) -> dict:
         started = perf_counter()
         analysis = Analysis(ask.text, self.model_name, self.cache)
-        found = dict(zip(analysis.missing, self.tagger.predict(analysis.missing, 1), strict=True))
-        answer = Answer(analysis.entities(found), len(analysis.sentences), len(analysis.missing))
-        return {"type": "entities", "seq": ask.seq, **signature(self.model_name, started), **result(answer)}
+        answer = Answer(analysis.computed(self.tagger), len(analysis.sentences), len(analysis.missing))
+        return entities_message(ask, answer, self.model_name, started)

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 from tiny_models import random_raner, random_texts, tiny_tokenizer
 
 from utils.model.torch_tagger import torch_tagger
-from utils.serving.batching import Batcher
-from utils.serving.refusals import Expired, NotReady, Overloaded
+from utils.serving import batching
+from utils.serving.batching import ROUND, Batcher
+from utils.serving.refusals import Expired, NotReady, Overloaded, WorkerLost
 
 
 class Gate:
@@ -52,8 +54,8 @@ def test_every_sentence_gets_its_answer():
 def test_a_long_text_does_not_hold_up_a_short_one():
     async def scene():
         gate = Gate(opened=False)
-        batcher = Batcher(gate, round_size=4)
-        long = asyncio.create_task(batcher.answer([f"long{i}" for i in range(12)]))
+        batcher = Batcher(gate)
+        long = asyncio.create_task(batcher.answer([f"long{i}" for i in range(3 * ROUND)]))
         await gate.wait_until_entered()
         short = asyncio.create_task(batcher.answer(["short"]))
         await turns()
@@ -71,15 +73,15 @@ def test_sixteen_long_texts_do_not_either():
 
     async def scene():
         gate = Gate(opened=False)
-        batcher = Batcher(gate, round_size=3)
+        batcher = Batcher(gate)
         first = asyncio.create_task(batcher.answer(["first"]))
         await gate.wait_until_entered()
-        others = [asyncio.create_task(batcher.answer([f"{i}.{j}" for j in range(3)])) for i in range(5)]
+        others = [asyncio.create_task(batcher.answer([f"{i}.{j}" for j in range(ROUND)])) for i in range(5)]
         await turns()
         gate.open.set()
         await asyncio.gather(first, *others)
         served = [sentence.split(".")[0] for round_ in gate.rounds[1:] for sentence in round_]
-        assert served == list("01234") * 3
+        assert served == list("01234") * ROUND and {len(round_) for round_ in gate.rounds[1:]} == {ROUND}
         await batcher.drain()
 
     asyncio.run(scene())
@@ -161,10 +163,78 @@ def test_a_sentence_that_fails_harms_no_other():
     asyncio.run(scene())
 
 
+def fatal(sentences):
+    """Ends what calls it, as no `except Exception` would stop."""
+    if "fatal" in sentences:
+        raise SystemExit
+    return [[sentence] for sentence in sentences]
+
+
+async def whole(batcher):
+    async with asyncio.timeout(10):
+        while batcher.alive < batcher.threads:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_worker_that_dies_is_replaced_and_leaves_nobody_waiting(threads):
+    async def scene():
+        deaths = []
+        batcher = Batcher(fatal, threads=threads, died=deaths.append)
+        for count in (1, 2):
+            asked = [asyncio.create_task(batcher.answer([s])) for s in ("fatal", "beside it")]
+            lost = await asyncio.gather(*asked, return_exceptions=True)
+            assert isinstance(lost[0], WorkerLost) and lost[0].retry_after
+            assert isinstance(lost[1], WorkerLost) or lost[1] == {"beside it": ["beside it"]}
+            await turns()
+            assert len(deaths) == count and batcher.alive == threads - 1
+            assert await batcher.answer(["later"]) == {"later": ["later"]}
+            await whole(batcher)
+        await batcher.drain()
+        await turns()
+        assert len(deaths) == 2 and batcher.alive == 0
+
+    asyncio.run(scene())
+
+
+def test_what_remembers_answers_may_fail_and_they_arrive():
+    async def scene():
+        def keep(answers):
+            if "heavy" in answers:
+                raise MemoryError
+
+        deaths = []
+        batcher = Batcher(fatal, keep=keep, died=deaths.append)
+        assert await batcher.answer(["heavy"]) == {"heavy": ["heavy"]}
+        assert await batcher.answer(["light"]) == {"light": ["light"]}
+        assert [type(error) for error in deaths] == [MemoryError]
+        await batcher.drain()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("error", [StopIteration, TimeoutError, asyncio.CancelledError])
+def test_errors_that_an_event_loop_could_take_for_its_own_are_errors_of_the_tagger(error):
+    async def scene():
+        def tag(sentences):
+            if "bad" in sentences:
+                raise error
+            return [[sentence] for sentence in sentences]
+
+        batcher = Batcher(tag)
+        asked = [asyncio.create_task(batcher.answer([s])) for s in ("bad", "good")]
+        bad, _ = await asyncio.gather(*asked, return_exceptions=True)
+        assert isinstance(bad, Exception)
+        assert await batcher.answer(["good"]) == {"good": ["good"]}
+        await batcher.drain()
+
+    asyncio.run(scene())
+
+
 def test_drain_answers_what_was_accepted_and_refuses_the_rest():
     async def scene():
         gate = Gate(opened=False)
-        batcher = Batcher(gate, round_size=1)
+        batcher = Batcher(gate)
         accepted = [asyncio.create_task(batcher.answer([f"{i}", f"{i}b"])) for i in range(3)]
         await turns()
         draining = asyncio.create_task(batcher.drain())
@@ -188,8 +258,8 @@ def test_so_many_rounds_run_at_once(threads):
             barrier.wait(10)
             return [[s] for s in sentences]
 
-        batcher = Batcher(tag, threads=threads, round_size=1)
-        await batcher.answer([str(i) for i in range(2 * threads)])
+        batcher = Batcher(tag, threads=threads)
+        await batcher.answer([str(i) for i in range(2 * threads * ROUND)])
         await batcher.drain()
 
     asyncio.run(scene())
@@ -204,7 +274,7 @@ def test_so_many_rounds_run_at_once(threads):
 @settings(deadline=None, max_examples=40)
 def test_whatever_is_cancelled_the_others_are_answered(jobs, doomed, round_size, threads):
     async def scene():
-        batcher = Batcher(Gate(), round_size=round_size, threads=threads)
+        batcher = Batcher(Gate(), threads=threads)
         tasks = [asyncio.create_task(batcher.answer(job)) for job in jobs]
         await asyncio.sleep(0)
         for i in doomed & set(range(len(tasks))):
@@ -216,14 +286,15 @@ def test_whatever_is_cancelled_the_others_are_answered(jobs, doomed, round_size,
         await batcher.drain()
         assert not batcher.jobs
 
-    asyncio.run(scene())
+    with mock.patch.object(batching, "ROUND", round_size):
+        asyncio.run(scene())
 
 
 def test_a_real_tagger_says_the_same_from_several_threads():
     tagger, texts = torch_tagger(random_raner(), tiny_tokenizer()), random_texts(60)
 
     async def scene():
-        batcher = Batcher(lambda sentences: tagger.predict(sentences, 1), threads=4, round_size=2)
+        batcher = Batcher(lambda sentences: tagger.predict(sentences, 1), threads=4)
         found = await asyncio.gather(*(batcher.answer([text]) for text in texts))
         await batcher.drain()
         return [answers[text] for answers, text in zip(found, texts, strict=True)]

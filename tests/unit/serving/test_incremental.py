@@ -28,8 +28,7 @@ def edits(draw):
 
 def analyse(tagger, text, cache, model="m"):
     analysis = Analysis(text, model, cache)
-    found = dict(zip(analysis.missing, tagger.predict(analysis.missing, 1), strict=True))
-    return analysis.entities(found), analysis
+    return analysis.computed(tagger), analysis
 
 
 @pytest.fixture(scope="module")

@@ -95,6 +95,22 @@ def test_what_decides_is_code_that_an_export_runs():
     assert {file for file in loaded if file.name.startswith("onnx_")} <= set(models.EXPORTERS)
 
 
+def test_two_that_need_the_default_at_once_build_it_once(tmp_path, monkeypatch):
+    """As the workers of gunicorn do."""
+    built = []
+
+    def build(source, path):
+        built.append(path)
+        path.mkdir()
+
+    monkeypatch.setattr(models, "ProcessPoolExecutor", lambda count, context: ThreadPoolExecutor(count))
+    monkeypatch.setattr(models, "BUILT", tmp_path / "serving")
+    monkeypatch.setattr(models, "build", build)
+    with ThreadPoolExecutor(4) as workers:
+        paths = [worker.result() for worker in [workers.submit(default_model) for _ in range(4)]]
+    assert len(built) == 1 and {*paths} == {*built}
+
+
 def test_the_default_is_built_once_in_int8(saved, tmp_path, monkeypatch):
     """Here in a thread; the server builds in a process of its own, so that torch stays out of it."""
     monkeypatch.setattr(models, "ProcessPoolExecutor", lambda count, context: ThreadPoolExecutor(count))

@@ -2,22 +2,28 @@
 
 import asyncio
 import json
-import signal
+import os
+import re
+import shlex
 import subprocess
 import sys
-import time
+import threading
+from contextlib import suppress
+from itertools import takewhile
 
 import httpx
 import pytest
-from known_tagger import ROOT, free_port, known_app, serving
+from known_tagger import ROOT, KnownTagger, free_port, known_app, serving, until
 from tiny_models import random_raner, tiny_tokenizer
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_session import load_onnx_tagger
+from utils.serving.__main__ import LIMITS, LISTS
+from utils.serving.app import create_app
 from utils.serving.messages import MESSAGE
-from utils.serving.server import running_server
+from utils.serving.server import TaggerServer, running_server, url_of
 
 
 async def ask(connection, text, seq=1):
@@ -118,36 +124,104 @@ def test_a_model_that_is_not_there_ends_the_server_in_words(tmp_path):
     assert done.returncode == 1 and "nothing" in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("host", "address", "url"),
+    [
+        ("127.0.0.1", "127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "0.0.0.0", "http://127.0.0.1:8000"),
+        ("", "0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "::", "http://[::1]:8000"),
+        ("::1", "::1", "http://[::1]:8000"),
+        ("localhost", "::1", "http://localhost:8000"),
+        ("ner.example.org", "10.0.0.5", "http://ner.example.org:8000"),
+        ("fe80::1%eth0", "fe80::1%eth0", "http://[fe80::1%eth0]:8000"),
+    ],
+)
+def test_the_address_that_is_printed_is_one_to_open(host, address, url):
+    assert url_of(host, address, 8000) == url
+
+
+def test_the_address_is_printed_when_the_model_is_loaded(capsys):
+    go = threading.Event()
+
+    def load():
+        assert go.wait(20)
+        return KnownTagger()
+
+    server = TaggerServer(create_app(load, "slow"), "localhost", 0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        address = f"http://localhost:{server.servers[0].sockets[0].getsockname()[1]}"
+        assert httpx.get(f"{address}/readyz").status_code == 503 and capsys.readouterr().out == ""
+        go.set()
+        until(lambda: httpx.get(f"{address}/readyz").status_code == 200)
+        assert capsys.readouterr().out == f"Entities are highlighted at {address}\n"
+    finally:
+        go.set()
+        server.should_exit = True
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_a_server_that_is_not_ready_in_time_is_ended(monkeypatch):
+    monkeypatch.setattr("utils.serving.server.SECONDS_TO_START", 0.05)
+    with pytest.raises(RuntimeError, match="not ready after 0.05 seconds"), running_server():
+        pass
+
+
+def test_a_server_that_ends_before_it_is_ready_is_an_error():
+    with pytest.raises(RuntimeError, match="ended with code 2"), running_server("--threads", "0"):
+        pass
+
+
+def gunicorn_line(readme: str) -> tuple[dict[str, str], list[str]]:
+    """The line that the README prints, as environment and command."""
+    (line,) = re.findall(r"^.* -m gunicorn .*$", (ROOT / readme).read_text("utf-8"), re.M)
+    words = shlex.split(line)
+    settings = list(takewhile(lambda word: re.match(r"[A-Z_]+=", word), words))
+    return dict(word.split("=", 1) for word in settings), words[len(settings) :]
+
+
+def test_both_readmes_print_the_same_line_and_name_all_settings():
+    assert gunicorn_line("README.md") == gunicorn_line("README.zh-CN.md")
+    options = {f"SERVING_{name.upper()}" for name in ("model", *LIMITS, *LISTS)}
+    for readme in ("README.md", "README.zh-CN.md"):
+        assert {*re.findall(r"`(SERVING_[A-Z_]+)`", (ROOT / readme).read_text("utf-8"))} == options
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
-def test_gunicorn_serves_the_same_application():
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "gunicorn", "-k", "uvicorn_worker.UvicornWorker", "-w", "1"),
-        *("-b", f"127.0.0.1:{port}", "--log-level", "error", "tests.helpers.known_tagger:known_app()"),
-    ]
+def test_case_25_gunicorn_serves_under_the_name_as_the_readme_says(model):
+    environment, (_, *arguments) = gunicorn_line("README.md")
+    name, port = environment["SERVING_ALLOW_HOST"], free_port()
+    given = environment | {"SERVING_MODEL": str(model), "GUNICORN_CMD_ARGS": f"-b 127.0.0.1:{port} --log-level error"}
 
     async def scene():
         async with connect(f"ws://127.0.0.1:{port}/ws", max_size=None) as connection:
-            assert (await ask(connection, "北京"))["entities"][0]["type"] == "LOC"
+            assert (await ask(connection, "天地玄黄"))["entities"]
             await connection.send("x" * (MESSAGE + 1))
             with pytest.raises(ConnectionClosed) as closed:
                 await connection.recv()
             assert closed.value.rcvd.code == 1009
 
-    with subprocess.Popen(command, cwd=ROOT) as process:
+    with subprocess.Popen([sys.executable, *arguments], cwd=ROOT, env=os.environ | given) as process:
         try:
-            ready = httpx.Client(transport=httpx.HTTPTransport(retries=0))
-            while not is_ready(ready, port):
-                assert process.poll() is None
-                time.sleep(0.1)
+            until(lambda: process.poll() is not None or is_ready(port), seconds=60)
+            for host, status in ((name, 200), ("localhost", 200), ("evil.example", 400)):
+                page = httpx.get(f"http://127.0.0.1:{port}/", headers={"host": host})
+                assert page.status_code == status
             asyncio.run(scene())
         finally:
-            process.send_signal(signal.SIGTERM)
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
+            process.kill()  # nothing where it has ended
     assert process.returncode == 0
 
 
-def is_ready(client, port) -> bool:
+def is_ready(port) -> bool:
     try:
-        return client.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
     except httpx.TransportError:
         return False

@@ -1,6 +1,7 @@
 """The widget answers what the WebSocket answers; the same files serve both."""
 
 import pytest
+from asking import Broken
 from known_tagger import KnownTagger, known_app, spans
 from starlette.testclient import TestClient
 
@@ -39,6 +40,26 @@ def test_only_changed_sentences_reach_the_tagger():
 def test_what_cannot_be_read_is_refused(message):
     answer = TaggerBox(KnownTagger()).answer(message)
     assert (answer["type"], answer["seq"], answer["code"]) == ("error", None, "invalid")
+
+
+def test_an_error_of_the_tagger_is_said_in_the_box(caplog):
+    box = TaggerBox(Broken(ArithmeticError("secret")))
+    refusal = box.answer({"seq": 3, "text": "坏"})
+    assert (refusal["type"], refusal["seq"], refusal["code"]) == ("error", 3, "failed")
+    assert "secret" not in refusal["message"] and "secret" in caplog.text
+    assert box.answer({"seq": 4, "text": "北京"})["type"] == "entities"
+
+
+def test_each_sentence_goes_through_the_model_alone():
+    sizes = []
+
+    class Sized(KnownTagger):
+        def predict(self, texts, batch_size=16):
+            sizes.append(batch_size)
+            return super().predict(texts, batch_size)
+
+    TaggerBox(Sized()).answer({"seq": 1, "text": "陈默。北京。"})
+    assert sizes == [1]
 
 
 def test_a_message_of_the_browser_is_answered(monkeypatch):
