@@ -2,10 +2,15 @@
 #   make course RESUME=1                     continue the newest unfinished run
 #   make course QUICK=1                      small sizes, a few minutes
 #   make course MODEL=path/or/id CORPUS=path/or/id NOTEBOOKS="03 04"
+#   make course CORPUS=cluener NEW_HEAD=1    a head for the corpus's own types; or rename them: TYPES=NAME=PER,TITLE=
 #   make course PEERS=1                      with OpenVINO, which notebook 07 then compares with
+#   make compress MODEL=path/or/id CORPUS=path/or/id SPEEDUP=8 LOSE=1.0 OUT=small
+#                                            your own model made smaller; or BUDGET_MS=50, MAX_MB=30; TEXTS=file;
+#                                            DRY_RUN=1 prints the plan, RESUME=1 goes on
 #   make serve MODEL=path PORT=8000          the page that highlights while one types
 #   make workshop WHEELS=1                   dist/workshop: handouts, slides, timing, a bundle with all libraries
 #   make test LOAD=1 RAY=1                   also the load test, also Ray Serve (installs it)
+#   make mutants COUNT=120 RESUME=1          would tests notice a small mistake in the code? (installs Cosmic Ray)
 
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
@@ -14,14 +19,24 @@ ENVIRONMENT := .venv/installed
 PEERS_INSTALLED := $(if $(filter 1,$(PEERS)),.venv/peers)
 CHOSEN := $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS))
 OPTIONS := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(QUICK)),--quick) \
-	$(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--corpus "$(CORPUS)") $(CHOSEN)
+	$(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--corpus "$(CORPUS)") $(if $(TYPES),--types "$(TYPES)") \
+	$(if $(filter 1,$(NEW_HEAD)),--new-head) $(CHOSEN)
+
+COMPRESSED := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(DRY_RUN)),--dry-run) \
+	$(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--corpus "$(CORPUS)") $(if $(TYPES),--types "$(TYPES)") \
+	$(if $(SPEEDUP),--speedup $(SPEEDUP)) $(if $(BUDGET_MS),--budget-ms $(BUDGET_MS)) \
+	$(if $(MAX_MB),--max-mb $(MAX_MB)) $(if $(LOSE),--lose $(LOSE)) $(if $(TEXTS),--texts "$(TEXTS)") \
+	$(if $(SEED),--seed $(SEED)) $(if $(OUT),--out "$(OUT)")
 
 SERVED := $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port $(PORT))
 
-.PHONY: course test test-quick coverage serve lab notebooks workshop newest lint
+.PHONY: course compress test test-quick coverage mutants serve lab notebooks workshop newest lint
 
 course: $(ENVIRONMENT) $(PEERS_INSTALLED)
 	@$(BIN)/python -m utils.course run $(OPTIONS)
+
+compress: $(ENVIRONMENT) $(PEERS_INSTALLED)
+	@$(BIN)/python -m utils.course compress $(COMPRESSED)
 
 test: $(ENVIRONMENT)
 	$(if $(filter 1,$(RAY)),$(BIN)/python -m pip install --quiet -r requirements-ray.txt)
@@ -34,6 +49,11 @@ test-quick: $(ENVIRONMENT)
 coverage: $(ENVIRONMENT)
 	$(BIN)/python -m coverage run --source=utils -m pytest -m "not notebooks and not load"
 	$(BIN)/python -m coverage report --skip-covered --fail-under=90
+
+# Small mistakes in three rooms, one at a time, in a copy under .venv: at least 85 % must make a test fail.
+mutants: $(ENVIRONMENT)
+	@$(BIN)/python -m pip install --quiet -r requirements-mutants.txt
+	@$(BIN)/python tests/helpers/run_mutants.py $(if $(COUNT),--count $(COUNT)) $(if $(filter 1,$(RESUME)),--resume)
 
 serve: $(ENVIRONMENT)
 	@$(BIN)/python -m utils.serving $(SERVED)

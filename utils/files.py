@@ -1,10 +1,12 @@
-"""Where things lie, files that are never half written, locks between processes, digests.
+"""Where things lie, files that are never half written, files of a model, locks between processes, digests.
 
 The ground floor: it imports nothing of the course.
 """
 
 import hashlib
+import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,49 @@ DATA, RUNS = ROOT / "data", ROOT / "runs"
 
 class CheckpointError(ValueError):
     """A model directory that cannot be loaded in full; the message names what is wrong."""
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether a source may be `owner/name` on a hub: spelled as hubs allow it, and no folder `owner` is here.
+
+    Where there is one, a path was meant, and mistyped.
+    """
+    spelled = re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]*[A-Za-z0-9_]", source, re.ASCII)
+    return bool(spelled) and not re.search(r"--|\.\.", source) and not Path(source).parent.is_dir()
+
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How a file begins that Git LFS left in place of the real one."""
+
+
+def refuse_pointer(file: Path) -> None:
+    """Make sure that a file of a model is the file itself.
+
+    Raises:
+        CheckpointError: it is a Git LFS pointer; the message says how to fetch what it points to.
+    """
+    with file.open("rb") as stream:
+        if stream.read(len(LFS_POINTER)) == LFS_POINTER:
+            remedy = "run `git lfs install` and `git lfs pull` in its repository, or download the file itself"
+            raise CheckpointError(f"{file}: a Git LFS pointer, not the file it stands for: {remedy}")
+
+
+def read_settings(file: Path) -> dict | None:
+    """The JSON object in a file of a model, or None where there is no such file.
+
+    Raises:
+        CheckpointError: a Git LFS pointer, not JSON in UTF-8, or not an object.
+    """
+    if not file.is_file():
+        return None
+    refuse_pointer(file)
+    try:
+        settings = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{file}: not valid JSON ({error})") from None
+    if not isinstance(settings, dict):
+        raise CheckpointError(f"{file}: holds no JSON object {{...}}, but {settings!r:.40}")
+    return settings
 
 
 class LockedError(TimeoutError):

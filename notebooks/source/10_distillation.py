@@ -110,7 +110,8 @@ reveal(my_guess, f"{sharp.max(1).mean():.3f}; at {shown.text[unsure]}: {first}, 
 
 # %% tags=["nbval-ignore-output"]
 temperatures = {f"T = {t}": soft_targets(shown.text, t) for t in (1, 2, 5)}
-figures.soft_targets_figure(temperatures, shown.text, teacher.labels, tags.bioes_tags(shown))
+annotated = tags.tags_of(shown, tags.scheme_of(teacher.labels))
+figures.soft_targets_figure(temperatures, shown.text, teacher.labels, annotated)
 
 # %% [markdown]
 # Rings are the annotation. At $T = 1$ most columns have one dark cell, as a label has. Heat brings out what the teacher *nearly* said, and in which order. Look at the pale rows as well: that a tag is out of the question is knowledge, too. None of this fits into a label.

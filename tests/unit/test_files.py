@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from utils import files
-from utils.files import LockedError, locked, sha256, text_digest, write_atomically, written_atomically
+from utils.files import LockedError, is_hub_id, locked, sha256, text_digest, write_atomically, written_atomically
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path, monkeypatch):
@@ -110,3 +110,24 @@ def test_digests_are_those_of_the_standard(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256(tmp_path / "file") == text_digest("abc") == digest
+
+
+@pytest.mark.parametrize("source", ["iic/nlp_raner", "owner/name.v1-large", "0wner/n", "a_b/c_"])
+def test_ids_of_a_hub(source):
+    assert is_hub_id(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["name", "a/b/c", "/a/b", "./a", "../a", "~/a", "a/", "a\\b", "模型/小", "a b/c", "a/b ", "-a/b", "a/b-", "a/b.",
+     "a--b/c", "a/b..c", ""],
+)  # fmt: skip
+def test_what_no_hub_has_for_an_id(source):
+    assert not is_hub_id(source)
+
+
+def test_where_the_first_folder_is_here_a_path_was_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert is_hub_id("models/mini")
+    (tmp_path / "models").mkdir()
+    assert not is_hub_id("models/mini")

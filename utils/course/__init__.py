@@ -2,9 +2,16 @@
 
 In reading order:
 
-- `cli`: the command line, `python -m utils.course`; `__main__` starts it
+- `cli`: the command line, `python -m utils.course`; `__main__` starts it, `options` says what it takes
 - `runs`: a run's folder, from its first notebook to its report
+- `listing`: the runs that are kept, and what they take
+- `tagging`: what the command `tag` reads and prints
+- `corpus_report`: what the command `corpus` finds in a corpus
+- `start_check`: whether model and corpus fit each other and the notebooks
+- `prepare`: what makes them fit: a corpus with other types, a head for its own
+- `compress_command`: the command `compress`; `compress_request` says what it is asked for, `compress_report` what came
 - `notebooks`: executing a run's notebooks, and building the committed ones from their sources
+- `kernels`: how a notebook's kernel is started, and how Ctrl-C stops it
 - `reference`: the run that others are compared with, and that the READMEs show
 - `report`: a run as a table, as `report.html`, inside a README
 - `tables`: every table of text

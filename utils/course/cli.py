@@ -3,24 +3,26 @@
     python -m utils.course run --quick
     python -m utils.course check runs/latest
     python -m utils.course tag "陈默在北京说。"
+    python -m utils.course corpus path/to/corpus
 
-A run is a folder: executed notebooks, `artifacts/`, `ledger.json`, `report.html`, and `run.json`, which
-says with which settings, on which machine, and how far it came. Exit codes: 0 all well, 1 a notebook
-failed or a comparison was breached, 2 the request itself is wrong, 130 interrupted.
+`raner-course` is the same, from any folder. A run is a folder: executed notebooks, `artifacts/`, `ledger.json`,
+`report.html`, and `run.json`, which says with which settings, on which machine, and how far it came. Exit codes:
+0 all well, 1 a notebook failed or a comparison was breached, 2 the request itself is wrong, 3 a compression missed its
+target, 130 interrupted, 141 nobody reads the output any more.
 """
 
 import argparse
-import json
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from utils.course import runs
+from utils.course import compress_command, listing, options, runs
 from utils.course.notebooks import NotebookError, build_notebook
 from utils.course.runs import CourseError
 from utils.files import RUNS
+from utils.measure.memory import directory_bytes
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,21 +33,30 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             runs.run_notebooks(folder)
         except (NotebookError, KeyboardInterrupt):
-            print(f"{folder} is kept; `make course RESUME=1` goes on with it", file=sys.stderr)
+            print(f"{folder} is kept. {_resuming(arguments.out)}", file=sys.stderr)
             raise
         runs.write_report(folder)
     runs.print_table(folder)
+    print(f"Folder: it takes {listing.size(directory_bytes(folder))}, of which report and check need no artifacts/")
     print(f"Report: {folder / 'report.html'}")
     return 0
 
 
+def _resuming(out: Path) -> str:
+    """How to go on with the newest run in `out`, and when not to."""
+    command, usual = f"{options.program_name()} run --resume", out.resolve() == RUNS
+    ways = f"`{command}` or `make course RESUME=1`" if usual else f"`{command} --out {shlex.quote(str(out))}`"
+    return f"{ways} goes on with it, with the same model and corpus; to change those, start a new run"
+
+
 def _run_folder(arguments: argparse.Namespace) -> Path:
     """A new run's folder, or with `--resume` the newest unfinished one's."""
-    settings = {name: getattr(arguments, name) for name in runs.DEFAULTS if hasattr(arguments, name)}
+    known = (*runs.DEFAULTS, *runs.FITTING)
+    settings = {name: getattr(arguments, name) for name in known if hasattr(arguments, name)}
     if not arguments.resume:
         return runs.new_run(arguments.out, settings, arguments.notebooks)
     if given := [*settings, *(["notebooks"] if arguments.notebooks else [])]:
-        names = ", ".join(f"--{name}" for name in given)
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise CourseError(f"--resume goes on with the settings of the run; leave out {names}")
     return runs.unfinished_run(arguments.out)
 
@@ -63,8 +74,19 @@ def report(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def list_runs(arguments: argparse.Namespace) -> int:
+    """List the runs that are kept: how far each came, with which settings, and what its folder takes."""
+    from utils.course.tables import text_table
+
+    print(text_table(listing.HEADER, listing.listed(arguments.out)))
+    return 0
+
+
 def check(arguments: argparse.Namespace) -> int:
-    """Compare a run's ledger with the reference: 1 where a metric leaves its band. Of a part, the part is compared."""
+    """Compare a run's ledger with the reference: 1 where a metric leaves its band. Of a part, the part is compared.
+
+    What is breached is printed, or with `--all` everything.
+    """
     from utils.course import reference
     from utils.course.tables import text_table
 
@@ -72,10 +94,12 @@ def check(arguments: argparse.Namespace) -> int:
     lines = [
         [c.stage, c.scale, c.backend, c.metric, _short(c.old), _short(c.new), c.band, "ok" if c.ok else "BREACH"]
         for c in found
+        if arguments.all or not c.ok
     ]
-    print(text_table(("stage", "scale", "backend", "metric", "old", "new", "band", "verdict"), lines))
+    if lines:
+        print(text_table(("stage", "scale", "backend", "metric", "old", "new", "band", "verdict"), lines))
     breaches = sum(not one.ok for one in found)
-    print(f"{len(found)} comparisons, {breaches} breached")
+    print(f"{len(found)} comparisons, {breaches} breached{'' if arguments.all else ' (--all shows all)'}")
     return 1 if breaches else 0
 
 
@@ -86,20 +110,31 @@ def _short(value: object) -> str:
 
 
 def tag(arguments: argparse.Namespace) -> int:
-    """Print the entities of a text as a JSON list."""
+    """Print the entities of a text as a JSON list; of a file's lines, or of standard input's, a JSON object a line."""
+    from utils.course import tagging
+    from utils.engines.variants import load_saved_tagger
     from utils.files import CheckpointError
     from utils.model.checkpoint import MINI_RANER
-    from utils.model.torch_tagger import load_tagger
+    from utils.text.entities import CorpusError
 
     try:
-        arguments.text.encode()
-        tagger = load_tagger(arguments.model or MINI_RANER)
-    except UnicodeEncodeError:
-        raise CourseError("the text is not valid UTF-8") from None
-    except (CheckpointError, FileNotFoundError) as error:
+        for answer in tagging.answers(arguments.text, lambda: load_saved_tagger(arguments.model or MINI_RANER)):
+            print(answer, flush=True)
+    except (CheckpointError, CorpusError, FileNotFoundError) as error:
         raise CourseError(str(error)) from None
-    entities = tagger.predict([arguments.text])[0]
-    print(json.dumps([asdict(entity) for entity in entities], ensure_ascii=False, indent=1))
+    return 0
+
+
+def corpus(arguments: argparse.Namespace) -> int:
+    """Print what a corpus holds, as the course reads it: formats, types, lengths, examples, and what looks wrong."""
+    from utils.course import corpus_report
+    from utils.text.entities import CorpusError
+
+    try:
+        for line in corpus_report.report(arguments.corpus, arguments.format):
+            print(line)
+    except CorpusError as error:
+        raise CourseError(str(error)) from None
     return 0
 
 
@@ -117,95 +152,53 @@ def build(arguments: argparse.Namespace) -> int:
 
 def command_line() -> argparse.ArgumentParser:
     """All commands with their options and examples."""
-    parser = argparse.ArgumentParser(
-        prog="python -m utils.course", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = options.CommandParser(
+        prog=options.program_name(), description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_run(commands)
-    _add_build(commands)
-    command = _add(commands, check, "check runs/latest", "check runs/20260131-093000Z")
-    _add_folder(command)
-    _add_report(commands)
-    _add_tag(commands)
+    options.of_run(
+        _add(
+            commands,
+            run,
+            "run",
+            "run --quick --notebooks 00 01",
+            "run --model path/to/raner --corpus msra --seed 2",
+            "run --corpus resume --types NAME=PER,CONT=,EDU=,PRO=,RACE=,TITLE=",
+            "run --corpus cluener --new-head",
+            "run --resume",
+        )
+    )
+    options.of_corpus(_add(commands, corpus, "corpus path/to/corpus", "corpus train.json --format cluener"))
+    compress_command.add_options(
+        _add(
+            commands,
+            compress_command.compress,
+            "compress --dry-run",
+            "compress --model path/to/raner --corpus path/to/corpus --speedup 8 --lose 1.0 --out small",
+            "compress --model path/to/raner --corpus cluener --max-mb 30 --texts texts.txt --out small",
+            "compress --resume --out small",
+        )
+    )
+    options.of_build(_add(commands, build, "build", "build --notebooks 03"))
+    options.of_runs(_add(commands, list_runs, "runs", "runs --out path/to/runs"))
+    options.of_check(_add(commands, check, "check runs/latest", "check runs/20260131-093000Z --all"))
+    options.of_report(_add(commands, report, "report runs/latest", "report runs/latest --reference --readme"))
+    sources = 'tag "陈默在北京说。"', "tag texts.txt --model path/to/raner", "tag - < texts.txt"
+    options.of_tag(_add(commands, tag, *sources))
     return parser
 
 
 def _add(commands, function: Callable[[argparse.Namespace], int], *examples: str) -> argparse.ArgumentParser:
     summary = function.__doc__.splitlines()[0]
     command = commands.add_parser(
-        function.__name__,
+        function.__name__.removeprefix("list_"),
         help=summary,
         description=summary,
-        epilog="\n".join(["examples:", *(f"  python -m utils.course {example}" for example in examples)]),
+        epilog="\n".join(["examples:", *(f"  {options.program_name()} {example}" for example in examples)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(function=function)
     return command
-
-
-def _add_run(commands) -> None:
-    command = _add(
-        commands,
-        run,
-        "run",
-        "run --quick --notebooks 00 01",
-        "run --model path/to/raner --corpus msra --seed 2",
-        "run --resume",
-    )
-    only_if_given = {"default": argparse.SUPPRESS}
-    command.add_argument(
-        "--model", metavar="PATH_OR_ID", help="model directory or hub id (the embedded mini-RaNER)", **only_if_given
-    )
-    command.add_argument(
-        "--corpus",
-        metavar="PATH_OR_ID",
-        help="directory with train, dev and test, a data set id, msra, weibo, resume or cluener (the embedded corpus)",
-        **only_if_given,
-    )
-    command.add_argument("--seed", type=int, metavar="N", help="seed of everything random (1)", **only_if_given)
-    command.add_argument(
-        "--quick", action="store_true", help="small sizes: all steps, no meaningful numbers", **only_if_given
-    )
-    _add_numbers(command)
-    command.add_argument("--out", type=Path, default=RUNS, metavar="DIR", help="where the run's folder is made (runs)")
-    command.add_argument(
-        "--resume", action="store_true", help="go on with the newest unfinished run in --out, with its settings"
-    )
-
-
-def _add_build(commands) -> None:
-    _add_numbers(_add(commands, build, "build", "build --notebooks 03"))
-
-
-def _add_report(commands) -> None:
-    command = _add(commands, report, "report runs/latest", "report runs/latest --reference --readme")
-    _add_folder(command)
-    command.add_argument(
-        "--reference", action="store_true", help="keep RUN in data/reference, to compare later runs with"
-    )
-    command.add_argument(
-        "--readme", action="store_true", help="write results, picture and minutes of data/reference into both READMEs"
-    )
-
-
-def _add_tag(commands) -> None:
-    command = _add(commands, tag, 'tag "陈默在北京说。"', 'tag "陈默在北京说。" --model path/to/raner')
-    command.add_argument("text", metavar="TEXT", help="any text, of any length")
-    command.add_argument(
-        "--model", metavar="PATH_OR_ID", default="", help="model directory or hub id (the embedded mini-RaNER)"
-    )
-
-
-def _add_folder(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "run", nargs="?", type=Path, default=RUNS / "latest", metavar="RUN", help="a run's folder (runs/latest)"
-    )
-
-
-def _add_numbers(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--notebooks", nargs="+", metavar="NN", help="only the notebooks of these numbers, such as 03 04"
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -216,6 +209,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (CourseError, NotebookError) as error:
         print(f"course: {' '.join(str(error).split())}", file=sys.stderr)
         return 2 if isinstance(error, CourseError) else 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f"course: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("course: interrupted", file=sys.stderr)
         return 130

@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
 
+from utils.course.kernels import ARGUMENTS, ENGINE, interruptible
 from utils.files import write_atomically
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -31,14 +32,13 @@ def execute_notebook(notebook: Path, folder: Path, parameters: dict) -> float:
 
     Raises:
         NotebookError: a cell raised an error, or the kernel died.
+        KeyboardInterrupt: Ctrl-C was pressed.
     """
     partial, failed = folder / f".{notebook.name}", folder / f"{notebook.stem}.failed.ipynb"
-    bar = {"desc": notebook.stem}
+    options = {"engine_name": ENGINE, "kernel_name": KERNEL["name"], "progress_bar": {"desc": notebook.stem}}
     start = perf_counter()
     try:
-        papermill.execute_notebook(
-            notebook, partial, parameters, kernel_name=KERNEL["name"], progress_bar=bar, cwd=folder
-        )
+        papermill.execute_notebook(notebook, partial, parameters, cwd=folder, **options)
     except (papermill.PapermillExecutionError, RuntimeError) as error:
         os.replace(partial, failed)
         raise NotebookError(f"{notebook.name}, cell {_last_started(failed)}: {_reason(error)} (see {failed})") from None
@@ -64,6 +64,7 @@ def build_notebook(source: Path, target: Path) -> None:
 
     Raises:
         NotebookError: a cell raised an error, or the kernel died.
+        KeyboardInterrupt: Ctrl-C was pressed.
     """
     notebook = jupytext.read(source)
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
@@ -82,8 +83,12 @@ def _run_cells(notebook: nbformat.NotebookNode, folder: Path, bar: tqdm) -> None
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
         on_cell_executed=lambda **_: bar.update(),
+        extra_arguments=list(ARGUMENTS),
     )
     try:
-        client.execute()
+        with interruptible(client), client.setup_kernel():
+            for number, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, number, execution_count=client.code_cells_executed + 1)
+            client.set_widgets_metadata()
     except (CellExecutionError, RuntimeError) as error:
         raise NotebookError(f"{bar.desc}, cell {client.code_cells_executed}: {_reason(error)}") from None

@@ -60,6 +60,8 @@ STAGES_HEADER = ("stage", "scale", "backend", "heads", "parameters", "file MB", 
 
 PICTURE = {"en": "Time, size, memory and F1 of the measured versions", "zh": "各版本的时间、体积、内存与 F1"}
 
+QUICK = "A quick run, at small sizes, to see that all steps go through: what it measured here means nothing."
+
 MEASURED_ON = {"en": "Measured by `make course` on {}.", "zh": "由 `make course` 测得，机器：{}。"}
 
 
@@ -131,7 +133,7 @@ def _heads(row: dict) -> str:
     return UNMEASURED if row["heads_per_layer"] is None else str(sum(row["heads_per_layer"]))
 
 
-def _machine_line(machine: dict) -> str:
+def machine_line(machine: dict) -> str:
     """Processor, cores, memory, instructions and versions, in one line."""
     software = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     flags = " ".join(machine["flags"]) or "no vector flags seen"
@@ -154,9 +156,10 @@ def html_report(rows: Sequence[dict], run: dict, picture: bytes) -> str:
         picture: PNG.
     """
     settings = {name: value if value != "" else "embedded" for name, value in run["settings"].items()}
-    return _page().render(
+    return page_template("report.html").render(
         run=run,
-        machine=_machine_line(run["machine"]),
+        warning=QUICK if run["settings"]["quick"] else "",
+        machine=machine_line(run["machine"]),
         settings=", ".join(f"{name}: {value}" for name, value in settings.items()),
         comparison_header=COMPARISON_HEADER["en"],
         comparison=comparison(rows),
@@ -166,11 +169,11 @@ def html_report(rows: Sequence[dict], run: dict, picture: bytes) -> str:
     )
 
 
-def _page() -> Template:
-    """`report.html`, which escapes all that it is given, and fails where it is given too little."""
+def page_template(name: str) -> Template:
+    """A page of this folder, which escapes all that it is given, and fails where it is given too little."""
     folder = FileSystemLoader(Path(__file__).parent)
     rules = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return rules.get_template("report.html")
+    return rules.get_template(name)
 
 
 def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str) -> str:
@@ -184,7 +187,7 @@ def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str) -> 
         ValueError: the two marks are not there.
     """
     table = markdown_table(COMPARISON_HEADER[language], comparison(rows, language))
-    place = MEASURED_ON[language].format(_machine_line(run["machine"]))
+    place = MEASURED_ON[language].format(machine_line(run["machine"]))
     block = f"![{PICTURE[language]}](data/reference/results.png)\n\n{table}\n\n{place}"
     marks = re.compile(r"(<!-- results -->\n).*?(\n<!-- /results -->)", re.S)
     if not marks.search(text):

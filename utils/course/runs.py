@@ -19,6 +19,9 @@ NOTEBOOKS = ROOT / "notebooks"
 DEFAULTS = {"model": "", "corpus": "", "seed": 1, "quick": False}
 """Settings of a run: the embedded model and corpus, full sizes."""
 
+FITTING = ("types", "new_head")
+"""Settings that a run has only where they were given: how model and corpus are made to fit (`prepare`)."""
+
 
 class CourseError(Exception):
     """A request that cannot be met: exit code 2."""
@@ -29,16 +32,17 @@ def new_run(out: Path, settings: Mapping[str, object], numbers: Sequence[str] | 
 
     Args:
         out: where the folder is made.
-        settings: what differs from `DEFAULTS`.
+        settings: what differs from `DEFAULTS`, and those of `FITTING` that are wanted.
         numbers: of the notebooks, such as "03"; None takes all.
 
     Raises:
-        CourseError: model, corpus, a number or `out` cannot be used; then nothing is left behind.
+        CourseError: model, corpus, a number or `out` cannot be used, or model and corpus do not fit; then
+            nothing is left behind.
     """
     notebooks = select(NOTEBOOKS, "ipynb", numbers)
     chosen = {**DEFAULTS, **settings}
-    chosen |= {name: _absolute(chosen[name]) for name in ("model", "corpus")}
-    _check_inputs(chosen["model"], chosen["corpus"])
+    chosen |= {name: absolute(chosen[name]) for name in ("model", "corpus")}
+    _check_inputs(chosen, [path.name[:2] for path in notebooks])
     started = datetime.now(UTC)
     folder = _new_folder(out, started)
     _save(folder, _new_state(started, chosen, notebooks))
@@ -77,8 +81,9 @@ def unfinished_run(out: Path) -> Path:
     folder, state = next((pair for pair in runs if pair[1]["state"] != "finished"), (None, None))
     if folder is None:
         raise CourseError(f"{out}: no unfinished run to resume")
-    select(NOTEBOOKS, "ipynb", [entry["name"][:2] for entry in state["notebooks"]])
-    _check_inputs(state["settings"]["model"], state["settings"]["corpus"])
+    numbers = [entry["name"][:2] for entry in state["notebooks"]]
+    select(NOTEBOOKS, "ipynb", numbers)
+    _check_inputs(state["settings"], numbers)
     return folder
 
 
@@ -110,48 +115,58 @@ def select(folder: Path, suffix: str, numbers: Sequence[str] | None) -> list[Pat
     return [path for number, path in known.items() if numbers is None or number in numbers]
 
 
-def _check_inputs(model: str, corpus: str) -> None:
-    """Load both once, so that a wrong one is known before anything heavy starts.
+def _check_inputs(settings: Mapping[str, object], numbers: Sequence[str]) -> None:
+    """Load model and corpus once, so that what does not fit is known before anything heavy starts.
 
     Raises:
-        CourseError: with the loader's own words.
+        CourseError: with the words of the loader or of `start_check`.
     """
+    from utils.course import start_check
     from utils.files import CheckpointError
     from utils.model.checkpoint import MINI_RANER, load_raner
     from utils.text.corpus import DEFAULT_CORPUS, load_corpus
     from utils.text.entities import CorpusError
 
     try:
-        load_corpus(corpus or DEFAULT_CORPUS)
-        load_raner(model or MINI_RANER)
+        types = start_check.parse_types(settings.get("types", ""))
+        corpus = load_corpus(settings["corpus"] or DEFAULT_CORPUS)
+        model, _ = load_raner(settings["model"] or MINI_RANER)
+        corpus = start_check.fitted(corpus, model.labels, types, settings.get("new_head", False))
+        start_check.check_size(corpus, numbers, settings["quick"])
+        start_check.check_model(model, numbers)
     except (CorpusError, CheckpointError, FileNotFoundError) as error:
         raise CourseError(str(error)) from None
 
 
-def _absolute(source: str) -> str:
+def absolute(source: str) -> str:
     return str(Path(source).resolve()) if source and Path(source).exists() else source
 
 
 def run_notebooks(folder: Path) -> None:
-    """Execute what is not done yet; `run.json` is up to date after every notebook.
+    """Make what model and corpus need to fit, then execute what is not done yet; `run.json` is kept up to date.
+
+    When all is done, `latest` leads to the run.
 
     Raises:
         NotebookError: a notebook failed; the later ones are left for another time.
+        KeyboardInterrupt: Ctrl-C was pressed; likewise.
     """
-    _point_latest_to(folder)
+    from utils.course.prepare import prepared
+
     state = read_run(folder)
-    parameters = {"run_dir": str(folder), **state["settings"]}
+    parameters = prepared(folder, state["settings"])
     for entry in state["notebooks"]:
         if entry["state"] == "done":
             continue
         _save(folder, _in_state(state, entry, "running"))
         try:
             minutes = execute_notebook(NOTEBOOKS / f"{entry['name']}.ipynb", folder, parameters)
-        except NotebookError:
-            _save(folder, _in_state(state, entry, "failed"))
+        except (NotebookError, KeyboardInterrupt) as error:
+            _save(folder, _in_state(state, entry, "failed" if isinstance(error, NotebookError) else "interrupted"))
             raise
         entry |= {"state": "done", "minutes": round(minutes, 2)}
     _save(folder, state | {"state": "finished"})
+    _point_latest_to(folder)
 
 
 def _in_state(state: dict, entry: dict, name: str) -> dict:
@@ -210,8 +225,10 @@ def write_report(folder: Path) -> None:
 
 
 def print_table(folder: Path) -> None:
-    """Print the article's versions, claimed and measured, and ours."""
-    from utils.course.report import COMPARISON_HEADER, comparison
+    """Print the article's versions, claimed and measured, and ours; of a quick run, what not to make of them."""
+    from utils.course.report import COMPARISON_HEADER, QUICK, comparison
     from utils.course.tables import text_table
 
+    if read_run(folder)["settings"]["quick"]:
+        print(QUICK)
     print(text_table(COMPARISON_HEADER["en"], comparison(read_rows(folder))))

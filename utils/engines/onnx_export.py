@@ -6,6 +6,7 @@ that no optimiser has to find it again, and the mask is told what rows of severa
 (ONNX operator `Attention`, opset 23.)
 """
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from transformers import AttentionInterface
 
 from utils.engines.onnx_files import GRAPH_FILE, quiet, save_surroundings
+from utils.files import CheckpointError
 from utils.model.modes import evaluating
 from utils.model.raner import RanerModel
 from utils.tagger.tokenizer import CharacterTokenizer
@@ -34,11 +36,23 @@ def export_onnx(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Pa
     Args:
         attention: `operator` writes one `Attention` operator a layer (opset 23), however many heads the
             layer has left; `eager` writes its products, sum and softmax one by one.
+
+    Raises:
+        CheckpointError: an INT8 model of torch, whose packed integers no graph can hold.
     """
+    model = _in_float32(model)
     path = save_surroundings(model, tokenizer, path)
     with evaluating(model.modules()), _attending_by(model, attention), quiet():
         _export_graph(model, path / GRAPH_FILE)
     return path
+
+
+def _in_float32(model: RanerModel) -> RanerModel:
+    """The model, or a float32 copy of one that computes in fewer bits: engines lack kernels for those."""
+    if not all(isinstance(tensor, Tensor) and not tensor.is_quantized for tensor in model.state_dict().values()):
+        raise CheckpointError("an INT8 model is not exported: export the float32 one, then `quantize_onnx` the graph")
+    whole = all(parameter.dtype == torch.float32 for parameter in model.parameters())
+    return model if whole else copy.deepcopy(model).float()
 
 
 @contextmanager

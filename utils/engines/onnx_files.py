@@ -11,6 +11,7 @@ import io
 import json
 import logging
 import shutil
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -34,16 +35,19 @@ GRAPH_FILE, CRF_FILE, TAGGER_FILE = "model.onnx", "crf.safetensors", "tagger.jso
 
 _CRF_PARTS = ("start", "transitions", "end")
 
+_QUIET = threading.RLock()
+
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """No warning, no log line below an error, nothing on stdout, as long as the block lasts.
 
     Exporters, optimisers and quantisers report every optional package that is absent and every step that they
-    take. What is switched off is the process's own: not for several threads at once.
+    take. What is switched off is the process's own: other threads are quiet too meanwhile, and a second one that
+    wants to be waits, so that each finds again what it found.
     """
-    level = logging.root.manager.disable
-    with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+    with _QUIET, warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        level = logging.root.manager.disable
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
         try:

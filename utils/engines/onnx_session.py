@@ -16,7 +16,7 @@ import onnxruntime
 
 from utils.engines.byte_products import adds_exactly
 from utils.engines.onnx_files import GRAPH_FILE, copy_surroundings, tagger_around
-from utils.files import CheckpointError
+from utils.files import CheckpointError, refuse_pointer
 from utils.measure.latency import THREADS
 from utils.tagger.batching import Backend
 from utils.tagger.tagger import Tagger, packed
@@ -63,10 +63,11 @@ def open_session(model: Path, threads: int = THREADS) -> onnxruntime.InferenceSe
         threads: of one operator; they are made now, and `utils.measure.latency.pinned_threads` does not reach them.
 
     Raises:
-        CheckpointError: no such file, or not a graph that ONNX Runtime can run.
+        CheckpointError: no such file, a Git LFS pointer, or not a graph that ONNX Runtime can run.
     """
     if not model.is_file():
         raise CheckpointError(f"{model}: no such ONNX file")
+    refuse_pointer(model)
     return _session(model, _options(threads), providers())
 
 

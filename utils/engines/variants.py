@@ -1,21 +1,23 @@
 """Versions of one tagger side by side: the same article, in turns, one ledger row each."""
 
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from utils.compress.quantization.saved import engine_of, load_quantized_tagger
+from utils.compress.quantization.saved import WEIGHTS, engine_of, load_quantized_tagger
+from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.onnx_session import load_onnx_tagger, providers
-from utils.engines.openvino import load_openvino_tagger
+from utils.engines.openvino import OPENVINO_FILE, available, load_openvino_tagger
+from utils.files import CheckpointError
 from utils.measure.evaluation import Evaluation
 from utils.measure.latency import THREADS, measure_taggers, pinned_threads
 from utils.measure.ledger import Measured, make_row
 from utils.measure.machine import machine
-from utils.measure.memory import Memory, peak_memory
+from utils.measure.memory import BenchmarkError, Memory, peak_memory
 from utils.measure.run import Run
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import load_bf16_tagger, load_tagger
@@ -30,6 +32,9 @@ LOADERS = {
     "openvino-fp32": load_openvino_tagger,
     "openvino-int8": load_openvino_tagger,
 }
+
+SAVED_AS = {GRAPH_FILE: load_onnx_tagger, OPENVINO_FILE: load_openvino_tagger, WEIGHTS: load_quantized_tagger}
+"""What a directory of another kind than float32 holds, and how it is loaded."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,25 @@ class Variant:
         return self.loader(self.path)
 
 
+def load_saved_tagger(source: str | Path) -> Tagger:
+    """A tagger from any directory that the course writes, or from whatever else `load_tagger` can load.
+
+    Args:
+        source: a directory in float32, in INT8 of torch, of ONNX Runtime or of OpenVINO, one of the files in
+            `SAVED_AS`, or a hub id.
+
+    Raises:
+        CheckpointError: as the loader of its kind raises it, or OpenVINO is not installed.
+    """
+    path = Path(source)
+    if path.name in SAVED_AS and path.is_file():
+        path = path.parent
+    file = next((name for name in SAVED_AS if (path / name).is_file()), None)
+    if file == OPENVINO_FILE and not available():
+        raise CheckpointError(f"{path}: a model for OpenVINO, which is not installed; make course PEERS=1 installs it")
+    return SAVED_AS[file](path) if file else load_tagger(source)
+
+
 def measure_variants(run: Run, variants: Sequence[Variant], notebook: str, scale: str, repeats: int = 9) -> list[dict]:
     """Time, memory and bytes of each variant on the run's article, written to its ledger.
 
@@ -62,6 +86,9 @@ def measure_variants(run: Run, variants: Sequence[Variant], notebook: str, scale
 
     Returns:
         The new rows, in the order of `variants`.
+
+    Raises:
+        BenchmarkError: the memory of some could not be measured. All rows are in the ledger then, theirs without it.
     """
     text = run.article.text
     with pinned_threads(THREADS):
@@ -69,23 +96,34 @@ def measure_variants(run: Run, variants: Sequence[Variant], notebook: str, scale
         latencies = measure_taggers(taggers, [text], run.rounds(3 if run.quick else repeats))
         here = machine()
     del taggers
-    rows = []
+    rows, failed = [], []
     for variant, latency, memory in zip(variants, latencies.values(), memories(variants, text), strict=True):
         there = here | {"versions": here["versions"] | engine(variant.backend, variant.path)}
+        if isinstance(memory, BenchmarkError):
+            failed.append(memory)
+            memory = None
         measured = Measured(variant.model, variant.evaluation, latency, memory, variant.path, there)
         rows.append(make_row(variant.stage, notebook, scale, variant.backend, measured))
         run.ledger.append(rows[-1])
+    if failed:
+        raise BenchmarkError("; ".join(map(str, failed)))
     return rows
 
 
-def memories(variants: Sequence[Variant], text: str) -> list[Memory]:
-    """Peak memory of each variant in a process of its own; two at a time, which costs time but no memory of either."""
+def memories(variants: Sequence[Variant], text: str) -> Iterator[Memory | BenchmarkError]:
+    """Peak memory of each variant in a process of its own, or why there is none, one after the other.
 
-    def measured(variant: Variant) -> Memory:
-        return peak_memory(f"{variant.loader.__module__}:{variant.loader.__name__}", variant.path, text, THREADS)
+    Two are measured at a time, which costs time but no memory of either.
+    """
+
+    def measured(variant: Variant) -> Memory | BenchmarkError:
+        try:
+            return peak_memory(f"{variant.loader.__module__}:{variant.loader.__name__}", variant.path, text, THREADS)
+        except BenchmarkError as error:
+            return error
 
     with ThreadPoolExecutor(2) as pool:
-        return list(tqdm(pool.map(measured, variants), "memory", len(variants), leave=False))
+        yield from tqdm(pool.map(measured, variants), "memory", len(variants), leave=False)
 
 
 def engine(backend: str, path: Path) -> dict[str, str]:

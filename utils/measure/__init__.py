@@ -8,7 +8,9 @@ In reading order:
 - `error_analysis`: which errors remain, one by one, by kind and by type
 - `calibration`: what a confidence is worth
 - `latency`: milliseconds, in turns, on pinned threads
+- `verdict`: yes, no, or cannot tell
 - `memory`: peak memory in a process of its own; bytes on disk
+- `cgroups`: what a container leaves its processes
 - `machine`: on what was measured; the one list of eight-bit instructions
 - `row`: what a row of the ledger holds
 - `ledger`: rows made of measurements, and the file that keeps them

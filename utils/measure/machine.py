@@ -2,11 +2,13 @@
 
 import functools
 import importlib.metadata
+import math
 import platform
 
 import cpuinfo
 import psutil
 
+from utils.measure.cgroups import granted_cpus, granted_memory
 from utils.measure.memory import MB
 
 VNNI = ("avx512_vnni", "avx_vnni", "amx_int8")
@@ -24,20 +26,29 @@ PACKAGES = ("torch", "transformers", "onnxruntime", "numpy")
 def machine() -> dict:
     """On what it ran: `cpu`, `flags` (those of `FLAGS` it has), physical `cores` and `logical_cores`,
     torch's `threads` at this moment, `memory_mb`, and `versions` of the system, Python and the libraries.
+
+    Of cores and memory, what this process may use counts, be the machine larger.
     """
-    cpu, flags = _cpu()
+    (cpu, flags), usable = _cpu(), usable_cpus()
     import torch
 
     return {
         "cpu": cpu,
         "flags": list(flags),
-        "cores": psutil.cpu_count(logical=False) or psutil.cpu_count(),
-        "logical_cores": psutil.cpu_count(),
+        "cores": min(psutil.cpu_count(logical=False) or usable, usable),
+        "logical_cores": usable,
         "threads": torch.get_num_threads(),
-        "memory_mb": round(psutil.virtual_memory().total / MB),
+        "memory_mb": round(min(psutil.virtual_memory().total, granted_memory()) / MB),
         "versions": {"os": f"{platform.system()} {platform.machine()}", "python": platform.python_version()}
         | {package: importlib.metadata.version(package) for package in PACKAGES},
     }
+
+
+def usable_cpus() -> int:
+    """Logical CPUs that this process can keep busy: those it is bound to, and no more than its container pays for."""
+    process = psutil.Process()
+    bound = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else psutil.cpu_count() or 1
+    return max(1, math.ceil(min(bound, granted_cpus())))
 
 
 @functools.cache

@@ -17,6 +17,9 @@ import psutil
 
 MB = 10**6
 
+LONGEST = 600
+"""Seconds after which a process is ended that has not answered: it loads one model and tags one text."""
+
 
 class BenchmarkError(RuntimeError):
     """A measurement that did not come about; the message carries the cause."""
@@ -40,12 +43,18 @@ def peak_memory(loader: str, path: str | Path, text: str, threads: int) -> Memor
             whose engine has threads of its own, is told the number.
 
     Raises:
-        BenchmarkError: the process failed; the message ends with the last line of its stderr.
+        BenchmarkError: the process failed (the message ends with the last line of its stderr), or took longer than
+            `LONGEST` and was ended.
     """
     request = json.dumps({"loader": loader, "path": str(path), "text": text, "threads": threads})
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
     command = [sys.executable, "-X", "utf8", "-m", "utils.measure.memory"]
-    child = subprocess.run(command, input=request, capture_output=True, encoding="utf-8", env=environment)
+    try:
+        child = subprocess.run(
+            command, input=request, capture_output=True, encoding="utf-8", env=environment, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        raise BenchmarkError(f"{loader} on {path}: no answer after {LONGEST} s; the process was ended") from None
     if child.returncode:
         cause = (child.stderr.strip().splitlines() or ["it wrote nothing; was it killed?"])[-1]
         raise BenchmarkError(f"{loader} on {path}: the process ended with {child.returncode}: {cause}")

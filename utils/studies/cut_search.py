@@ -5,7 +5,8 @@ which tells how much a cut destroys, not how much of it training brings back. Wh
 still has to be built, trained and measured.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -54,13 +55,13 @@ def cut_f1(
     grid = [(heads, neurons) for heads in shares for neurons in shares]
     found = []
     for heads, neurons in tqdm(grid, "cutting", leave=False):
-        cut = prune_to(model, *scores, _shares_left(model, heads, neurons))
+        cut = prune_to(model, *scores, size_left(model, heads, neurons))
         found.append(entity_scores(sentences, torch_tagger(cut, tokenizer).predict(texts)).f1)
     return np.array(found).reshape(len(shares), len(shares))
 
 
-def _shares_left(model: RanerModel, heads: float, neurons: float) -> Size:
-    """What these shares of the unpruned network are, or what the model has, where that is less."""
+def size_left(model: RanerModel, heads: float, neurons: float) -> Size:
+    """What these shares (0 to 1) of the unpruned network are, or what the model has, where that is less."""
     config, have = model.config, size_of(model)
     share_of_heads = round(heads * config.num_hidden_layers * config.num_attention_heads)
     share_of_neurons = round(neurons * config.num_hidden_layers * config.intermediate_size)
@@ -90,7 +91,20 @@ def candidates(
     ]
 
 
-def best_within(found: Iterable[Candidate], milliseconds: float) -> Candidate | None:
-    """The candidate with the highest F1 that takes no longer, the faster one of two equals; None if all do."""
-    fast = [candidate for candidate in found if candidate.milliseconds <= milliseconds]
-    return max(fast, key=lambda candidate: (candidate.f1, -candidate.milliseconds), default=None)
+def best_within(
+    found: Iterable[Candidate],
+    limit: float,
+    cost: Callable[[Candidate], float] = attrgetter("milliseconds"),
+    noise: float | None = None,
+) -> Candidate | None:
+    """The candidate with the highest F1 that costs no more, the faster one of two equals; None if all do.
+
+    Args:
+        cost: what is limited; by default the predicted ms.
+        noise: points of F1 that the sentences of the search cannot tell apart: of all candidates so close to the
+            best, the one with most left is taken. None: nothing but F1 counts.
+    """
+    allowed = [candidate for candidate in found if cost(candidate) <= limit]
+    best = max((candidate.f1 for candidate in allowed), default=0.0)
+    close = [candidate for candidate in allowed if candidate.f1 >= best - (noise or 0.0)]
+    return max(close, key=lambda c: (noise is not None and c.heads + c.neurons, c.f1, -c.milliseconds), default=None)

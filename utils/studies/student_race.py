@@ -5,6 +5,7 @@ not work: twelve thin layers have twelve layer normalisations, whatever was cut 
 `match_time` measures, corrects the number of multiplications, and measures again.
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -67,17 +68,26 @@ def match_time(ratio_of: Callable[[float], float], whole: Probe, work: float, tr
     """Look for the work whose time is the reference's; every try in order, at most `tries`.
 
     Time is taken for a straight line through the last try and the uncut model, which is far away, so
-    that the noise of a measurement hardly turns the line. No step more than halves or doubles the work.
+    that the noise of a measurement hardly turns the line. No step more than halves or doubles the work, none
+    leads beyond the uncut model, and a model that takes too long only shrinks, one that is too quick only grows,
+    whatever line a noisy or a coarse clock draws. A work that would be tried a second time ends the search.
 
     Args:
         ratio_of: work -> time as a multiple of the reference's, measured.
         whole: the uncut model.
-        work: the first guess, in multiply-adds, less than the uncut model's.
+        work: the first guess, in multiply-adds, at most the uncut model's.
     """
     probes = [Probe(work, ratio_of(work))]
     while len(probes) < tries and abs(probes[-1].ratio - 1) > TOLERANCE:
-        last = probes[-1]
-        slope = (whole.ratio - last.ratio) / (whole.work - last.work)
-        work = min(max(last.work + (1 - last.ratio) / slope, last.work / 2), 2 * last.work)
+        work = _next_work(probes[-1], whole)
+        if work == probes[-1].work:
+            break
         probes.append(Probe(work, ratio_of(work)))
     return probes
+
+
+def _next_work(last: Probe, whole: Probe) -> float:
+    """Where the line through two probes meets the reference's time; the farthest step, where it does not rise."""
+    rise, distance = whole.ratio - last.ratio, whole.work - last.work
+    step = (1 - last.ratio) * distance / rise if rise > 0 and distance > 0 else math.copysign(math.inf, 1 - last.ratio)
+    return min(max(last.work + step, last.work / 2), 2 * last.work, whole.work)

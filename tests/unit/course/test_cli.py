@@ -19,7 +19,7 @@ def test_wrong_arguments_end_with_two(capsys):
         assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["run", "check", "report", "tag", "build"])
+@pytest.mark.parametrize("command", ["run", "runs", "check", "report", "tag", "corpus", "build", "compress"])
 def test_help_has_examples_that_parse(command, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])
@@ -27,7 +27,8 @@ def test_help_has_examples_that_parse(command, capsys):
     assert ended.value.code == 0 and examples
     for example in examples:
         words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', example)]
-        assert cli.command_line().parse_args(words).function.__name__ == command
+        words = words[: words.index("<")] if "<" in words else words
+        assert cli.command_line().parse_args(words).function.__name__.removeprefix("list_") == command
 
 
 def test_tag_prints_the_entities_of_the_text(capsys):
@@ -44,6 +45,25 @@ def test_tag_answers_what_the_tagger_answers(capsys):
     cli.main(["tag", text, "--model", str(TINY)])
     expected = [entity.span for entity in load_tagger(TINY).predict([text])[0]]
     assert [(e["start"], e["end"], e["type"]) for e in json.loads(capsys.readouterr().out)] == expected
+
+
+@pytest.mark.parametrize("text", ["-5度的北京", "-h的北京", "--北京", "--model的北京"])
+def test_case_22_a_text_that_begins_like_an_option(capsys, text):
+    for words in ([text], ["北京", text]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["tag", *words, "--model", str(TINY)])
+        assert ended.value.code == 2 and "tag -- TEXT" in capsys.readouterr().err
+    assert cli.main(["tag", "--model", str(TINY), "--", text]) == 0
+    assert isinstance(json.loads(capsys.readouterr().out), list)
+
+
+def test_what_the_system_refuses_is_one_line(capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "runs")
+
+    monkeypatch.setattr(cli.listing, "listed", full)
+    assert cli.main(["runs"]) == 1
+    assert capsys.readouterr().err == "course: [Errno 28] No space left on device: 'runs'\n"
 
 
 @pytest.mark.parametrize(("text", "model"), [("好", "nowhere"), ("\udce4", str(TINY))])

@@ -23,12 +23,17 @@ def kept(tmp_path, monkeypatch):
 def test_check_passes_an_equal_run_and_breaches_a_worse_one(kept, tmp_path, capsys):
     shutil.copytree(kept, tmp_path / "run")
     assert cli.main(["check", str(tmp_path / "run")]) == 0
-    assert "0 breached" in capsys.readouterr().out
+    count = capsys.readouterr().out
+    assert "0 breached" in count and count.count("\n") == 1
+    assert cli.main(["check", str(tmp_path / "run"), "--all"]) == 0
+    everything = capsys.readouterr().out.splitlines()
+    assert len(everything) == 3 + int(everything[-1].split()[0]) and everything[2].endswith("ok")
     Ledger(tmp_path / "run" / "ledger.json").append(row("quantized", "torch-int8", f1=40.0))
     assert cli.main(["check", str(tmp_path / "run")]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["stage", "scale", "backend", "metric", "old", "new", "band", "verdict"]
     assert any(re.search(r"quantized .* f1 .*85.5 .*40 .*BREACH$", line) for line in lines)
+    assert not any(line.endswith(" ok") for line in lines)
 
 
 @pytest.mark.parametrize("state", ["done", "failed"])

@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+from datetime import UTC, datetime
 
 import nbformat
 import pytest
@@ -25,6 +27,22 @@ def test_a_run_leaves_notebooks_state_report_and_latest(finished):
         ".run.json.lock", "00_write.ipynb", "01_read.ipynb", "artifacts", "report.html", "run.json"
     ]  # fmt: skip
     assert printed.splitlines()[-1] == f"Report: {folder / 'report.html'}"
+    taken = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    assert f"Folder: it takes {taken / 1e6:.1f} MB" in printed
+
+
+def test_a_quick_run_says_that_its_numbers_mean_nothing(finished, capsys):
+    folder, printed = finished
+    lines = printed.splitlines()
+    table = next(number for number, line in enumerate(lines) if line.startswith("version"))
+    assert "quick run" in lines[table - 1] and "means nothing" in lines[table - 1]
+    assert lines[table - 1] in (folder / "report.html").read_text("utf-8")
+
+
+def test_a_full_run_has_no_such_mark(run, tmp_path, capsys):
+    assert run("--model", str(TINY)) == 0
+    page = (only_run(tmp_path) / "report.html").read_text("utf-8")
+    assert "means nothing" not in capsys.readouterr().out + page
 
 
 def test_later_notebooks_find_what_earlier_ones_left(finished):
@@ -49,7 +67,8 @@ def test_a_failing_cell_is_named_and_the_run_resumes_there(run, tiny_course, tmp
     write_notebook(tiny_course / "01_read.ipynb", COUNT, "from pathlib import Path\n" + MEND_ME)
     assert run("--model", str(TINY), "--seed", "3") == 1
     folder = only_run(tmp_path)
-    message = capsys.readouterr().err.splitlines()[-1]
+    advice, message = capsys.readouterr().err.splitlines()[-2:]
+    assert f"run --resume --out {tmp_path / 'runs'}`" in advice and "same model and corpus" in advice
     assert "01_read.ipynb, cell 4: AssertionError: not mended" in message  # parameters, injected ones, COUNT, this
     assert (folder / "01_read.failed.ipynb").exists() and not (folder / "01_read.ipynb").exists()
     assert json.loads((folder / "run.json").read_text("utf-8"))["state"] == "failed"
@@ -77,9 +96,28 @@ def test_an_interrupted_run_resumes(run, tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(runs, "execute_notebook", interrupted)
         assert run("--model", str(TINY)) == 130
-    assert "RESUME=1" in capsys.readouterr().err
+    assert "run --resume" in capsys.readouterr().err
+    assert json.loads((only_run(tmp_path) / "run.json").read_text("utf-8"))["state"] == "interrupted"
     assert run("--resume") == 0
     assert (only_run(tmp_path) / "artifacts" / "starts.txt").read_text() == "x"
+
+
+def test_latest_leads_to_the_newest_run_that_was_finished(run, tiny_course, tmp_path):
+    assert run("--model", str(TINY), "--notebooks", "00") == 0
+    folder = only_run(tmp_path)
+    write_notebook(tiny_course / "01_read.ipynb", "1 / 0")
+    while datetime.now(UTC).strftime("%Y%m%d-%H%M%SZ") == folder.name:
+        time.sleep(0.05)
+    assert run("--model", str(TINY)) == 1
+    assert (folder.parent / "latest").resolve() == folder
+
+
+def test_the_usual_place_is_resumed_by_make_too(tiny_course, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cli, "RUNS", tmp_path / "runs")
+    write_notebook(tiny_course / "00_write.ipynb", "1 / 0")
+    assert cli.main(["run", "--model", str(TINY), "--out", str(tmp_path / "runs")]) == 1
+    advice = capsys.readouterr().err.splitlines()[-2]
+    assert "`python -m utils.course run --resume` or `make course RESUME=1`" in advice
 
 
 def test_a_run_that_is_still_running_is_not_resumed(run, tiny_course, tmp_path, capsys):
@@ -125,6 +163,8 @@ def test_resume_with_nothing_to_resume_or_other_settings(run, capsys):
     [
         (["--model", "nowhere"], "nowhere: no such model directory"),
         (["--corpus", "nowhere at all"], "nowhere at all: no such corpus directory"),
+        (["--model", "notebooks/modle"], "notebooks/modle: no such model directory"),
+        (["--corpus", "notebooks/corpsu"], "notebooks/corpsu: no such corpus directory"),
         (["--notebooks", "77"], "no notebook 77; there are 00, 01"),
     ],
 )
@@ -133,6 +173,19 @@ def test_a_wrong_request_is_one_line_and_leaves_nothing(run, tmp_path, capsys, o
     captured = capsys.readouterr()
     assert words in captured.err and captured.err.count("\n") == 1 and not captured.out
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("seed", ["-1", "4294967296", "1.5", "", "²"])
+def test_case_30_a_seed_that_no_library_takes_is_refused_at_the_start(run, tmp_path, capsys, seed):
+    with pytest.raises(SystemExit) as ended:
+        run(f"--seed={seed}")
+    assert ended.value.code == 2 and "0 to 4294967295" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("seed", ["0", "4294967295"])
+def test_case_30_other_seeds_are_taken(seed):
+    assert cli.command_line().parse_args(["run", "--seed", seed]).seed == int(seed)
 
 
 def test_a_broken_corpus_line_is_named(run, tmp_path, capsys):

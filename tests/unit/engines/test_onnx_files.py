@@ -2,6 +2,8 @@
 
 import itertools
 import logging
+import sys
+import threading
 import warnings
 
 import pytest
@@ -54,3 +56,21 @@ def test_an_error_is_logged_all_the_same(caplog):
     with quiet():
         logging.getLogger("some.library").error("broken")
     assert caplog.messages == ["broken"]
+
+
+def test_two_threads_that_are_quiet_leave_all_as_it_was():
+    before = warnings.filters[:], logging.root.manager.disable, sys.stdout
+    inside, leave = threading.Event(), threading.Event()
+
+    def be_quiet():
+        with quiet():
+            inside.set()
+            leave.wait(60)
+
+    second = threading.Thread(target=be_quiet)
+    with quiet():
+        second.start()
+        inside.wait(0.2)
+    leave.set()
+    second.join()
+    assert (warnings.filters[:], logging.root.manager.disable, sys.stdout) == before

@@ -5,7 +5,7 @@ import pytest
 from answers import entities_of
 from scipy import stats
 
-from utils.measure.bootstrap import f1_interval, paired_bootstrap
+from utils.measure.bootstrap import f1_interval, paired_bootstrap, percentile_interval, resampled_f1
 from utils.measure.scores import entity_scores
 from utils.text.entities import Entity, Sentence
 
@@ -66,6 +66,18 @@ def test_the_same_seed_gives_the_same_interval(sentences):
     predictions = system(sentences, 0.7, seed=0)
     assert f1_interval(sentences, predictions, seed=4) == f1_interval(sentences, predictions, seed=4)
     assert f1_interval(sentences, predictions, seed=4) != f1_interval(sentences, predictions, seed=5)
+    assert f1_interval(sentences, predictions) == f1_interval(sentences, predictions, seed=0)
+
+
+def test_a_thousand_draws_and_the_same_for_every_system(sentences):
+    a, b = system(sentences, 0.6, seed=1), system(sentences, 0.75, seed=2)
+    drawn = resampled_f1(sentences, [a, b, a])
+    assert drawn.shape == (3, 1000) and (drawn[0] == drawn[2]).all()
+    assert paired_bootstrap(sentences, a, b)[1:3] == pytest.approx(percentile_interval(drawn[1] - drawn[0]))
+
+
+def test_an_interval_leaves_a_fortieth_on_either_side():
+    assert percentile_interval(np.arange(1001.0)[::-1]) == (25, 975)
 
 
 def test_a_system_does_not_differ_from_itself(sentences):
@@ -83,7 +95,7 @@ def test_swapping_the_systems_turns_the_difference_around(sentences):
 def test_a_clear_gain_is_significant_and_above_zero(sentences):
     gain = paired_bootstrap(sentences, system(sentences, 0.3, seed=1), system(sentences, 0.95, seed=2))
     assert gain.low > 0
-    assert 0 < gain.p_value < 0.01
+    assert gain.p_value == pytest.approx(1 / 1001), "none of a thousand draws is as far, and the sample itself counts"
 
 
 def test_p_values_of_equal_systems_rarely_fall_below_five_percent(sentences):

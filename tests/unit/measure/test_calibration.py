@@ -20,3 +20,8 @@ def test_a_confidence_of_one_is_in_the_last_band_and_none_is_in_no_band():
     sentence = annotate("北京", [Span(0, 2, "LOC")])
     assert reliability([sentence], [[Entity(0, 2, "LOC", "北京", 1.0)]], [0, 0.5, 1]) == [Bin(1.0, 1.0, 1)]
     assert reliability([sentence], [[]], [0, 0.5, 1]) == []
+
+
+def test_a_missing_answer_is_an_error():
+    with pytest.raises(ValueError):
+        reliability([annotate("北京", [])], [], [0, 1])

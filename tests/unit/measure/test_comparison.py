@@ -5,7 +5,7 @@ import copy
 import pytest
 from ledger_rows import full_row, tiny_model
 
-from utils.measure.bands import FACTORS, score_band
+from utils.measure.bands import score_band
 from utils.measure.comparison import check_rows
 from utils.measure.ledger import Measured, make_row
 
@@ -64,9 +64,9 @@ def changed(**change) -> list[dict]:
         ("f1 PER", {"f1_by_type": {"LOC": 74.67, "PER": 80.0}}),
         ("file_bytes", {"file_bytes": 3200 * 1.021}),
         ("file_bytes", {"file_bytes": 3200 * 0.979}),
-        ("latency_ratio", {"latency_ms": {"p50": 0.8 * FACTORS["latency_ratio"] * 1.01, "p95": 99.0}}),
-        ("latency_ratio", {"latency_ms": {"p50": 0.8 / FACTORS["latency_ratio"] * 0.99, "p95": 99.0}}),
-        ("memory_ratio", {"rss_mb": 320 * FACTORS["memory_ratio"] * 1.01}),
+        ("latency_ratio", {"latency_ms": {"p50": 0.8 * 1.51, "p95": 99.0}}),
+        ("latency_ratio", {"latency_ms": {"p50": 0.8 / 1.51, "p95": 99.0}}),
+        ("memory_ratio", {"rss_mb": 320 * 1.26}),
         ("f1", {"f1": None}),
         ("parameters", {"parameters": None}),
         ("latency_ratio", {"latency_ms": None}),
@@ -80,8 +80,8 @@ def test_one_change_is_one_breach_from_either_side(metric, change):
 
 def test_changes_within_the_bands_pass():
     small = {metric: full_row()[metric] - band(metric) + 0.01 for metric in ("precision", "recall", "f1")}
-    small |= {"f1_by_type": {"LOC": 74.67 + band("f1", "LOC") - 0.01}, "file_bytes": 3200 * 1.019, "rss_mb": 320 * 1.2}
-    assert breaches(changed(**small, latency_ms={"p50": 0.8 * 1.4, "p95": 99.0}), run_of_four()) == []
+    small |= {"f1_by_type": {"LOC": 74.67 + band("f1", "LOC") - 0.01}, "file_bytes": 3200 * 1.019, "rss_mb": 320 * 1.24}
+    assert breaches(changed(**small, latency_ms={"p50": 0.8 * 1.49, "p95": 99.0}), run_of_four()) == []
 
 
 def test_a_verdict_carries_both_values_and_the_band():
@@ -147,9 +147,9 @@ def test_what_a_clock_cut_may_be_cut_a_little_otherwise():
     def other(**change):
         return [rows[0], rows[1] | change, *rows[2:]]
 
-    counts = {"heads_per_layer": [4, 3], "ffn_per_layer": [24, 25], "parameters": 1050, "file_bytes": 3400}
+    counts = {"heads_per_layer": [4, 3], "ffn_per_layer": [24, 25], "parameters": 1090, "file_bytes": 3500}
     assert breaches(other(**counts), rows) == []
-    assert breaches(other(parameters=1200), rows) == [("pruned-equal", "mini", "parameters")]
+    assert breaches(other(parameters=1110), rows) == [("pruned-equal", "mini", "parameters")]
     assert breaches(other(heads_per_layer=None), rows) == [("pruned-equal", "mini", "heads_per_layer")]
 
 

@@ -6,7 +6,7 @@ import pytest
 from answers import corpora, entities_of
 from hypothesis import given, settings
 
-from utils.measure.error_analysis import error_profile, error_table, found_names, names_of
+from utils.measure.error_analysis import KINDS, error_profile, error_table, found_names, names_of
 from utils.text.entities import Span, annotate
 from utils.text.formats.bracketed import parse_bracketed
 
@@ -37,6 +37,14 @@ def test_nothing_is_broken_where_all_is_right():
 
 def test_a_type_that_is_never_annotated_has_no_f1():
     assert list(error_profile(GOLD[:1], [ANSWERS[2]], KNOWN)["F1 by type (points)"]) == ["LOC"]
+
+
+def test_errors_are_counted_for_every_hundred_names_and_where_there_is_none_as_they_are():
+    one, none = parse_bracketed("[北京](LOC)。"), parse_bracketed("今天。")
+    missed, spurious = error_profile([one], [[]], KNOWN), error_profile([none], [ANSWERS[3]], KNOWN)
+    panel = "errors for every 100 names"
+    assert missed[panel] == dict.fromkeys(KINDS, 0) | {"missed": 100}
+    assert spurious[panel] == dict.fromkeys(KINDS, 0) | {"spurious": 100}
 
 
 def test_a_name_is_known_with_its_type_only():

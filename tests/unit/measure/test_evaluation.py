@@ -10,3 +10,4 @@ def test_evaluate_scores_what_the_tagger_answers(tagger, sentences):
     assert evaluation.predictions == tagger.predict([sentence.text for sentence in sentences])
     assert evaluation.scores == entity_scores(sentences, evaluation.predictions)
     assert (evaluation.f1_low, evaluation.f1_high) == f1_interval(sentences, evaluation.predictions, seed=5)
+    assert evaluate(tagger, sentences) == evaluate(tagger, sentences, seed=0)

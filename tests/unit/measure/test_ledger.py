@@ -25,16 +25,16 @@ def test_a_row_of_names_alone_leaves_the_rest_null():
 
 
 def test_make_row_takes_the_measured_numbers(tmp_path):
-    sentences = [annotate("王伟在北京", [Span(0, 2, "PER"), Span(3, 5, "LOC")])]
+    sentences = [annotate("王伟李娜在北京", [Span(0, 2, "PER"), Span(2, 4, "PER"), Span(5, 7, "LOC")])]
     predictions = [[sentences[0].entities[0]]]
-    evaluation = Evaluation(entity_scores(sentences, predictions), 61.0, 72.0, predictions)
+    evaluation = Evaluation(entity_scores(sentences, predictions), 61.126, 72.0, predictions)
     (tmp_path / "weights").write_bytes(b"x" * 77)
-    latency, memory = Latency(1.25, 2.5, (1.25,)), Memory(310.0, 290.0)
+    latency, memory = Latency(1.23456, 2.34567, (1.23456,)), Memory(310.26, 290.0)
     measured = Measured(None, evaluation, latency, memory, tmp_path, MACHINE)
     row = make_row("original", "01", "mini", "torch-fp32", measured)
-    assert (row["precision"], row["recall"], row["f1"]) == (100, 50, 66.67)
-    assert (row["f1_low"], row["f1_high"], row["f1_by_type"]) == (61, 72, {"LOC": 0, "PER": 100})
-    assert (row["latency_ms"], row["rss_mb"], row["file_bytes"]) == ({"p50": 1.25, "p95": 2.5}, 310, 77)
+    assert (row["precision"], row["recall"], row["f1"]) == (100, 33.33, 50)
+    assert (row["f1_low"], row["f1_high"], row["f1_by_type"]) == (61.13, 72, {"LOC": 0, "PER": 66.67})
+    assert (row["latency_ms"], row["rss_mb"], row["file_bytes"]) == ({"p50": 1.235, "p95": 2.346}, 310.3, 77)
     assert row["machine"] == {key: MACHINE[key] for key in ("cpu", "flags", "cores", "threads", "versions")}
 
 

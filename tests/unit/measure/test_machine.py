@@ -1,8 +1,11 @@
 """The machine is described as the system describes it."""
 
 import json
+import math
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,10 @@ import psutil
 import pytest
 import torch
 
+from utils.files import ROOT
 from utils.measure import machine as machines
 from utils.measure.latency import pinned_threads
-from utils.measure.machine import machine
+from utils.measure.machine import machine, usable_cpus
 
 
 def test_machine_names_versions_and_threads_and_is_json():
@@ -20,18 +24,71 @@ def test_machine_names_versions_and_threads_and_is_json():
         found = machine()
     assert json.loads(json.dumps(found)) == found
     assert found["threads"] == 1
-    assert 1 <= found["cores"] <= found["logical_cores"] == os.cpu_count()
+    assert 1 <= found["cores"] <= found["logical_cores"] == usable_cpus()
     assert found["versions"]["torch"] == torch.__version__
     assert found["versions"]["numpy"] == np.__version__
     assert found["versions"]["python"] == platform.python_version()
     assert found["cpu"]
 
 
-def test_cores_are_those_that_are_really_there(monkeypatch):
-    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 8 if logical else 4)
-    assert (machine()["cores"], machine()["logical_cores"]) == (4, 8)
-    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 8 if logical else None)
+@pytest.fixture
+def computer(monkeypatch):
+    """A function that makes this a computer with so many CPUs; this process may use `bound` and `granted` of them."""
+
+    def build(logical, physical, bound=None, granted=math.inf, memory=8e9, granted_memory=math.inf):
+        class Process:
+            def cpu_affinity(self):
+                return list(range(bound or logical))
+
+        count = {True: logical, False: physical}
+        total = psutil.virtual_memory()._replace(total=memory)
+        monkeypatch.setattr(psutil, "Process", Process)
+        monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: count[logical])
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: total)
+        monkeypatch.setattr(machines, "granted_cpus", lambda: granted)
+        monkeypatch.setattr(machines, "granted_memory", lambda: granted_memory)
+        return Process
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("limits", "cores"),
+    [
+        ({}, (4, 8)),
+        ({"bound": 6}, (4, 6)),
+        ({"bound": 1}, (1, 1)),
+        ({"granted": 1.5}, (2, 2)),
+        ({"granted": 0.25}, (1, 1)),
+        ({"bound": 6, "granted": 5.0}, (4, 5)),
+    ],
+)
+def test_cores_are_those_that_are_there_and_may_be_used(computer, limits, cores):
+    computer(8, 4, **limits)
+    assert (machine()["cores"], machine()["logical_cores"]) == cores
+    assert usable_cpus() == cores[1]
+
+
+def test_cores_of_a_system_that_tells_less(computer):
+    computer(8, None)
     assert machine()["cores"] == 8
+    del computer(8, 4, bound=2).cpu_affinity  # macOS binds no process
+    assert (machine()["cores"], usable_cpus()) == (4, 8)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process")
+def test_a_process_that_is_bound_to_one_cpu_counts_one():
+    bind = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    code = f"{bind}; from utils.measure.machine import usable_cpus; print(usable_cpus())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+
+
+def test_memory_is_what_the_container_leaves(computer):
+    computer(2, 2, memory=8e9)
+    assert machine()["memory_mb"] == 8000
+    computer(2, 2, memory=8e9, granted_memory=2e9)
+    assert machine()["memory_mb"] == 2000
 
 
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="compares with /proc/cpuinfo, which is Linux")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from utils.measure import memory
 from utils.measure.memory import MB, BenchmarkError, directory_bytes, peak_memory
 
 LOADERS = '''
@@ -35,6 +36,10 @@ class Dying:
 
 def dying(path):
     return Dying()
+
+def hanging(path):
+    import time
+    time.sleep(600)
 '''
 
 
@@ -46,9 +51,9 @@ def loaders(tmp_path, monkeypatch):
 
 def test_peak_sees_what_was_freed_again_and_nothing_of_the_parent(loaders):
     ballast = np.ones(1_000_000_000, np.uint8)
-    memory = peak_memory("some_loaders:hungry", "anywhere", "王伟在北京。", threads=1)
-    assert 195 < memory.peak - memory.baseline < 300
-    assert 50 < memory.baseline < memory.peak < ballast.nbytes / MB
+    found = peak_memory("some_loaders:hungry", "anywhere", "王伟在北京。", threads=1)
+    assert 195 < found.peak - found.baseline < 300
+    assert 50 < found.baseline < found.peak < ballast.nbytes / MB
 
 
 def test_a_failing_process_names_its_reason(loaders):
@@ -64,6 +69,12 @@ def test_an_engine_with_threads_of_its_own_is_told_how_many(loaders):
 def test_a_process_that_dies_without_a_word_is_an_error(loaders):
     with pytest.raises(BenchmarkError, match="ended with 2: it wrote nothing"):
         peak_memory("some_loaders:dying", "anywhere", "北京", threads=1)
+
+
+def test_a_process_that_hangs_is_ended(loaders, monkeypatch):
+    monkeypatch.setattr(memory, "LONGEST", 5)
+    with pytest.raises(BenchmarkError, match="hanging on anywhere: no answer after 5 s"):
+        peak_memory("some_loaders:hanging", "anywhere", "北京", threads=1)
 
 
 def test_directory_bytes_adds_up_all_files(tmp_path):

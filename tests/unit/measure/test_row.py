@@ -24,6 +24,7 @@ from utils.measure.row import LedgerError, Row, checked
         ({"rss_mb": float("nan")}, "rss_mb is nan"),
         ({"rss_mb": float("inf")}, "rss_mb is inf"),
         ({"file_bytes": -1}, "file_bytes is -1"),
+        ({"file_bytes": 0}, "file_bytes is 0: Input should be greater than 0"),
         ({"parameters": "many"}, "parameters is 'many'"),
         ({"f1": 101}, "f1 is 101: Input should be less than or equal to 100"),
         ({"f1": float("nan")}, "f1 is nan"),
@@ -48,8 +49,9 @@ def test_an_absent_key_is_refused_and_a_null_is_not():
         checked(row)
 
 
-def test_an_f1_of_zero_is_a_measurement():
-    assert checked(full_row(f1=0.0, precision=0.0, recall=0.0))["f1"] == 0
+def test_the_smallest_of_each_kind_is_a_measurement():
+    small = full_row("x", p50=0.01, rss=0.01, notebook="1", vocabulary=1, heads_per_layer=[0], f1=0.0, precision=100.0)
+    assert checked(small) == small
 
 
 def test_a_checked_row_is_the_row_with_its_keys_in_order():

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from utils.files import ROOT
+from utils.files import ROOT, RUNS
 from utils.measure.latency import Rounds
 from utils.measure.run import open_run
 from utils.model.checkpoint import MINI_RANER
@@ -17,6 +17,7 @@ def test_empty_parameters_mean_the_embedded_defaults():
     run = open_run()
     assert (run.model_source, run.corpus_source) == (str(MINI_RANER), str(DEFAULT_CORPUS))
     assert run.article.text and run.corpus.test
+    assert (run.path, run.seed, run.quick) == (RUNS / "lab", 1, False)
 
 
 def test_an_artifact_is_built_once(tmp_path):
@@ -103,9 +104,15 @@ def test_a_training_reads_what_it_has_time_for_and_the_test_stays_whole(quick, s
     assert run.training.test == run.corpus.test
 
 
+@pytest.mark.parametrize(("quick", "size"), [(False, None), (True, 60)])
+def test_a_score_is_read_on_the_whole_test_split_or_in_a_quick_run_on_its_first_sentences(quick, size):
+    run = open_run(quick=quick)
+    assert len(run.corpus.test) > 60 and run.test == run.corpus.test[:size]
+
+
 def test_a_large_corpus_is_sampled_from_start_to_end(tmp_path):
     for name, count in (("train", 5000), ("dev", 900), ("test", 700)):
-        (tmp_path / f"{name}.txt").write_text("".join(f"第{i}句。\n" for i in range(count)), "utf-8")
+        (tmp_path / f"{name}.txt").write_text("".join(f"[第{i}](LOC)句。\n" for i in range(count)), "utf-8")
     part = open_run(corpus=str(tmp_path)).training
     assert [len(split) for split in part] == [2000, 400, 700]
     assert (part.train[0].text, part.train[-1].text) == ("第0句。", "第4997句。")

@@ -53,3 +53,18 @@ def test_the_best_within_a_budget_is_the_best_of_all_that_are_fast_enough(budget
     best = best_within(found, budget)
     allowed = [c for c in found if c.milliseconds <= budget]
     assert best is None if not allowed else best.f1 == max(c.f1 for c in allowed)
+
+
+def test_what_is_limited_may_be_another_cost():
+    found = candidates({"a": TABLE}, {"a": 0}, SHARES, F1, layers=1)
+    best = best_within(found, 0.5, cost=lambda c: c.heads)
+    assert best.heads <= 0.5 and best.f1 == max(c.f1 for c in found if c.heads <= 0.5)
+    assert best_within(found, -1, cost=lambda c: c.heads) is None
+
+
+def test_of_cuts_that_dev_cannot_tell_apart_the_smallest_is_taken():
+    fast, faster, whole = Candidate("a", 0.5, 0.5, 9, 80), Candidate("a", 0.1, 0.2, 5, 81), Candidate("a", 1, 1, 20, 90)
+    assert best_within([fast, faster, whole], 10) is faster
+    assert best_within([fast, faster, whole], 10, noise=2.0) is fast
+    assert best_within([fast, faster, whole], 10, noise=0.5) is faster
+    assert best_within([fast._replace(f1=81), faster], 10, noise=0.0).neurons == 0.5

@@ -94,6 +94,25 @@ def test_tries_end_and_steps_stay_small():
     assert [probe.work for probe in match_time(lambda work: 0.1, Probe(100, 4.0), 10, tries=2)] == [10, 20]
 
 
+def test_a_clock_that_shows_no_difference_is_no_division_by_zero():
+    for ratio, works in ((4.0, [40, 20, 10]), (0.5, [40, 80, 100])):
+        found = match_time(lambda work, ratio=ratio: ratio, Probe(100, ratio), 40, tries=3)
+        assert [probe.work for probe in found] == works
+
+
+@pytest.mark.parametrize("whole", [0.2, 1.01, 2.0, 4.0])
+@pytest.mark.parametrize("ratio", [0.3, 0.9, 1.5, 3.0])
+def test_noise_never_grows_what_is_too_slow_nor_a_model_beyond_the_uncut_one(whole, ratio):
+    found = match_time(lambda work: ratio, Probe(100, whole), 60, tries=5)
+    works = [probe.work for probe in found]
+    assert all((b < a) if ratio > 1 else (b > a) for a, b in zip(works, works[1:], strict=False))
+    assert max(works) <= 100 and found[0].work == 60
+
+
+def test_where_the_uncut_model_is_too_quick_the_search_ends_with_it():
+    assert [probe.work for probe in match_time(lambda work: 0.5, Probe(100, 0.8), 100, tries=9)] == [100]
+
+
 def test_the_first_model_is_divided_by_the_second(model, monkeypatch):
     real, seen = sweep.latency_sweep, {}
 

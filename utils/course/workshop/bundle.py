@@ -37,6 +37,10 @@ WITHOUT_WHEELS = (
 )
 
 
+LONGEST_GIT, LONGEST_PIP = 300, 4 * 3600
+"""Seconds after which a command is given up: one reads the disk, the other downloads gigabytes."""
+
+
 class BundleError(Exception):
     """A bundle that cannot be built or checked; the message says what to do."""
 
@@ -52,6 +56,8 @@ def last_commit(repository: Path, target: Path) -> str:
         archive = _git(repository, "archive", "--format=tar", "HEAD")
     except FileNotFoundError:
         raise BundleError("git was not found; install it and try again") from None
+    except subprocess.TimeoutExpired:
+        raise BundleError(f"{repository}: git gave no answer in {LONGEST_GIT} s") from None
     except subprocess.CalledProcessError as error:
         reason = " ".join(error.stderr.decode(errors="replace").split())
         raise BundleError(f"{repository}: {reason}; a bundle is made from a clone with at least one commit") from None
@@ -66,18 +72,22 @@ def uncommitted(repository: Path) -> int:
 
 
 def _git(repository: Path, *words: str) -> bytes:
-    return subprocess.run(["git", *words], cwd=repository, capture_output=True, check=True).stdout
+    command = ["git", *words]
+    return subprocess.run(command, cwd=repository, capture_output=True, check=True, timeout=LONGEST_GIT).stdout
 
 
 def collect_wheels(requirements: Path, folder: Path) -> None:
     """Fetch or build a wheel of every requirement; those already in `folder` are not fetched again.
 
     Raises:
-        BundleError: pip failed.
+        BundleError: pip failed, or took longer than `LONGEST_PIP`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "wheel", "--wheel-dir", str(folder), "--find-links", str(folder)]
-    done = subprocess.run([*command, "-r", str(requirements), "setuptools"])
+    try:
+        done = subprocess.run([*command, "-r", str(requirements), "setuptools"], timeout=LONGEST_PIP)
+    except subprocess.TimeoutExpired:
+        raise BundleError(f"pip was not done in {LONGEST_PIP // 3600} hours; try again: {folder} is kept") from None
     if done.returncode:
         raise BundleError(f"pip could not collect the wheels (see above); those in {folder} are kept: try again")
 

@@ -106,3 +106,14 @@ def test_a_finished_folder_replaces_the_old_one(tmp_path):
         (tmp_path / name / name).touch()
     bundle.replace_folder(tmp_path / "new", tmp_path / "target")
     assert [path.name for path in tmp_path.rglob("*")] == ["target", "new"]
+
+
+def test_a_command_that_hangs_is_given_up(tmp_path, monkeypatch):
+    def hangs(command, timeout, **_):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(bundle.subprocess, "run", hangs)
+    with pytest.raises(BundleError, match="git gave no answer"):
+        bundle.last_commit(tmp_path, tmp_path / "copy")
+    with pytest.raises(BundleError, match="pip was not done in 4 hours"):
+        bundle.collect_wheels(tmp_path / "requirements.txt", tmp_path / "wheels")
