@@ -25,6 +25,9 @@ SLOW = 3
 WARM_UP = 2
 """Untimed rounds before the timed ones."""
 
+COLD = 10
+"""A first call may take so many times as long as the next ones."""
+
 IDLE = 0.1
 """Seconds in which a process is watched that has nothing to do."""
 
@@ -91,12 +94,15 @@ def measure_latency(calls: Mapping[Key, Callable[[], object]], rounds: Rounds) -
 
 
 def _warm_up(calls: Mapping[Key, Callable[[], object]], rounds: Rounds) -> tuple[int, bool]:
-    """Untimed rounds, of which each foretells the timed ones: how many there are to be, and whether they are slow."""
-    for _ in range(WARM_UP):
-        slow = rounds.usual * sum(map(_milliseconds, calls.values())) / 1000 > SLOW
-        if slow and rounds.slow:
-            return min(rounds.usual, rounds.slow), slow
-    return rounds.usual, slow
+    """Untimed rounds: they foretell how many timed ones there are to be, and whether these are slow.
+
+    The first tells only where it takes so long that no cold start explains it.
+    """
+    for longest in (COLD * SLOW, *[SLOW] * (WARM_UP - 1)):
+        seconds = rounds.usual * sum(map(_milliseconds, calls.values())) / 1000
+        if seconds > longest and rounds.slow:
+            return min(rounds.usual, rounds.slow), True
+    return rounds.usual, seconds > SLOW
 
 
 def measure_taggers(
