@@ -25,7 +25,7 @@ from utils.course.compress_request import (
     settings_of,
     work_of,
 )
-from utils.course.options import program_name, seed
+from utils.course.options import of_source, program_name
 from utils.files import RUNS, write_atomically
 
 if TYPE_CHECKING:
@@ -43,16 +43,7 @@ MISSED = 3
 def add_options(command: argparse.ArgumentParser) -> None:
     """What `compress` may be told. Settings are there only if they were given: `--resume` has its own."""
     only_if_given = {"default": argparse.SUPPRESS}
-    command.add_argument(
-        "--model", metavar="PATH_OR_ID", help="model directory or hub id (the embedded mini-RaNER)", **only_if_given
-    )
-    command.add_argument(
-        "--corpus",
-        metavar="PATH_OR_ID",
-        help="directory with train, dev and test, or a data set id, whose types are the model's (the embedded corpus)",
-        **only_if_given,
-    )
-    command.add_argument("--types", metavar="A=B,C=", help="read type A as B, and leave C out", **only_if_given)
+    of_source(command)
     target = command.add_mutually_exclusive_group()
     target.add_argument("--speedup", type=float, metavar="TIMES", help="so many times as fast (8)", **only_if_given)
     target.add_argument(
@@ -69,7 +60,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--texts", metavar="FILE", help="texts like those to come, without labels, to learn from", **only_if_given
     )
-    command.add_argument("--seed", type=seed, metavar="N", help="seed of everything random (1)", **only_if_given)
     command.add_argument(
         "--out", type=Path, default=RUNS / "compressed", metavar="DIR", help="folder of the result (runs/compressed)"
     )

@@ -22,7 +22,8 @@ def program_name() -> str:
     return "raner-course" if Path(sys.argv[0]).stem == "raner-course" else "python -m utils.course"
 
 
-def of_run(command: argparse.ArgumentParser) -> None:
+def of_source(command: argparse.ArgumentParser) -> None:
+    """Of which model, on which corpus. What is not given stays away: a run that is resumed has its own."""
     only_if_given = {"default": argparse.SUPPRESS}
     command.add_argument(
         "--model", metavar="PATH_OR_ID", help="model directory or hub id (the embedded mini-RaNER)", **only_if_given
@@ -39,13 +40,18 @@ def of_run(command: argparse.ArgumentParser) -> None:
         help="read the corpus's type A as B, and leave C out, so that its types are the model's",
         **only_if_given,
     )
+    command.add_argument("--seed", type=seed, metavar="N", help="seed of everything random (1)", **only_if_given)
+
+
+def of_run(command: argparse.ArgumentParser) -> None:
+    only_if_given = {"default": argparse.SUPPRESS}
+    of_source(command)
     command.add_argument(
         "--new-head",
         action="store_true",
         help="before the notebooks, train a head for the corpus's own types on the model's encoder",
         **only_if_given,
     )
-    command.add_argument("--seed", type=seed, metavar="N", help="seed of everything random (1)", **only_if_given)
     command.add_argument(
         "--quick", action="store_true", help="small sizes: all steps, no meaningful numbers", **only_if_given
     )

@@ -107,14 +107,19 @@ def run_study(study: Study, out: Path, command: str) -> dict:
         ValueError: `out` holds the rows of another command.
     """
     original = study.evaluate(study.model)
-    header = {
+    header = header_of(study, original, command)
+    jobs = {name: partial(recover_cut, study, name, original) for name in CUTS}
+    return keep_rows(out, header, jobs | {AGAIN: partial(train_original, study, original)})
+
+
+def header_of(study: Study, original: Evaluation, command: str) -> dict:
+    """What stands above the rows: how, where and on what they were made, and F1 of the unpruned model in points."""
+    return {
         "command": command,
         "machine": machine(),
         "sentences": {split: len(sentences) for split, sentences in study.corpus._asdict().items()},
         "original": {"f1": original.scores.f1, "f1_low": original.f1_low, "f1_high": original.f1_high},
     }
-    jobs = {name: partial(recover_cut, study, name, original) for name in CUTS}
-    return keep_rows(out, header, jobs | {AGAIN: partial(train_original, study, original)})
 
 
 def keep_rows(out: Path, header: dict, jobs: dict[str, Callable[[], dict]]) -> dict:

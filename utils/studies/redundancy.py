@@ -29,11 +29,10 @@ from utils.compress.training import Schedule
 from utils.files import RUNS
 from utils.measure.bootstrap import paired_bootstrap
 from utils.measure.evaluation import Evaluation
-from utils.measure.machine import machine
 from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.modes import evaluating
 from utils.model.raner import RanerModel
-from utils.studies.recovery_bars import SCORED_ON, Study, keep_rows
+from utils.studies.recovery_bars import SCORED_ON, Study, header_of, keep_rows
 from utils.text.corpus import DEFAULT_CORPUS, load_corpus
 
 SHARES = {"heads": (0.2, 0.5, 0.8), "neurons": (0.1, 0.33, 0.67)}
@@ -134,13 +133,8 @@ def measure_redundancy(study: Study, out: Path, command: str) -> dict:
     """
     sample = make_batches(study.corpus.train[:SCORED_ON], study.tokenizer, study.model.labels)
     original = study.evaluate(study.model)
-    header = {
-        "command": command,
-        "machine": machine(),
-        "sentences": {split: len(sentences) for split, sentences in study.corpus._asdict().items()},
-        "original": {"f1": original.scores.f1, "f1_low": original.f1_low, "f1_high": original.f1_high},
-        "largest_channels": largest_channels(study.model, sample),
-    }
+    channels = largest_channels(study.model, sample)
+    header = header_of(study, original, command) | {"largest_channels": channels}
     jobs = {
         stage: partial(removal_row, study, stage, make, recovers, original)
         for stage, (make, recovers) in removals(study, sample).items()
