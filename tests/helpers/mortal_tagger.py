@@ -33,7 +33,7 @@ def killed_every_second(seconds: int, typing: int, asking: int) -> tuple[Load, L
     Also how many workers died. In the end the service has to be ready, and to answer.
     """
     tagger = MortalTagger()
-    app = create_app(lambda: tagger, "mortal", Settings(threads=2, queue=typing + asking, rate=1e6))
+    app = create_app(lambda: tagger, "mortal", Settings(threads=2, queue=typing + asking, cache=0, rate=1e6))
     with serving(app) as (server, address):
         typed, asked = asyncio.run(_all_at_once(f"http://{address}", tagger, seconds, typing, asking))
         tagger.doom.clear()
