@@ -1,4 +1,4 @@
-"""What the next embedded model learns from: annotated sentences and news, in batches that a training can resume."""
+"""What the embedded model learns from: annotated sentences and news, in batches that a training can resume."""
 
 import lzma
 import random
@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from utils.model.raner import IGNORED_LABEL
+from utils.studies.fixed_shapes import BUCKETS, draw_epoch, group_by_width, pieces, varied
 from utils.studies.lexical_teacher import LexicalTeacher
-from utils.studies.mini_batches import BUCKETS, draw_epoch, group_by_width, pieces, varied
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.augmentation import name_pool
 from utils.text.entities import Sentence

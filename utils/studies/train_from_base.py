@@ -1,4 +1,4 @@
-"""The next embedded model: a pre-trained BERT taught to tag, in one training that can be interrupted.
+"""How the embedded model was made: a pre-trained BERT taught to tag, in one training that can be interrupted.
 
 At first, a batch of annotated sentences (MSRA and our own, names swapped) and one of news without annotation
 take turns; later all are annotated. On the news a second head learns the words and names that a lexical
@@ -32,8 +32,8 @@ from utils.measure.machine import machine
 from utils.model.checkpoint import save_raner
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
+from utils.studies.fixed_shapes import BUCKETS, TOKENS_A_BATCH
 from utils.studies.lexical_teacher import LEXICAL_TAGS, packaged_teacher
-from utils.studies.mini_batches import BUCKETS, TOKENS_A_BATCH
 from utils.studies.mixed_batches import MixedBatches, Mixture, News, read_news
 from utils.studies.pretrained_base import E5_SHA256, Base, base_vocabulary, character_tagger, packaged_file, read_e5
 from utils.tagger.tokenizer import CharacterTokenizer

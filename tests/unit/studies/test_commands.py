@@ -24,4 +24,4 @@ def test_a_command_that_is_named_is_there(name):
 
 
 def test_the_studies_that_run_for_hours_are_among_them():
-    assert {f"utils.studies.{study}" for study in ("train_mini", "recovery_bars", "seed_spread")} <= COMMANDS
+    assert {f"utils.studies.{study}" for study in ("train_from_base", "recovery_bars", "seed_spread")} <= COMMANDS

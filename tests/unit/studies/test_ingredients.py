@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny_models import random_raner, tiny_tokenizer
 
-from utils.studies import ingredients, mini_batches, train_from_base
+from utils.studies import fixed_shapes, ingredients, train_from_base
 from utils.studies.ingredients import VARIANTS, compare_ingredients
 from utils.studies.mixed_batches import Mixture, News
 from utils.studies.train_from_base import Material, begin, ways_to_compute
@@ -20,7 +20,7 @@ SHORT = Mixture(steps=4, warm_up=1, decay=2, news_until=2)
 
 @pytest.fixture
 def material(monkeypatch):
-    monkeypatch.setattr(mini_batches, "TOKENS_A_BATCH", 16)
+    monkeypatch.setattr(fixed_shapes, "TOKENS_A_BATCH", 16)
     monkeypatch.setattr(train_from_base, "fastest_way", lambda encoder: ways_to_compute(encoder)["float32"])
     monkeypatch.setattr(train_from_base, "character_tagger", lambda base, tokens: random_raner())
     sentences = [annotate(text, [Span(0, 2, "LOC")]) for text in TEXTS]

@@ -1,4 +1,4 @@
-"""Batches of the next embedded model: a step's depends on its number alone, and targets stand at their characters."""
+"""Batches of the embedded model: a step's depends on its number alone, and targets stand at their characters."""
 
 import lzma
 
@@ -8,7 +8,7 @@ import torch
 from tiny_models import tiny_tokenizer
 
 from utils.model.raner import IGNORED_LABEL
-from utils.studies import mini_batches, mixed_batches
+from utils.studies import fixed_shapes, mixed_batches
 from utils.studies.mixed_batches import MixedBatches, Mixture, News, read_news
 from utils.text.entities import Span, annotate
 from utils.text.tags import RANER_LABELS
@@ -20,7 +20,7 @@ NEWS = News(TEXTS[:2], [np.arange(len(text), dtype=np.uint8) for text in TEXTS[:
 
 @pytest.fixture
 def batches(monkeypatch):
-    monkeypatch.setattr(mini_batches, "TOKENS_A_BATCH", 16)  # one text each
+    monkeypatch.setattr(fixed_shapes, "TOKENS_A_BATCH", 16)  # one text each
     return lambda **mixture: MixedBatches(SENTENCES, NEWS, tiny_tokenizer(), Mixture(**({"steps": 9} | mixture)))
 
 

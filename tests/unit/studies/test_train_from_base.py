@@ -1,4 +1,4 @@
-"""The next embedded model's training: what it minimises, what it averages, and that it can be interrupted."""
+"""The embedded model's training: what it minimises, what it averages, and that it can be interrupted."""
 
 import copy
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_models import random_raner, tiny_tokenizer
 
-from utils.studies import mini_batches, train_from_base
+from utils.studies import fixed_shapes, train_from_base
 from utils.studies.mixed_batches import MixedBatches, Mixture, News
 from utils.studies.train_from_base import Pupil, Training, train, ways_to_compute
 from utils.text.entities import Span, annotate
@@ -24,7 +24,7 @@ def new_training(mixture=MIXTURE):
 
 @pytest.fixture
 def batches(monkeypatch):
-    monkeypatch.setattr(mini_batches, "TOKENS_A_BATCH", 16)
+    monkeypatch.setattr(fixed_shapes, "TOKENS_A_BATCH", 16)
     monkeypatch.setattr(train_from_base, "fastest_way", lambda encoder: ways_to_compute(encoder)["float32"])
     news = News(TEXTS, [np.arange(len(text), dtype=np.uint8) for text in TEXTS])
     return MixedBatches([annotate(text, [Span(0, 2, "LOC")]) for text in TEXTS], news, tiny_tokenizer(), MIXTURE)
