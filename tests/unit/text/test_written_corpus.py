@@ -14,7 +14,7 @@ from utils.text.entities import TRAPS, Corpus, Span, annotate
 from utils.text.formats.bracketed import read_bracketed
 
 TYPES = ["LOC", "ORG", "PER"]
-AT_LEAST = {"train": 800, "dev": 150, "test": 250}
+AT_LEAST = {"train": 1500, "dev": 150, "test": 1000}
 
 
 @pytest.fixture(scope="module")
@@ -75,13 +75,6 @@ def faults(corpus: Corpus) -> set[str]:
 def test_corpus_passes_the_gate(corpus):
     assert near_duplicates([s.text for s in chain(*corpus)]) == []
     assert faults(corpus) == set()
-
-
-def test_the_next_editions_sentences_may_join(corpus):
-    new = {name: read_bracketed(DATA / "corpus" / "next" / f"{name}.txt") for name in ("train", "test")}
-    assert {name: len(sentences) for name, sentences in new.items()} == {"train": 600, "test": 684}
-    joined = corpus._replace(train=corpus.train + new["train"], test=corpus.test + new["test"])
-    assert faults(joined) == set()
 
 
 def test_surname_title_entities_leave_the_title_outside(corpus):
