@@ -1,5 +1,6 @@
 """Training knows no clock, resumes exactly, stops at NaN, refuses what does not fit, and runs in two processes."""
 
+import copy
 import json
 import math
 import os
@@ -31,7 +32,6 @@ from utils.compress.training import (
     Objective,
     Schedule,
     TaggerTrainer,
-    dev_f1,
     rise_and_fall,
 )
 from utils.model.checkpoint import load_raner, save_raner
@@ -190,9 +190,18 @@ def test_all_steps_are_made_even_without_progress(tmp_path):
     assert steps_done(tmp_path) == 14
 
 
-def test_the_best_point_on_dev_is_returned(tmp_path):
-    tuned = train(random_raner(), tmp_path, steps=40, learning_rate=2e-2)
-    assert dev_f1(tuned, tiny_tokenizer(), CORPUS) == max(epoch.f1 for epoch in learning_curve(tmp_path)) > 0
+@pytest.mark.parametrize("best", range(4))
+def test_the_best_point_on_dev_is_returned(monkeypatch, tmp_path, best):
+    seen = []
+
+    def scripted_f1(model, *_):
+        seen.append(copy.deepcopy(model))
+        return 50.0 if len(seen) - 1 == best else 10.0
+
+    monkeypatch.setattr(training, "dev_f1", scripted_f1)
+    tuned = train(random_raner(), tmp_path, steps=10)
+    assert len(seen) == 4 and not torch.equal(seen[0].classifier.weight, seen[-1].classifier.weight)
+    assert_same_weights(tuned, seen[best])
 
 
 @pytest.mark.parametrize("at", [2, 2 * STEPS_AN_EPOCH + 2])
