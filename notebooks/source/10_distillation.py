@@ -79,7 +79,8 @@ data = run.corpus._replace(
     test=run.test,
 )
 budget = sizes.steps
-print(f"{len(labelled)} sentences with labels, {len(unlabelled)} whose labels nobody looks at; {budget} steps a training")
+print(f"{len(labelled)} sentences with labels, {len(unlabelled)} whose labels nobody looks at")
+print(f"{budget} steps of the optimizer a training")
 
 # %% [markdown]
 # Labels are dear and text is cheap. So half of the training sentences lose their labels here: from now on they are just text.
@@ -195,8 +196,10 @@ depths = (*sizes.depths, layers)
 shallow = {d: distillation.shallow_student(teacher, d) for d in depths}
 twins = {d: article_twin(student) for d, student in shallow.items()}
 article = run.article.text
-timed = {("mini", d): m for d, m in shallow.items()} | {("article", d): m for d, m in twins.items()}
-times = sweep.latency_sweep(timed, tokenizer, article, sizes.depth_rounds)
+times = sweep.latency_sweep(
+    {("mini", d): m for d, m in shallow.items()} | {("article", d): m for d, m in twins.items()},
+    tokenizer, article, sizes.depth_rounds,
+)  # fmt: skip
 percent = {
     scale: {d: 100 * latency.time_ratio(times[scale, d], times[scale, layers]) for d in depths}
     for scale in ("mini", "article")
@@ -505,7 +508,7 @@ check("at equal latency and after equally many steps, the student is at least as
 untouched = evaluate(torch_tagger(teacher, tokenizer), data.test, seed)
 for stage, found in evaluations.items():
     to_teacher = f1_difference(data.test, untouched.predictions, found.predictions, seed)
-    print(f"{stage} against the teacher: {to_teacher.value:+.1f} points, {to_teacher.low:+.1f} to {to_teacher.high:+.1f}")
+    print("{} against the teacher: {:+.1f} points, {:+.1f} to {:+.1f}".format(stage, *to_teacher))
 
 # %% tags=["nbval-ignore-output"]
 results.results_figure(report.versions(mini_rows + article_rows))
