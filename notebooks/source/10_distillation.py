@@ -45,9 +45,10 @@ from utils.course.teaching import check, exercise, reveal, show_minutes
 from utils.engines.variants import Variant, measure_variants
 from utils.files import write_atomically
 from utils.measure import latency
-from utils.measure.bootstrap import paired_bootstrap, resampled_f1
+from utils.measure.bootstrap import resampled_f1
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
+from utils.measure.verdict import Estimate, Verdict, f1_difference, median_estimate, times_as_fast, verdict
 from utils.model import pruned_shape
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.raner import RanerModel
@@ -65,7 +66,7 @@ show_minutes("10")
 # %% [markdown]
 # All notebooks so far took a large model and cut it down. There is another road: leave the large model alone, and let a **small one learn from it**. The article does not take it. Would it have been better?
 #
-# One question, one contest: a student of few layers against the model of all layers cut down, **equally fast, and trained for equally many seconds**. As before, *train* is trained on, *dev* chooses, *test* reports.
+# One question, one contest: a student of few layers against the model of all layers cut down, **equally fast, and trained for equally many steps**. Steps and not seconds: a fast computer and a slow one then train the same two models. As before, *train* is trained on, *dev* chooses, *test* reports.
 
 # %% tags=["sizes"]
 teacher, tokenizer = run.model()
@@ -77,8 +78,9 @@ data = run.corpus._replace(
     dev=run.corpus.dev[: sizes.dev],
     test=run.test,
 )
-budget = sizes.seconds
-print(f"{len(labelled)} sentences with labels, {len(unlabelled)} whose labels nobody looks at; {budget} s a training")
+budget = sizes.steps
+print(f"{len(labelled)} sentences with labels, {len(unlabelled)} whose labels nobody looks at")
+print(f"{budget} steps of the optimizer a training")
 
 # %% [markdown]
 # Labels are dear and text is cheap. So half of the training sentences lose their labels here: from now on they are just text.
@@ -194,13 +196,13 @@ depths = (*sizes.depths, layers)
 shallow = {d: distillation.shallow_student(teacher, d) for d in depths}
 twins = {d: article_twin(student) for d, student in shallow.items()}
 article = run.article.text
-times = {
-    "mini": sweep.latency_sweep(shallow, tokenizer, article, sizes.mini_rounds),
-    "article": sweep.latency_sweep(twins, tokenizer, article, sizes.twin_rounds),
-}
+times = sweep.latency_sweep(
+    {("mini", d): m for d, m in shallow.items()} | {("article", d): m for d, m in twins.items()},
+    tokenizer, article, sizes.depth_rounds,
+)  # fmt: skip
 percent = {
-    scale: {d: 100 * latency.time_ratio(t, of_depth[layers]) for d, t in of_depth.items()}
-    for scale, of_depth in times.items()
+    scale: {d: 100 * latency.time_ratio(times[scale, d], times[scale, layers]) for d in depths}
+    for scale in ("mini", "article")
 }
 reveal(my_guess, ", ".join(f"{scale}: {curve[depth]:.0f} %" for scale, curve in percent.items()))
 
@@ -208,11 +210,14 @@ reveal(my_guess, ", ".join(f"{scale}: {curve[depth]:.0f} %" for scale, curve in 
 figures.depth_figure(percent)
 
 # %% tags=["nbval-ignore-output"]
-check("at the article's size, one layer takes at most 1.5 times its share of the time", percent["article"][1] < 150 / layers)  # fmt: skip
-check("mini keeps a larger share of its time than its large twin", percent["mini"][1] > percent["article"][1])
+as_fast = times_as_fast(times["article", layers], times["article", 1])
+mini, large = (np.divide(times[scale, 1].samples, times[scale, layers].samples) for scale in percent)
+check("at the article's size, one layer takes at most 1.5 times its share of the time",
+      verdict(as_fast, layers / 1.5))  # fmt: skip
+check("mini keeps a larger share of its time than its large twin", verdict(median_estimate(mini / large), 1))
 
 # %% [markdown]
-# What is above the dashed line is not in the layers: cutting the text into characters, looking up embeddings, the CRF. In mini these weigh more, because its layers are so light. A contest about speed should be decided where speed is a problem: **the article's size decides** below.
+# What is above the dashed line is not in the layers: cutting the text into characters, looking up embeddings, the CRF. The lighter the layers, the more these weigh. A contest about speed should be decided where speed is a problem: **the article's size decides** below.
 #
 # ## Which cut model is as fast?
 #
@@ -269,7 +274,7 @@ my_guess = ...
 def time_of(work):
     """How many times as long as the student's twin the twin of the model cut to `work` takes."""
     cut = article_twin(cut_to(work, split))
-    return student_race.times_as_long(cut, twins[depth], tokenizer, article, sizes.match_rounds)
+    return student_race.times_as_long(cut, twins[depth], tokenizer, article, sizes.match_rounds).value
 
 
 whole = student_race.Probe(costs[layers].multiply_adds, 100 / percent["article"][depth])
@@ -290,9 +295,11 @@ again = {
         article_twin(pruned), twins[depth], tokenizer, article, sizes.final_twin_rounds
     ),
 }
-for scale, ratio in again.items():
-    print(f"{scale}: the cut model takes {ratio:.2f} times as long as the student of {depth} layers")
-check("at the article's size they are equally fast, to 5 %", abs(again["article"] - 1) < 0.05)
+for scale, (ratio, low, high) in again.items():
+    print(f"{scale}: the cut model takes {ratio:.2f} [{low:.2f}, {high:.2f}] times as long as the student of {depth}")
+shortest, longest = again["article"].low, again["article"].high
+check("at the article's size the cut model takes at least 95 % of the student's time", verdict(again["article"], 0.95))
+check("and at most 105 % of it", verdict(Estimate(-again["article"].value, -longest, -shortest), -1.05))
 
 # %%
 check("the cut model still has all its layers", pruned.config.num_hidden_layers == layers)
@@ -321,7 +328,7 @@ my_layers = [(layer + 1) * 12 // 4 - 1 for layer in range(4)]
 exercise(my_layers, exercises.copied_layers)
 
 # %% [markdown]
-# **Predict:** a student from copies and one from random numbers, both trained on the labels for the same time. How far apart do they end?
+# **Predict:** a student from copies and one from random numbers, both trained on the labels for equally many steps. How far apart do they end?
 
 # %%
 my_guess = ...
@@ -338,7 +345,7 @@ check("the random one has the same shape and not a matrix in common",
       not any(torch.equal(a, b) for a, b in zip(fresh.parameters(), student.parameters(), strict=True) if a.dim() > 1))  # fmt: skip
 
 # %% tags=["nbval-ignore-output"]
-schedule = training.Schedule(epochs=200, seed=seed, seconds=budget)
+schedule = training.Schedule(seed=seed, steps=budget)
 by_labels = {
     "copied layers": recovery_race.run_recovery(fine_tuning.fine_tune, student, tokenizer, data, schedule),
     "random weights": recovery_race.run_recovery(fine_tuning.fine_tune, fresh, tokenizer, data, schedule),
@@ -356,14 +363,17 @@ def reached(recovered):
 
 from_copies, from_nothing = map(reached, by_labels.values())
 reveal(my_guess, f"{from_copies:.1f} and {from_nothing:.1f} on dev")
-check("starting from copies is worth more than 20 points", from_copies - from_nothing > 20)
+answers = [evaluate(torch_tagger(r.model, tokenizer), data.dev, seed).predictions for r in by_labels.values()]
+worth = f1_difference(data.dev, *reversed(answers), seed)
+print(f"copies minus random weights, on dev: {worth.value:+.1f} points, {worth.low:+.1f} to {worth.high:+.1f}")
+check("starting from copies is worth more than 20 points", verdict(worth, 20))
 
 # %% [markdown]
-# "Trained from the teacher" mostly means *started* from the teacher: what it read before, in far more time than ours, comes along in the copies. Remember this when a paper compares a distilled student with a model trained from nothing.
+# Before it is *trained* by the teacher, a student *starts* from the teacher: what three of its layers learned from far more text than ours comes along in the copies. It is not all there at step 0: none of them ever had to do the work of four. Look at where the curve begins, and how fast it rises. Remember this when a paper compares a distilled student with a model trained from nothing.
 #
 # ## Labels, a teacher, or a teacher and more text?
 #
-# Three recipes, the same seconds each, the time in which the teacher reads included:
+# Three recipes, the same number of steps each. A step is one batch, of whatever texts, and one change of the weights:
 #
 # | | reads | learns |
 # |---|---|---|
@@ -405,11 +415,25 @@ reveal(my_guess, f"{best_student}, on dev")
 base.recovery_figure({name: r.curve for name, r in students.items()}, levels)
 
 # %% [markdown]
-# The first point of each curve is the student as it came. The more there is to read, the fewer epochs fit into the same seconds, and the later the first of them ends. More text has to be worth its time as well.
+# The first point of each curve is the student as it came; each other one is the end of an epoch, or of the training. The more there is to read, the later the first epoch ends, and the less often each sentence is seen in the same number of steps. New text has to be worth more than the old one once again.
 #
+# Steps are counted, time is measured. What did a step cost here, and what the whole training, with the teacher's reading before it and the scores on dev?
+
+# %% tags=["nbval-ignore-output"]
+ends = {name: (found.curve[-1], found.seconds) for name, found in students.items()}
+table(
+    ("recipe", "steps", "epochs", "seconds a step", "seconds in all"),
+    [(name, end.step, f"{end.epoch:.1f}", f"{end.seconds / end.step:.2f}", f"{in_all:.0f}")
+     for name, (end, in_all) in ends.items()],
+)  # fmt: skip
+
+# %%
+check("every student made the same number of steps", {end.step for end, _ in ends.values()} == {budget})
+
+# %% [markdown]
 # ## The contest
 #
-# The cut model gets the same three recipes and the same seconds, the unpruned model is its teacher as well. Dev chooses one recipe for each side; both have three tries. Then test is asked, once.
+# The cut model gets the same three recipes and the same number of steps, and the unpruned model is its teacher as well. Dev chooses one recipe for each side; both have three tries. Then test is asked, once.
 #
 # **Predict:** who wins, and by how many points of F1?
 
@@ -471,45 +495,48 @@ table(
 
 # %% tags=["nbval-ignore-output"]
 answers = [found.predictions for found in evaluations.values()]
-d = paired_bootstrap(data.test, *answers, seed)
-better = "the cut model" if d.low > 0 else "the student" if d.high < 0 else "nobody, surely"
-reveal(my_guess, f"{better}: cut model minus student {d.f1:+.1f} points, 95 % interval {d.low:+.1f} to {d.high:+.1f}")
+d = f1_difference(data.test, *answers, seed)
+better = {Verdict.YES: "the cut model", Verdict.NO: "the student", Verdict.UNSURE: "nobody, surely"}[verdict(d, 0)]
+reveal(my_guess, f"{better}: cut model minus student {d.value:+.1f} points, {d.low:+.1f} to {d.high:+.1f}")
 f1 = resampled_f1(data.test, answers, seed)
 base.bootstrap_figure({"cut model minus student": f1[1] - f1[0]}, "points of F1 on test", zero=True)
 
 # %% tags=["nbval-ignore-output"]
-check("at equal latency and equal training, the cut model is surely better", d.low > 0)
-check("at equal latency and equal training, the student is surely better", d.high < 0)
+check("at equal latency and after equally many steps, the cut model is at least as good", verdict(d, 0))
+check("at equal latency and after equally many steps, the student is at least as good",
+      verdict(Estimate(-d.value, -d.high, -d.low), 0))  # fmt: skip
 untouched = evaluate(torch_tagger(teacher, tokenizer), data.test, seed)
 for stage, found in evaluations.items():
-    to_teacher = paired_bootstrap(data.test, untouched.predictions, found.predictions, seed)
-    print(f"{stage} against the teacher: {to_teacher.f1:+.1f} points, {to_teacher.low:+.1f} to {to_teacher.high:+.1f}")
+    to_teacher = f1_difference(data.test, untouched.predictions, found.predictions, seed)
+    print("{} against the teacher: {:+.1f} points, {:+.1f} to {:+.1f}".format(stage, *to_teacher))
 
 # %% tags=["nbval-ignore-output"]
 results.results_figure(report.versions(mini_rows + article_rows))
 
 # %% tags=["nbval-ignore-output"]
-sizes = {stage: a["parameters"] for stage, (_, a) in rows.items()}
-check("equal latency is also equal size, to 5 %", abs(sizes["pruned-equal"] / sizes[f"student-{depth}"] - 1) < 0.05)
+parameters = {stage: a["parameters"] for stage, (_, a) in rows.items()}
+as_large = parameters["pruned-equal"] / parameters[f"student-{depth}"]
+check("equal latency is also equal size, to 5 %", abs(as_large - 1) < 0.05)
 
 # %% [markdown]
-# Two ✗ in the verdict would mean that this test set cannot tell. Whatever it says, look at the counts as well: a few heads and neurons in every layer, or all of a few layers. Equal time can be spent in very different places, and equal time is not equal size.
+# A ? twice in the verdict means that this test set cannot tell. Whatever it says, look at the counts as well: a few heads and neurons in every layer, or all of a few layers. Equal time can be spent in very different places, and equal time is not equal size.
 #
 # ## What this contest cannot say
 #
-# - **The student did not start from nothing**, nor did it have much to learn: mini was itself grown from three layers, stacked upon each other and trained briefly. Three of its layers may stand for twelve more easily than three layers of a BERT would. And its neurons are easy prey for the scissors, for the same reason. Which of the two helps more is an open question here.
-# - **The teacher has seen the "unlabelled" half with its labels** when it was trained. Its soft targets there are better than on text from the street.
-# - **Seconds are few.** Distillation is usually given days and millions of sentences; a student that lags behind after seconds may catch up. Change `budget` and see.
-# - **The corpus is small.** An interval that holds 0 is not a draw.
+# - **Neither started from nothing.** Both are parts of a pre-trained BERT that learned to tag. The student has whole layers, but three of them do not stand for twelve: the layers between, whose outputs they used to read, are gone. The cut model has all its layers, each a poorer one. Which damage heals in few steps need not be the one that heals further.
+# - **The teacher has seen the "unlabelled" half with its labels** when it was trained, and the labelled half as well. Its soft targets there are better than on text from the street.
+# - **Steps are few.** Distillation is usually given millions of sentences; who lags behind after so few may catch up. Change `budget` and see.
+# - **Equal steps are not equal seconds.** The teacher's reading comes on top of the steps, and its price is in the table. Who has to pay for time rather than for text asks another question.
+# - **The corpus is small, and each training has one seed.** An interval that holds 0 is not a draw; and it knows of other sentences, but not of what other seeds would have trained.
 # - **One depth, one machine.** Change `depth` to 4. Layers wait for each other, heads and neurons do not: the more cores, the harder it gets for the deep and thin model.
-# - **The clock counted training only.** To find the cut, heads and neurons were scored, four splits were tried on dev and times were measured. The student needs none of that.
+# - **Only training was counted.** To find the cut, heads and neurons were scored, four splits were tried on dev and times were measured. The student needs none of that.
 # - The two roads do not exclude each other: a student can be pruned.
 #
 # ## What you know now
 #
 # - A temperature shows a teacher's second thoughts. It changes no favourite, and $T^2$ keeps the loss at its strength.
 # - Equal work is not equal time. Whoever compares shapes has to measure, and to say at which size.
-# - Much of what a student knows, it got before the first step: from the layers it copied.
-# - A contest is fair with the same clock, the same data, as many tries and the same judge; and its answer is a difference with an interval.
+# - A student that starts from its teacher's layers starts with what they learned, even where it cannot use it yet.
+# - A contest is fair at the same latency, with the same number of steps, the same data, as many tries and the same judge; and its answer is a difference with an interval.
 #
 # **Next:** the road that won here can go on through [08 · The whole pipeline](08_the_whole_pipeline.ipynb), quantised and exported like any other model.

@@ -1,21 +1,21 @@
 """One training for every loss: the transformers `Trainer` on ready-made batches, scored by entity F1.
 
-What it adds to the library's: a wall-clock budget, a stop at the first loss that is no number, and a
-directory of checkpoints that knows what it is of. The progress bar, AdamW, bfloat16, early stopping
-and the way through `torchrun` or `accelerate launch` are the library's own. Under these every
-process takes batches of its own, so n processes take n batches a step, and `out` must be a directory
-that all of them see.
+What it adds to the library's: dev scored in points of F1, a stop at the first loss that is no number, and
+a directory of checkpoints that knows what it is of. The progress bar, AdamW, early stopping and the way
+through `torchrun` or `accelerate launch` are the library's own. Under these every process takes batches
+of its own, so n processes take n batches a step, and `out` must be a directory that all of them see.
+
+No clock decides anything, and CPUs compute in float32, those with instructions for bfloat16 too: the same
+seed trains the same model on each of them, to within float noise. GPUs multiply in bfloat16.
 """
 
 import copy
 import json
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 import safetensors.torch
@@ -24,7 +24,7 @@ from accelerate.utils import broadcast
 from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerState, TrainingArguments
 from transformers.utils import logging
 
 from utils.compress.batches import Batch
@@ -40,37 +40,29 @@ Loss = Callable[[nn.Module, Batch], Tensor]
 """`(model, batch) -> loss`; the model may be wrapped for several processes."""
 
 
-@cache
-def multiplies_in_bf16() -> bool:
-    """Whether this machine multiplies in bfloat16 by itself; builds of torch without MKLDNN do not say, so: no."""
-    on_cpu = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
-    return torch.cuda.is_available() or (on_cpu is not None and on_cpu())
-
-
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast a training goes.
 
     Args:
-        epochs: 1 or more; fewer are made where the budget, or the patience with dev, ends first.
+        epochs: passes over the batches, 1 or more; two without progress on dev end the training.
         learning_rate: peak of AdamW; see `rise_and_fall`.
         seed: of dropout and of the order of the batches.
-        seconds: wall-clock budget, evaluations included, the last of them excepted. The learning
-            rate has then fallen to 0 at the end of the budget, or of the epochs if that comes
-            first. Without a budget, two epochs without progress on dev end the training.
+        steps: of the optimizer, instead of `epochs`: all of them are made, whatever dev says, and the last
+            is followed by a score on dev even where it does not end an epoch. None: `epochs` counts.
 
     Raises:
-        ValueError: no epoch, or a budget of no time.
+        ValueError: no epoch, or no step.
     """
 
     epochs: int = 6
     learning_rate: float = 5e-4
     seed: int = 1
-    seconds: float | None = None
+    steps: int | None = None
 
     def __post_init__(self):
-        if self.epochs < 1 or (self.seconds is not None and self.seconds <= 0):
-            raise ValueError(f"{self}: wanted at least one epoch, and a budget above 0 seconds or None")
+        if self.epochs < 1 or (self.steps is not None and self.steps < 1):
+            raise ValueError(f"{self}: wanted at least one epoch, and at least one step or None")
 
 
 @dataclass(frozen=True)
@@ -87,37 +79,28 @@ class DivergedError(FloatingPointError):
 
 
 class Clock(TrainerCallback):
-    """Seconds since it was made, interrupted runs' added; ends the training when the schedule's budget is spent.
+    """Seconds that the steps of whole epochs took, interrupted runs' added; what comes between epochs is left out."""
 
-    All processes read the first one's clock: were they to disagree, one would wait for ever.
-    """
-
-    def __init__(self, schedule: Schedule):
-        self.schedule = schedule
-        self.elapsed, self.started = 0.0, time.monotonic()
-
-    @property
-    def share(self) -> float:
-        """What is spent of the budget, 0 to 1 and a little over; 0 where there is none."""
-        return self.elapsed / (self.schedule.seconds or math.inf)
+    def __init__(self):
+        self.elapsed, self.started = 0.0, 0.0
 
     def on_train_begin(self, args, state, control, **_):
         self.elapsed = max((row.get("eval_seconds", 0.0) for row in state.log_history), default=0.0)
-        self.started -= self.elapsed
 
-    def on_step_end(self, args, state, control, **_):
-        self.elapsed = _of_first_process(time.monotonic() - self.started, args.device)
-        in_two_steps = state.global_step == 2  # there the library's notebook bar ends in a division by None
-        control.should_training_stop |= self.share >= 1 and not in_two_steps
+    def on_epoch_begin(self, args, state, control, **_):
+        self.started = time.monotonic()
+
+    def on_epoch_end(self, args, state, control, **_):
+        self.elapsed += time.monotonic() - self.started
 
 
 class TaggerTrainer(Trainer):
     """The Trainer on ready-made batches, with our loss, evaluated by strict entity F1 on dev (in points)."""
 
-    def __init__(self, *args, tokenizer: CharacterTokenizer, corpus: Corpus, loss: Loss, clock: Clock, **kwargs):
+    def __init__(self, *args, tokenizer: CharacterTokenizer, corpus: Corpus, loss: Loss, **kwargs):
         super().__init__(*args, data_collator=_only, **kwargs)
-        self.characters, self.corpus, self.loss, self.clock = tokenizer, corpus, loss, clock
-        self.add_callback(clock)
+        self.characters, self.corpus, self.loss, self.clock = tokenizer, corpus, loss, Clock()
+        self.add_callback(self.clock)
 
     def compute_loss(self, model: nn.Module, inputs: Batch, **_) -> Tensor:
         loss = self.loss(model, inputs)
@@ -129,7 +112,7 @@ class TaggerTrainer(Trainer):
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
         def factor(step: int) -> float:
-            return rise_and_fall(max((step + 1) / (num_training_steps + 1), self.clock.share))
+            return rise_and_fall((step + 1) / (num_training_steps + 1))
 
         self.lr_scheduler = LambdaLR(optimizer or self.optimizer, factor)
         return self.lr_scheduler
@@ -159,10 +142,10 @@ def rise_and_fall(progress: float) -> float:
     """Learning rate as a share of its peak: linear to 1 at a tenth of the way, linear to 0 at its end.
 
     Args:
-        progress: steps done of all steps, or seconds spent of the budget, whichever is further.
+        progress: steps done of all steps.
 
     Source: Li, Yumer and Ramanan 2020, "Budgeted Training", section 4: decay linearly over the
-    budget that there is, whatever it is counted in.
+    budget that there is.
     """
     return max(0.0, min(progress / 0.1, (1 - progress) / 0.9))
 
@@ -172,32 +155,44 @@ def _of_first_process(value: float, device: torch.device) -> float:
 
 
 def train(
-    model: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus, out: Path, objective: Objective, clock: Clock
+    model: RanerModel,
+    tokenizer: CharacterTokenizer,
+    corpus: Corpus,
+    out: Path,
+    objective: Objective,
+    schedule: Schedule,
 ) -> RanerModel:
     """Train a copy of `model`; the epoch with the best F1 on `corpus.dev` is returned, in evaluation mode.
 
     An interrupted call, given again, goes on from the last whole epoch in `out` and ends where it
-    would have (with a budget: in the seconds that were left); a finished one is not repeated. The
-    library seeds the generators of Python, numpy and torch for the whole process.
+    would have; a finished one is not repeated. The library seeds the generators of Python, numpy and
+    torch for the whole process.
 
     Args:
         out: directory for checkpoints, one an epoch, and of this run only.
-        clock: of the training's schedule; what happened since it was made counts as time of the training.
 
     Raises:
         ValueError: `out` holds checkpoints of another run.
         DivergedError: the loss became NaN or infinite.
     """
     with _quiet_library():
-        trainer = _trainer(copy.deepcopy(model), tokenizer, corpus, out, objective, clock)
+        trainer = _trainer(copy.deepcopy(model), tokenizer, corpus, out, objective, schedule)
         if trainer.is_world_process_zero():
             run = {"model": model_digest(model), "data": text_digest(repr((corpus.train, corpus.dev)))}
-            _claim(out, asdict(clock.schedule) | run | objective.identity)
+            _claim(out, asdict(schedule) | run | objective.identity)
         if not (out / "trainer_state.json").is_file():
-            trainer.train(resume_from_checkpoint=_last_checkpoint(out))
-            trainer.save_state()
+            _train_to_the_end(trainer, _last_checkpoint(out))
             trainer.accelerator.wait_for_everyone()
     return _best(copy.deepcopy(model), out)
+
+
+def _train_to_the_end(trainer: TaggerTrainer, last: str | None) -> None:
+    """Go on from the checkpoint `last`; one of the last step is the end, where the library would make a step more."""
+    if last and _step(Path(last)) == trainer.args.max_steps:
+        trainer.state = TrainerState.load_from_json(str(Path(last) / "trainer_state.json"))
+    else:
+        trainer.train(resume_from_checkpoint=last)
+    trainer.save_state()
 
 
 @contextmanager
@@ -223,18 +218,22 @@ def _quiet_library() -> Iterator[None]:
 
 
 def _trainer(
-    model: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus, out: Path, objective: Objective, clock: Clock
+    model: RanerModel,
+    tokenizer: CharacterTokenizer,
+    corpus: Corpus,
+    out: Path,
+    objective: Objective,
+    schedule: Schedule,
 ) -> TaggerTrainer:
-    patience = [] if clock.schedule.seconds else [EarlyStoppingCallback(early_stopping_patience=2)]
+    patience = [] if schedule.steps else [EarlyStoppingCallback(early_stopping_patience=2)]
     return TaggerTrainer(
         model,
-        _arguments(out, clock.schedule),
+        _arguments(out, schedule),
         train_dataset=objective.batches,
         eval_dataset=objective.batches[:1],
         tokenizer=tokenizer,
         corpus=corpus,
         loss=objective.loss,
-        clock=clock,
         callbacks=patience,
     )
 
@@ -243,10 +242,11 @@ def _arguments(out: Path, schedule: Schedule) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(out),
         num_train_epochs=schedule.epochs,
+        max_steps=schedule.steps or -1,
         per_device_train_batch_size=1,
         learning_rate=schedule.learning_rate,
         weight_decay=0.01,
-        bf16=multiplies_in_bf16(),
+        bf16=torch.cuda.is_available(),
         use_cpu=not torch.cuda.is_available(),
         eval_strategy="epoch",
         save_strategy="epoch",
@@ -276,7 +276,11 @@ def _claim(out: Path, settings: dict[str, object]) -> None:
 def _last_checkpoint(out: Path) -> str | None:
     """The last checkpoint that was written to its end: its `trainer_state.json` comes last."""
     whole = [path.parent for path in out.glob("checkpoint-*/trainer_state.json")]
-    return str(max(whole, key=lambda path: int(path.name.split("-")[1]))) if whole else None
+    return str(max(whole, key=_step)) if whole else None
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.split("-")[1])
 
 
 def _best(model: RanerModel, out: Path) -> RanerModel:

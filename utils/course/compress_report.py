@@ -2,7 +2,6 @@
 
 import base64
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from utils.studies.compression.forms import installed
 from utils.studies.compression.search import search
 from utils.studies.compression.trial import Trial
 from utils.studies.compression.work import Work
+from utils.studies.recovery_race import concatenate_curves
 
 
 class Shown(NamedTuple):
@@ -75,6 +75,4 @@ def _shown(title: str, caption: str, figure: Picture) -> Shown:
 def _curve(work: Work, names: str) -> list[Epoch]:
     """The learning curves of a training's parts, one behind the other."""
     parts = [work.curve(names.format(step)) for step in range(1, len(work.recipe.epochs) + 1)]
-    starts = [sum(part[-1].seconds for part in parts[:number] if part) for number in range(len(parts))]
-    moved = ([e._replace(seconds=e.seconds + start) for e in part] for part, start in zip(parts, starts, strict=True))
-    return list(chain.from_iterable(moved))
+    return concatenate_curves([part for part in parts if part])

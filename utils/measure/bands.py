@@ -12,8 +12,6 @@ The last two were measured, `data/reference/spread.json` (made by `python -m uti
 root mean square of d, or the standard deviation over seeds pooled over cuts and arithmetics, a difference of
 two runs has the deviation sqrt(2) s, and the band is three of those. The F1 of an entity type has its own s,
 larger than that of all: what one type loses another one finds. No band is below two entities (of the type).
-
-Not covered: trainings with a budget in seconds, on a machine that fits in far fewer steps.
 """
 
 import json

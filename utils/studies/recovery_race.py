@@ -1,4 +1,4 @@
-"""What each second of a recovery brings back: training, with what a picture needs kept, the learning curve."""
+"""What each step of a recovery brings back: training, with what a picture needs kept, the learning curve."""
 
 import math
 import time
@@ -32,7 +32,7 @@ def run_recovery(
 ) -> Recovered:
     """Train a copy of `model` and keep the curve; checkpoints are thrown away.
 
-    The curve begins at 0 seconds with the model as it came; its loss there is NaN, nobody measured it.
+    The curve begins at step 0 with the model as it came; its loss there is NaN, nobody measured it.
 
     Args:
         method: `(model, tokenizer, corpus, out, schedule) -> model`: `fine_tune`, or `distil` with a distillation.
@@ -40,7 +40,7 @@ def run_recovery(
     Raises:
         ValueError, DivergedError: the method's own.
     """
-    first = Epoch(0, 0, math.nan, dev_f1(model, tokenizer, corpus))
+    first = Epoch(0, 0, math.nan, dev_f1(model, tokenizer, corpus), 0.0)
     start = time.monotonic()
     with TemporaryDirectory() as out:
         trained = method(model, tokenizer, corpus, out, schedule)
@@ -51,7 +51,7 @@ def run_recovery(
 def run_rescaling(
     model: RanerModel, original: RanerModel, tokenizer: CharacterTokenizer, corpus: Corpus, batches: Sequence[Batch]
 ) -> Recovered:
-    """`rescale_heads` as a recovery beside others: a curve of two points, before and after.
+    """`rescale_heads` as a recovery beside others: a curve of two points, before and after, both at step 0.
 
     Args:
         batches: what the original's outputs are compared on.
@@ -63,14 +63,17 @@ def run_rescaling(
     rescaled = rescale_heads(model, original, batches)
     seconds = time.monotonic() - start
     pairs = ((0.0, model), (seconds, rescaled))
-    curve = [Epoch(0, elapsed, math.nan, dev_f1(m, tokenizer, corpus)) for elapsed, m in pairs]
+    curve = [Epoch(0, 0, math.nan, dev_f1(m, tokenizer, corpus), elapsed) for elapsed, m in pairs]
     return Recovered(rescaled, curve, seconds)
 
 
 def concatenate_curves(curves: Sequence[Sequence[Epoch]]) -> list[Epoch]:
-    """Learning curves one after another: epochs and seconds of each go on where the one before ended."""
-    points, epoch, seconds = [], 0.0, 0.0
+    """Learning curves one after another: epochs, steps and seconds of each go on where the one before ended."""
+    points, end = [], Epoch(0, 0, math.nan, math.nan, 0.0)
     for curve in curves:
-        points += [p._replace(epoch=p.epoch + epoch, seconds=p.seconds + seconds) for p in curve]
-        epoch, seconds = points[-1].epoch, points[-1].seconds
+        points += [
+            p._replace(epoch=p.epoch + end.epoch, step=p.step + end.step, seconds=p.seconds + end.seconds)
+            for p in curve
+        ]
+        end = points[-1]
     return points

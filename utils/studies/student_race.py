@@ -12,7 +12,8 @@ from typing import NamedTuple
 from transformers import BertConfig
 
 from utils.compress.pruning.cost import cost_of_shares
-from utils.measure.latency import Rounds, time_ratio
+from utils.measure.latency import Rounds
+from utils.measure.verdict import Estimate, times_as_fast
 from utils.model.pruned_shape import Size, size_of
 from utils.model.raner import RanerModel
 from utils.studies.sweep import latency_sweep
@@ -58,10 +59,10 @@ def left_of_work(model: RanerModel, config: BertConfig, work: float, split: floa
 
 def times_as_long(
     model: RanerModel, reference: RanerModel, tokenizer: CharacterTokenizer, text: str, rounds: Rounds
-) -> float:
+) -> Estimate:
     """How many times as long as `reference` the model takes, text to entities, the two taking turns."""
     latencies = latency_sweep({0: model, 1: reference}, tokenizer, text, rounds)
-    return time_ratio(latencies[0], latencies[1])
+    return times_as_fast(baseline=latencies[0], latency=latencies[1])
 
 
 def match_time(ratio_of: Callable[[float], float], whole: Probe, work: float, tries: int) -> list[Probe]:

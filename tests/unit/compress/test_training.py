@@ -1,5 +1,6 @@
-"""Training resumes exactly, stops in time and at NaN, refuses what does not fit, and runs in two processes."""
+"""Training knows no clock, resumes exactly, stops at NaN, refuses what does not fit, and runs in two processes."""
 
+import copy
 import json
 import math
 import os
@@ -27,12 +28,10 @@ from utils.compress.curves import learning_curve
 from utils.compress.pruning.remove import prune_heads
 from utils.compress.recovery.fine_tuning import fine_tune
 from utils.compress.training import (
-    Clock,
     DivergedError,
     Objective,
     Schedule,
     TaggerTrainer,
-    multiplies_in_bf16,
     rise_and_fall,
 )
 from utils.model.checkpoint import load_raner, save_raner
@@ -50,6 +49,12 @@ def train(model, out, corpus=CORPUS, **settings):
 def assert_same_weights(a, b):
     for name, tensor in a.state_dict().items():
         assert torch.equal(tensor, b.state_dict()[name]), name
+
+
+def assert_same_curves(*outs):
+    """But for the seconds, which were measured."""
+    a, b = ([epoch[:-1] for epoch in learning_curve(out)] for out in outs)
+    assert a == b
 
 
 def steps_done(out) -> int:
@@ -108,7 +113,7 @@ def test_interrupted_training_ends_where_it_would_have(interrupted, tmp_path, at
         assert_same_weights(whole, train(model, tmp_path / "cut", epochs=3))
     whole_epochs = (at - 1) // STEPS_AN_EPOCH
     assert next(steps) == (3 - whole_epochs) * STEPS_AN_EPOCH
-    assert [e[2:] for e in learning_curve(tmp_path / "cut")] == [e[2:] for e in learning_curve(tmp_path / "whole")]
+    assert_same_curves(tmp_path / "cut", tmp_path / "whole")
 
 
 def test_checkpoint_that_was_not_written_to_its_end_is_passed_over(interrupted, tmp_path):
@@ -139,7 +144,7 @@ def test_stopped_training_is_not_taken_up_again(tmp_path):
 @pytest.mark.parametrize(
     "change, named",
     [({"epochs": 2}, "epochs"), ({"seed": 2}, "seed"), ({"learning_rate": 1e-3}, "learning_rate"),
-     ({"seconds": 60.0}, "seconds"), ({"model": prune_heads(random_raner(), {0: [1]})}, "model"),
+     ({"steps": 3}, "steps"), ({"model": prune_heads(random_raner(), {0: [1]})}, "model"),
      ({"corpus": CORPUS._replace(train=SENTENCES[1:])}, "data")],
 )  # fmt: skip
 def test_checkpoints_of_another_run_are_refused(tmp_path, change, named):
@@ -171,41 +176,87 @@ def test_a_loss_that_explodes_on_the_way_is_noticed(tmp_path):
         train(random_raner(), tmp_path, learning_rate=1e30)
 
 
-class TickingClock:
-    """A second passes at every look."""
-
-    def __init__(self):
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        self.now += 1
-        return self.now
-
-
-@pytest.fixture
-def ticking(monkeypatch):
-    monkeypatch.setattr(training, "time", TickingClock())
-
-
-def test_budget_ends_the_training_and_its_learning_rate(ticking, tmp_path):
-    train(random_raner(), tmp_path, epochs=50, seconds=10)
-    assert steps_done(tmp_path) == 10
+def test_steps_end_the_training_and_its_learning_rate(tmp_path):
+    train(random_raner(), tmp_path, epochs=1, steps=10)
     rows = json.loads((tmp_path / "trainer_state.json").read_text())["log_history"]
     rates = [row["learning_rate"] for row in rows if "learning_rate" in row]
-    assert rates == pytest.approx([5e-4 * rise_and_fall(spent / 10) for spent in (1, 4, 7, 8)])
-    assert [epoch.seconds for epoch in learning_curve(tmp_path)] == [3, 6, 9, 10]
+    assert rates == pytest.approx([5e-4 * rise_and_fall(step / 11) for step in (3, 6, 9, 10)])
+    assert steps_done(tmp_path) == 10
+    assert [epoch.step for epoch in learning_curve(tmp_path)] == [3, 6, 9, 10]
 
 
-def test_budget_is_used_up_even_without_progress(ticking, tmp_path):
-    train(random_raner(), tmp_path, epochs=50, seconds=14, learning_rate=1e-12)
+def test_all_steps_are_made_even_without_progress(tmp_path):
+    train(random_raner(), tmp_path, steps=14, learning_rate=1e-12)
     assert steps_done(tmp_path) == 14
 
 
-def test_budget_counts_what_was_spent_before_the_interrupt(ticking, interrupted, tmp_path):
-    settings = {"epochs": 50, "seconds": 10}
-    interrupted(2 * STEPS_AN_EPOCH + 1, random_raner(), tmp_path, **settings)
-    train(random_raner(), tmp_path, **settings)
-    assert steps_done(tmp_path) == 10
+@pytest.mark.parametrize("best", range(4))
+def test_the_best_point_on_dev_is_returned(monkeypatch, tmp_path, best):
+    seen = []
+
+    def scripted_f1(model, *_):
+        seen.append(copy.deepcopy(model))
+        return 50.0 if len(seen) - 1 == best else 10.0
+
+    monkeypatch.setattr(training, "dev_f1", scripted_f1)
+    tuned = train(random_raner(), tmp_path, steps=10)
+    assert len(seen) == 4 and not torch.equal(seen[0].classifier.weight, seen[-1].classifier.weight)
+    assert_same_weights(tuned, seen[best])
+
+
+@pytest.mark.parametrize("at", [2, 2 * STEPS_AN_EPOCH + 2])
+def test_steps_that_were_interrupted_end_where_they_would_have(interrupted, tmp_path, at):
+    model = random_raner()
+    whole = train(model, tmp_path / "whole", steps=8)
+    interrupted(at, model, tmp_path / "cut", steps=8)
+    assert_same_weights(whole, train(model, tmp_path / "cut", steps=8))
+    assert_same_curves(tmp_path / "cut", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("settings", [{"steps": 8}, {"epochs": 2}])
+def test_interrupted_after_its_last_step_no_step_is_made_again(monkeypatch, tmp_path, settings):
+    model = random_raner()
+    whole = train(model, tmp_path / "whole", **settings)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(TaggerTrainer, "save_state", interrupt)
+        train(model, tmp_path / "cut", **settings)
+    monkeypatch.setattr(TaggerTrainer, "training_step", interrupt)
+    assert_same_weights(whole, train(model, tmp_path / "cut", **settings))
+    assert_same_curves(tmp_path / "cut", tmp_path / "whole")
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A function that lets so many seconds pass at every look at the clock of a training."""
+
+    def tick(seconds):
+        ticks = count()
+        monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: seconds * next(ticks)))
+
+    return tick
+
+
+@pytest.mark.parametrize("settings", [{"steps": 8}, {"epochs": 3}])
+def test_a_clock_ten_times_as_fast_changes_nothing_but_the_seconds(clock, tmp_path, settings):
+    tuned = {}
+    for pace in (1, 10):
+        clock(pace)
+        tuned[pace] = train(random_raner(), tmp_path / str(pace), learning_rate=1e-2, **settings)
+    assert_same_weights(*tuned.values())
+    assert_same_curves(tmp_path / "1", tmp_path / "10")
+    slow, fast = ([epoch.seconds for epoch in learning_curve(tmp_path / name)] for name in ("10", "1"))
+    assert slow == [10 * seconds for seconds in fast] == [10, 20, 30]
+
+
+def test_seconds_of_interrupted_runs_are_added(clock, interrupted, tmp_path):
+    clock(1)
+    interrupted(2 * STEPS_AN_EPOCH + 1, random_raner(), tmp_path, epochs=3)
+    train(random_raner(), tmp_path, epochs=3)
+    assert [epoch.seconds for epoch in learning_curve(tmp_path)] == [1, 2, 3]
 
 
 BMES = ("O", *(f"{prefix}-ORG" for prefix in "BMES"))
@@ -236,9 +287,9 @@ def test_a_single_step_learns(tmp_path):
     assert not torch.equal(tuned.classifier.weight, model.classifier.weight)
 
 
-@pytest.mark.parametrize("settings", [{"epochs": 0}, {"seconds": 0}])
-def test_no_time_is_refused(settings):
-    with pytest.raises(ValueError, match="at least one epoch, and a budget above 0"):
+@pytest.mark.parametrize("settings", [{"epochs": 0}, {"steps": 0}])
+def test_no_step_is_refused(settings):
+    with pytest.raises(ValueError, match="at least one epoch, and at least one step"):
         Schedule(**settings)
 
 
@@ -275,22 +326,20 @@ def test_two_processes_share_the_batches_and_agree_on_the_weights(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr[-3000:]
     first, second = (torch.load(tmp_path / f"rank-{rank}.pt") for rank in (0, 1))
-    for method, batches in (("fine_tune", 8), ("distil", 10)):
+    for method in ("fine_tune", "distil"):
         ours, theirs = first[method], second[method]
-        assert len(ours[0]) == len(theirs[0]) == batches  # two epochs of half the batches each
+        assert len(ours[0]) == len(theirs[0]) == 6  # steps, which end within the second epoch
         assert not any(a.shape == b.shape and torch.equal(a, b) for a, b in zip(ours[0], theirs[0], strict=True))
         assert all(torch.equal(a, b) for a, b in zip(ours[1], theirs[1], strict=True))
         assert not torch.equal(ours[1][0], ours[1][-1])
         assert torch.equal(ours[2], theirs[2])
 
 
-@pytest.mark.parametrize("budget", [1, 2, 3])
-def test_a_notebooks_bar_outlives_any_budget(monkeypatch, tmp_path, budget):
-    ticks = count()
-    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+@pytest.mark.parametrize("steps", [1, 2, 3, 4])
+def test_a_notebooks_bar_outlives_any_budget(monkeypatch, tmp_path, steps):
     monkeypatch.setattr("transformers.trainer.DEFAULT_PROGRESS_CALLBACK", NotebookProgressCallback)
-    train(random_raner(), tmp_path, epochs=4, seconds=budget)
-    assert budget <= steps_done(tmp_path) <= 3
+    train(random_raner(), tmp_path, steps=steps)
+    assert steps_done(tmp_path) == steps
 
 
 def library_state() -> tuple:
@@ -315,18 +364,18 @@ def test_the_library_is_as_loud_after_a_training_as_before(bars, tmp_path, monke
     assert inside == [(logging.ERROR, False, True)]
 
 
-def test_torch_without_mkldnn_multiplies_in_float32(monkeypatch):
-    """Such a build has no operators of that name; asking for one raises AttributeError."""
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace())
-    assert multiplies_in_bf16.__wrapped__() is False
+@pytest.mark.skipif(torch.cuda.is_available(), reason="GPUs multiply in bfloat16")
+def test_a_cpu_with_instructions_for_bfloat16_trains_in_float32(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True, raising=False)
+    model, types = random_raner(), set()
+    watch = model.classifier.register_forward_hook(lambda _, inputs, out: types.add((inputs[0].dtype, out.dtype)))
+    train(model, tmp_path, steps=1)
+    watch.remove()
+    assert types == {(torch.float32, torch.float32)}
 
 
 def test_importing_the_training_asks_the_machine_nothing():
-    code = (
-        "import torch; torch.cuda.is_available = torch.ops.mkldnn._is_mkldnn_bf16_supported = "
-        "lambda: exit('asked'); import utils.compress.recovery.distillation"
-    )
+    code = "import torch; torch.cuda.is_available = lambda: exit('asked'); import utils.compress.recovery.distillation"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
 
@@ -335,8 +384,8 @@ def test_weights_decay_and_biases_do_not(tmp_path):
     """Where the loss is flat, AdamW only shrinks: by 1 - 0.01 learning rates a step (Loshchilov and Hutter 2019)."""
     model, batches = random_raner(), make_batches(SENTENCES, tiny_tokenizer(), random_raner().labels)
     objective = Objective(batches, lambda model, batch: 0 * model(**batch).loss, {})
-    clock = Clock(Schedule(epochs=1, learning_rate=0.5))
-    flat = training.train(model, tiny_tokenizer(), CORPUS, tmp_path, objective, clock)
+    schedule = Schedule(epochs=1, learning_rate=0.5)
+    flat = training.train(model, tiny_tokenizer(), CORPUS, tmp_path, objective, schedule)
     rates = [0.5 * (1 - step / (STEPS_AN_EPOCH + 1)) / 0.9 for step in range(1, STEPS_AN_EPOCH + 1)]
     shrunk = model.classifier.weight * math.prod(1 - 0.01 * rate for rate in rates)
     torch.testing.assert_close(flat.classifier.weight, shrunk)

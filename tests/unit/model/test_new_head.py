@@ -50,7 +50,7 @@ def test_it_learns_types_that_the_old_head_had_no_tag_for(tmp_path):
     ]
     corpus, tokenizer = Corpus(sentences, sentences[:5], sentences[:5]), tiny_tokenizer()
     fresh = with_new_head(random_raner(), corpus.types, 1)
-    trained = fine_tune(fresh, tokenizer, corpus, tmp_path / "run", Schedule(20, 5e-3, seconds=60))
+    trained = fine_tune(fresh, tokenizer, corpus, tmp_path / "run", Schedule(learning_rate=5e-3, steps=40))
     losses = [epoch.loss for epoch in learning_curve(tmp_path / "run")]
     assert len(losses) == 20 and losses[-1] < 0.7 * losses[0]
     again, _ = load_raner(save_raner(trained, tokenizer, tmp_path / "saved"))

@@ -29,10 +29,11 @@ def test_recover_returns_the_best_epoch_of_its_curve(method, tmp_path, monkeypat
     model = random_raner()
     found = run_recovery(method, model, tiny_tokenizer(), CORPUS, Schedule(epochs=3, learning_rate=1e-2))
     first, *later = found.curve
-    assert first[:2] == (0, 0) and math.isnan(first.loss)
+    assert (first.epoch, first.step, first.seconds) == (0, 0, 0) and math.isnan(first.loss)
     assert first.f1 == evaluate(torch_tagger(model, tiny_tokenizer()), CORPUS.dev).scores.f1
     assert dev_f1(found.model, tiny_tokenizer(), CORPUS) == pytest.approx(max(point.f1 for point in later))
     assert [point.epoch for point in later] == [1, 2, 3] and later[-1].seconds <= found.seconds
+    assert [point.step for point in later] == [3, 6, 9]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -45,12 +46,14 @@ def test_rescaling_has_a_curve_of_before_and_after():
     assert all(torch.equal(a, b) for a, b in weights)
     assert [point.f1 for point in found.curve] == [dev_f1(m, tokenizer, CORPUS) for m in (pruned, found.model)]
     assert [point.seconds for point in found.curve] == [0, found.seconds]
+    assert [point.step for point in found.curve] == [0, 0]
 
 
 def test_a_curve_goes_on_where_the_last_one_ended():
-    first = [Epoch(0, 0, math.nan, 10), Epoch(1, 2.0, 0.5, 30)]
-    second = [Epoch(0, 0, math.nan, 20), Epoch(1, 3.0, 0.4, 40), Epoch(1.5, 4.0, 0.3, 50)]
+    first = [Epoch(0, 0, math.nan, 10, 0.0), Epoch(1, 16, 0.5, 30, 2.0)]
+    second = [Epoch(0, 0, math.nan, 20, 0.0), Epoch(1, 16, 0.4, 40, 3.0), Epoch(1.5, 24, 0.3, 50, 4.0)]
     found = concatenate_curves([first, second, second])
     assert [point.epoch for point in found] == [0, 1, 1, 2, 2.5, 2.5, 3.5, 4]
+    assert [point.step for point in found] == [0, 16, 16, 32, 40, 40, 56, 64]
     assert [point.seconds for point in found] == [0, 2, 2, 5, 6, 6, 9, 10]
     assert [point.f1 for point in found] == [10, 30, 20, 40, 50, 20, 40, 50]

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from utils.compress.batches import Batch, make_batches
 from utils.compress.checks import check_trainable, check_vocabulary
-from utils.compress.training import Clock, Loss, Objective, Schedule, multiplies_in_bf16, train
+from utils.compress.training import Loss, Objective, Schedule, train
 from utils.files import text_digest
 from utils.model.checkpoint import assemble, model_digest
 from utils.model.modes import evaluating
@@ -76,7 +76,7 @@ def distil(
 ) -> RanerModel:
     """Train a copy of `student` to answer like the teacher, on `corpus.train` and on texts without labels.
 
-    The teacher reads everything once, before the training, within the budget. What it said stays in
+    The teacher reads everything once, before the training: no step of the schedule. What it said stays in
     memory: per character 4 bytes a tag, and with `hidden` 2 bytes a feature and student layer.
 
     Args:
@@ -86,7 +86,6 @@ def distil(
         ValueError, DivergedError: as in `fine_tune`; or the two models have other labels, another
             vocabulary or, where `hidden` is asked for, another width.
     """
-    clock = Clock(schedule)
     check_trainable(student, tokenizer, corpus)
     _check_teacher(student, distillation)
     limit = min(piece_limit(model.config) for model in (student, distillation.teacher))
@@ -95,7 +94,7 @@ def distil(
     unlabelled = make_batches([Sentence(text) for text in distillation.texts], tokenizer, student.labels, **most)
     batches += [_without_labels(batch) for batch in unlabelled]
     objective = Objective(_answered(batches, student, distillation), _loss(distillation), distillation.identity())
-    return train(student, tokenizer, corpus, Path(out), objective, clock)
+    return train(student, tokenizer, corpus, Path(out), objective, schedule)
 
 
 def soft_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
@@ -176,7 +175,7 @@ def _answered(batches: Sequence[Batch], student: RanerModel, distillation: Disti
 def _answers(teacher: RanerModel, batch: Batch, layers: Sequence[int]) -> Batch:
     """What the teacher says: `teacher_emissions`, and `teacher_states` `(layers, batch, length, features)`."""
     ids, mask = (batch[name].to(teacher.device) for name in ("input_ids", "attention_mask"))
-    with torch.autocast(teacher.device.type, torch.bfloat16, enabled=multiplies_in_bf16()):
+    with torch.autocast(teacher.device.type, torch.bfloat16, enabled=teacher.device.type == "cuda"):
         said = teacher(ids, mask, output_hidden_states=bool(layers))
     answers = {"teacher_emissions": said.logits.float().cpu()}
     if layers:

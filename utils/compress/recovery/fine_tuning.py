@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from utils.compress.batches import Batch, make_batches
 from utils.compress.checks import check_trainable
-from utils.compress.training import Clock, Objective, Schedule, train
+from utils.compress.training import Objective, Schedule, train
 from utils.model.raner import RanerModel, piece_limit
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.entities import Corpus
@@ -29,10 +29,10 @@ def fine_tune(
             or a pruning map that is not the model's; checkpoints of another run in `out`.
         DivergedError: the loss became NaN or infinite.
     """
-    clock = Clock(schedule)
     check_trainable(model, tokenizer, corpus)
     batches = make_batches(corpus.train, tokenizer, model.labels, limit=piece_limit(model.config))
-    return train(model, tokenizer, corpus, Path(out), Objective(batches, _likelihood, {"method": "fine_tune"}), clock)
+    objective = Objective(batches, _likelihood, {"method": "fine_tune"})
+    return train(model, tokenizer, corpus, Path(out), objective, schedule)
 
 
 def _likelihood(model: nn.Module, batch: Batch) -> Tensor:

@@ -132,7 +132,7 @@ def bootstrap_figure(samples: Mapping[str, np.ndarray], unit: str, zero: bool = 
 
 
 def recovery_figure(curves: Mapping[str, Sequence[Epoch]], levels: Mapping[str, float]) -> Picture:
-    """F1 on dev against wall-clock; dashed: models that nobody trained here.
+    """F1 on dev against steps of the optimizer; dashed: models that nobody trained here.
 
     Args:
         curves: recovery -> its learning curve.
@@ -141,10 +141,10 @@ def recovery_figure(curves: Mapping[str, Sequence[Epoch]], levels: Mapping[str, 
     figure = picture(10, 3.9)
     axes = figure.subplots()
     for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
-        seconds, f1 = [point.seconds for point in curve], [point.f1 for point in curve]
-        axes.plot(seconds, f1, marker=marker, markersize=5, color=colour, label=name)
+        steps, f1 = [point.step for point in curve], [point.f1 for point in curve]
+        axes.plot(steps, f1, marker=marker, markersize=5, color=colour, label=name)
     for style, (name, f1) in zip(("--", ":", "-."), levels.items(), strict=False):
         axes.axhline(f1, color="black", linestyle=style, linewidth=1, label=name)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    plain_axes(axes, "", "seconds", "F1 on dev (points)")
+    plain_axes(axes, "", "steps of the optimizer", "F1 on dev (points)")
     return figure

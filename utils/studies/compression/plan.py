@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 
 from utils.compress.batches import count_positions, make_batches, on_device
-from utils.compress.training import multiplies_in_bf16
 from utils.files import CheckpointError
 from utils.measure.latency import Latency
 from utils.measure.verdict import Estimate, median_estimate, times_as_fast
@@ -172,7 +171,7 @@ def measure_pace(
 
     def learn() -> None:
         for batch in on_device(trained, batches):
-            with torch.autocast(trained.device.type, torch.bfloat16, enabled=multiplies_in_bf16()):
+            with torch.autocast(trained.device.type, torch.bfloat16, enabled=trained.device.type == "cuda"):
                 loss = trained(**batch).loss
             loss.backward()
         trained.zero_grad(set_to_none=True)

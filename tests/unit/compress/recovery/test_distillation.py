@@ -18,13 +18,15 @@ from tiny_models import (
     tiny_tokenizer,
 )
 
+from utils.compress.batches import make_batches
 from utils.compress.pruning.remove import prune_heads, prune_neurons, prune_vocabulary
 from utils.compress.recovery.distillation import Distillation, distil, matching_layers, shallow_student, soft_loss
 from utils.compress.recovery.fine_tuning import fine_tune
-from utils.compress.training import Schedule
+from utils.compress.training import Objective, Schedule, train
 from utils.model.pruned_shape import pruning_map
+from utils.model.raner import IGNORED_LABEL
 from utils.model.torch_tagger import torch_tagger
-from utils.text.entities import Corpus
+from utils.text.entities import Corpus, Sentence
 from utils.text.formats.bracketed import parse_bracketed
 
 WORDS = Corpus([parse_bracketed("[天地](LOC)玄黄")] * 64, [parse_bracketed("[天地](LOC)玄黄")], [])
@@ -142,7 +144,7 @@ def test_other_lessons_are_another_run(tmp_path, named, change):
 def test_a_record_names_all_that_tells_runs_apart(tmp_path):
     distil(random_raner(), tiny_tokenizer(), WORDS, tmp_path, ONCE, LESSONS)
     record = json.loads((tmp_path / "settings.json").read_text("utf-8"))
-    schedule = {"epochs": 1, "learning_rate": 5e-4, "seed": 1, "seconds": None}
+    schedule = {"epochs": 1, "learning_rate": 5e-4, "seed": 1, "steps": None}
     weights = {"temperature": 2.0, "alpha": 0.5, "hidden": 1.0, "method": "distil"}
     assert {name: record.pop(name) for name in schedule | weights} == schedule | weights
     assert record.keys() == {"model", "data", "teacher", "texts"}
@@ -156,6 +158,30 @@ def test_a_teacher_answers_in_evaluation_mode_and_stays_in_its_own(tmp_path):
     ]
     assert same_weights(*taught)
     assert noisy.training and not quiet.training
+
+
+def test_a_teacher_reads_each_batch_once_and_its_answers_are_as_good_as_fresh_ones(tmp_path):
+    """Two epochs beside a loss that asks the teacher again in every step."""
+    teacher, student, lessons = random_raner(1), random_raner(), Distillation(random_raner(1), TEXTS, hidden=0)
+    read = []
+    with lessons.teacher.classifier.register_forward_hook(lambda _, inputs, __: read.append(len(inputs[0]))):
+        taught = distil(student, tiny_tokenizer(), WORDS, tmp_path / "once", Schedule(epochs=2), lessons)
+    assert sum(read) == len(WORDS.train) + len(TEXTS)
+
+    def asking(model, batch):
+        ids, mask = batch["input_ids"], batch["attention_mask"]
+        with torch.no_grad():
+            answer = teacher(ids, mask).logits[mask.bool()]
+        said = model(**batch)
+        return 0.5 * said.loss + 0.5 * soft_loss(said.logits[mask.bool()], answer, 2.0)
+
+    batches = make_batches(WORDS.train, tiny_tokenizer(), student.labels)
+    unlabelled = make_batches([Sentence(text) for text in TEXTS], tiny_tokenizer(), student.labels)
+    batches += [batch | {"labels": torch.full_like(batch["labels"], IGNORED_LABEL)} for batch in unlabelled]
+    objective, schedule = Objective(batches, asking, {}), Schedule(epochs=2)
+    again = train(student, tiny_tokenizer(), WORDS, tmp_path / "again", objective, schedule)
+    for ours, theirs in zip(taught.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 def test_teacher_with_other_labels_or_vocabulary_is_refused(tmp_path):

@@ -12,7 +12,7 @@ from utils.measure.latency import summarise
 
 RANDOM = np.random.default_rng(0)
 LATENCY = summarise(RANDOM.normal(10, 1, 30))
-CURVE = [Epoch(0, 0.0, math.nan, 50.0), Epoch(1, 2.5, 0.4, 70.0), Epoch(2, 5.0, 0.1, 65.0)]
+CURVE = [Epoch(0, 0, math.nan, 50.0, 0.0), Epoch(1, 16, 0.4, 70.0, 2.5), Epoch(2, 32, 0.1, 65.0, 5.0)]
 PICTURES = {
     "shares": lambda: base.shares_figure({"mini": {"embeddings": 1.5, "attention": 2.5, "tagging": 0.0}}, "M"),
     "grid": lambda: base.head_grid(np.arange(144.0).reshape(12, 12), {0: [0, 3], 11: [2]}, "头的重要性"),
@@ -50,7 +50,7 @@ def test_the_interval_in_a_title_is_the_percentile_interval():
     assert axes.get_title(loc="left") == "x: 95 % within [25.00, 975.00], width 950.00"
 
 
-def test_curves_are_drawn_against_seconds():
+def test_curves_are_drawn_against_steps():
     recovery, point, level = PICTURES["recovery"]().axes[0].lines
-    assert list(recovery.get_xdata()) == [0.0, 2.5, 5.0] and list(recovery.get_ydata()) == [50.0, 70.0, 65.0]
+    assert list(recovery.get_xdata()) == [0, 16, 32] and list(recovery.get_ydata()) == [50.0, 70.0, 65.0]
     assert list(point.get_xdata()) == [0.0] and set(level.get_ydata()) == {82.0}

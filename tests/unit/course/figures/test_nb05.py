@@ -7,7 +7,7 @@ import pytest
 from utils.compress.curves import Epoch
 from utils.course.figures import nb05
 
-CURVE = [Epoch(0, 0.0, math.nan, 50.0), Epoch(1, 2.5, 0.4, 70.0), Epoch(2, 5.0, 0.1, 65.0)]
+CURVE = [Epoch(0, 0, math.nan, 50.0, 0.0), Epoch(1, 16, 0.4, 70.0, 2.5), Epoch(2, 32, 0.1, 65.0, 5.0)]
 DAMAGES = {
     "original": {"F1 by type": {"PER": 90.0, "LOC": 80.0}, "names found (%)": {"new": 70.0}},
     "剪枝": {"F1 by type": {"PER": 60.0, "LOC": 75.0}, "names found (%)": {"new": 40.0}},
