@@ -74,5 +74,5 @@ def test_checkpoints_go_first_then_the_largest_of_article_scale_then_the_others(
 
 def test_what_is_to_be_kept_stays_whatever_it_takes(folder):
     write(folder / "mini" / "original.identity.json")
-    assert trim(folder, 0, kept=("corpus",)) == sum(PIECES.values()) - 60 + 1
+    assert trim(folder, 0, kept=("corpus",)) == sum(PIECES.values()) - 60
     assert left(folder) == {"corpus/train"}
