@@ -1,6 +1,7 @@
 # Two commands: `make course` and `make test`. Everything is installed into .venv, once.
 #   make course RESUME=1                     continue the newest unfinished run
 #   make course QUICK=1                      small sizes, a few minutes
+#   make course KEEP=1                       keep all artifacts, also of a run that takes more than 1 GB
 #   make course MODEL=path/or/id CORPUS=path/or/id NOTEBOOKS="03 04"
 #   make course CORPUS=cluener NEW_HEAD=1    a head for the corpus's own types; or rename them: TYPES=NAME=PER,TITLE=
 #   make course PEERS=1                      with OpenVINO, which notebook 07 then compares with
@@ -8,6 +9,8 @@
 #                                            your own model made smaller; or BUDGET_MS=50, MAX_MB=30; TEXTS=file;
 #                                            DRY_RUN=1 prints the plan, RESUME=1 goes on
 #   make serve MODEL=path PORT=8000          the page that highlights while one types
+#   make edition                             one run makes the committed notebooks, the reference and both READMEs'
+#                                            tables; RESUME=1 goes on, FORCE=1 on a CPU without VNNI too
 #   make workshop WHEELS=1                   dist/workshop: handouts, slides, timing, a bundle with all libraries
 #   make test LOAD=1 RAY=1                   also the load test, also Ray Serve (installs it)
 #   make mutants COUNT=120 RESUME=1          would tests notice a small mistake in the code? (installs Cosmic Ray)
@@ -20,7 +23,9 @@ PEERS_INSTALLED := $(if $(filter 1,$(PEERS)),.venv/peers)
 CHOSEN := $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS))
 OPTIONS := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(QUICK)),--quick) \
 	$(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--corpus "$(CORPUS)") $(if $(TYPES),--types "$(TYPES)") \
-	$(if $(filter 1,$(NEW_HEAD)),--new-head) $(CHOSEN)
+	$(if $(filter 1,$(NEW_HEAD)),--new-head) $(if $(filter 1,$(KEEP)),--keep) $(CHOSEN)
+
+EDITION := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(FORCE)),--force) $(if $(filter 1,$(KEEP)),--keep)
 
 COMPRESSED := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(DRY_RUN)),--dry-run) \
 	$(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--corpus "$(CORPUS)") $(if $(TYPES),--types "$(TYPES)") \
@@ -30,10 +35,13 @@ COMPRESSED := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(DRY_RUN)),-
 
 SERVED := $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port $(PORT))
 
-.PHONY: course compress test test-quick coverage mutants serve lab notebooks workshop newest lint
+.PHONY: course edition compress test test-quick coverage mutants serve lab notebooks workshop newest lint
 
 course: $(ENVIRONMENT) $(PEERS_INSTALLED)
 	@$(BIN)/python -m utils.course run $(OPTIONS)
+
+edition: $(ENVIRONMENT)
+	@$(BIN)/python -m utils.course edition $(EDITION)
 
 compress: $(ENVIRONMENT) $(PEERS_INSTALLED)
 	@$(BIN)/python -m utils.course compress $(COMPRESSED)

@@ -13,7 +13,9 @@ In reading order:
 - `notebooks`: executing a run's notebooks, and building the committed ones from their sources
 - `kernels`: how a notebook's kernel is started, and how Ctrl-C stops it
 - `reference`: the run that others are compared with, and that the READMEs show
-- `report`: a run as a table, as `report.html`, inside a README
+- `edition`: the run that is committed: its notebooks, its reference, its tables
+- `report`: a run as a table, inside a README too
+- `report_page`: a run as `report.html`, verdicts first
 - `tables`: every table of text
 - `sizes`: how much each notebook reads and repeats, in full and in a quick run
 - `teaching`: predictions, checks and exercises, as a notebook prints them

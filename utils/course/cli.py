@@ -27,26 +27,47 @@ from utils.measure.memory import directory_bytes
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the notebooks in order, or go on with an interrupted run; print the table, write report.html."""
-    folder = _run_folder(arguments)
-    with runs.held(folder):
-        print(f"Run: {folder}", flush=True)
-        try:
-            runs.run_notebooks(folder)
-        except (NotebookError, KeyboardInterrupt):
-            print(f"{folder} is kept. {_resuming(arguments.out)}", file=sys.stderr)
-            raise
-        runs.write_report(folder)
-    runs.print_table(folder)
-    print(f"Folder: it takes {listing.size(directory_bytes(folder))}, of which report and check need no artifacts/")
-    print(f"Report: {folder / 'report.html'}")
+    resumed = _resuming("run", "course", arguments.out)
+    advice = f"{resumed} goes on with it, with the same model and corpus; to change those, start a new run"
+    _run_through(_run_folder(arguments), advice, arguments.keep)
     return 0
 
 
-def _resuming(out: Path) -> str:
-    """How to go on with the newest run in `out`, and when not to."""
-    command, usual = f"{options.program_name()} run --resume", out.resolve() == RUNS
-    ways = f"`{command}` or `make course RESUME=1`" if usual else f"`{command} --out {shlex.quote(str(out))}`"
-    return f"{ways} goes on with it, with the same model and corpus; to change those, start a new run"
+def edition(arguments: argparse.Namespace) -> int:
+    """Run the course once, in full, and make that run's notebooks, ledger and tables the committed ones."""
+    from utils.course.edition import begun, plain_notebooks, put_in_place
+
+    with plain_notebooks() as notebooks:
+        folder = begun(arguments.out, notebooks, arguments.resume, arguments.force)
+        advice = f"{_resuming('edition', 'edition', arguments.out)} goes on with it, on this machine and commit"
+        _run_through(folder, advice, arguments.keep, notebooks)
+    put_in_place(folder)
+    return 0
+
+
+def _run_through(folder: Path, advice: str, keep: bool, notebooks: Path | None = None) -> None:
+    """Execute what a run still lacks, report it, and tidy up unless all is to be kept."""
+    with runs.held(folder):
+        print(f"Run: {folder}", flush=True)
+        try:
+            runs.run_notebooks(folder, notebooks)
+        except (NotebookError, KeyboardInterrupt):
+            print(f"{folder} is kept. {advice}", file=sys.stderr)
+            raise
+        runs.write_report(folder)
+        removed = 0 if keep else runs.tidy(folder)
+    runs.print_table(folder)
+    if removed:
+        print(f"Removed from artifacts/: {listing.size(removed)} that no notebook needs (KEEP=1 or --keep keeps all)")
+    print(f"Folder: it takes {listing.size(directory_bytes(folder))}, of which report and check need no artifacts/")
+    print(f"All of {folder.parent}: {listing.size(directory_bytes(folder.parent))}")
+    print(f"Report: {folder / 'report.html'}")
+
+
+def _resuming(command: str, target: str, out: Path) -> str:
+    """How to go on with the newest run in `out`."""
+    typed, usual = f"{options.program_name()} {command} --resume", out.resolve() == RUNS
+    return f"`{typed}` or `make {target} RESUME=1`" if usual else f"`{typed} --out {shlex.quote(str(out))}`"
 
 
 def _run_folder(arguments: argparse.Namespace) -> Path:
@@ -66,6 +87,7 @@ def report(arguments: argparse.Namespace) -> int:
     from utils.course import reference
 
     runs.write_report(arguments.run)
+    runs.print_mark(arguments.run)
     print(f"Report: {arguments.run / 'report.html'}")
     if arguments.reference:
         reference.keep_as_reference(arguments.run)
@@ -168,6 +190,7 @@ def command_line() -> argparse.ArgumentParser:
             "run --resume",
         )
     )
+    options.of_edition(_add(commands, edition, "edition", "edition --resume"))
     options.of_corpus(_add(commands, corpus, "corpus path/to/corpus", "corpus train.json --format cluener"))
     compress_command.add_options(
         _add(

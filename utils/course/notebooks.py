@@ -59,6 +59,15 @@ def _reason(error: Exception) -> str:
     return f"{name}: {text}"
 
 
+def plain_notebook(source: Path) -> nbformat.NotebookNode:
+    """A jupytext percent script as a notebook that was not executed yet; the same one each time."""
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:03}"  # jupytext draws a random one: every build would differ
+    return notebook
+
+
 def build_notebook(source: Path, target: Path) -> None:
     """One jupytext percent script to one notebook with outputs; the old one stays where a cell fails.
 
@@ -66,14 +75,33 @@ def build_notebook(source: Path, target: Path) -> None:
         NotebookError: a cell raised an error, or the kernel died.
         KeyboardInterrupt: Ctrl-C was pressed.
     """
-    notebook = jupytext.read(source)
-    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
-    for number, cell in enumerate(notebook.cells):
-        cell.id = f"cell-{number:03}"  # jupytext draws a random one: every build would differ
+    notebook = plain_notebook(source)
     with tqdm(total=sum(cell.cell_type == "code" for cell in notebook.cells), desc=source.stem, unit="cell") as bar:
         _run_cells(notebook, target.parent, bar)
+    write_notebook(notebook, target)
+
+
+def write_notebook(notebook: nbformat.NotebookNode, target: Path) -> None:
+    """Replace a notebook's file as a whole; what the kernel said about Python's version stays out of it."""
     notebook.metadata.language_info = {"name": "python"}
     write_atomically(target, nbformat.writes(notebook) + "\n")
+
+
+def with_outputs(plain: nbformat.NotebookNode, executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The plain notebook with the outputs of the same cells in `executed`, as if these had been all.
+
+    Cells that papermill put in, its times and its parameters stay behind; executions are counted from 1.
+    """
+    outputs = {cell.id: cell.outputs for cell in executed.cells if cell.cell_type == "code"}
+    code = [cell for cell in plain.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, 1):
+        cell.outputs, cell.execution_count = outputs[cell.id], count
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = count
+    if "widgets" in executed.metadata:
+        plain.metadata.widgets = executed.metadata.widgets
+    return plain
 
 
 def _run_cells(notebook: nbformat.NotebookNode, folder: Path, bar: tqdm) -> None:

@@ -60,6 +60,14 @@ def of_run(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--resume", action="store_true", help="go on with the newest unfinished run in --out, with its settings"
     )
+    _add_keep(command)
+
+
+def of_edition(command: argparse.ArgumentParser) -> None:
+    _add_out(command, "where the run's folder is made (runs)")
+    command.add_argument("--resume", action="store_true", help="go on with the newest edition of this commit in --out")
+    command.add_argument("--force", action="store_true", help="on a CPU without VNNI, too")
+    _add_keep(command)
 
 
 def of_corpus(command: argparse.ArgumentParser) -> None:
@@ -115,6 +123,12 @@ def seed(text: str) -> int:
 
 def _add_out(command: argparse.ArgumentParser, purpose: str) -> None:
     command.add_argument("--out", type=Path, default=RUNS, metavar="DIR", help=purpose)
+
+
+def _add_keep(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--keep", action="store_true", help="keep all artifacts, also of a run that takes more than 1 GB"
+    )
 
 
 def _add_folder(command: argparse.ArgumentParser) -> None:

@@ -9,11 +9,14 @@ from utils.measure.comparison import Comparison, check_rows
 
 REFERENCE = DATA / "reference"
 
+WATERFALL = "waterfall.png"
+"""In a run's `artifacts/` and in the reference: what each step gives, where a notebook drew it."""
+
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "README.zh-CN.md"}
 
 
 def keep_as_reference(folder: Path) -> None:
-    """Copy ledger and `run.json` to `data/reference`, with which later runs are compared.
+    """Copy ledger, `run.json` and waterfall to `data/reference`, with which later runs are compared.
 
     Raises:
         CourseError: the run is not finished, or not one of the whole course with its own model and data.
@@ -25,6 +28,10 @@ def keep_as_reference(folder: Path) -> None:
     REFERENCE.mkdir(parents=True, exist_ok=True)
     for name in ("ledger.json", "run.json"):
         write_atomically(REFERENCE / name, (folder / name).read_bytes())
+    if (drawn := folder / "artifacts" / WATERFALL).is_file():
+        write_atomically(REFERENCE / WATERFALL, drawn.read_bytes())
+    else:
+        (REFERENCE / WATERFALL).unlink(missing_ok=True)
 
 
 def compare(folder: Path) -> list[Comparison]:
@@ -58,12 +65,13 @@ def _other_settings(state: dict) -> dict:
 
 
 def write_readmes() -> None:
-    """Write results, picture and syllabus minutes of the reference run into both READMEs."""
+    """Write results, pictures and syllabus minutes of the reference run into both READMEs."""
     from utils.course.figures.results import results_figure
     from utils.course.report import filled_readme, png, versions
 
     rows, state = read_rows(REFERENCE), read_run(REFERENCE)
     write_atomically(REFERENCE / "results.png", png(results_figure(versions(rows))))
+    waterfall = (REFERENCE / WATERFALL).is_file()
     for language, path in READMES.items():
-        write_atomically(path, filled_readme(path.read_text("utf-8"), rows, state, language))
+        write_atomically(path, filled_readme(path.read_text("utf-8"), rows, state, language, waterfall))
         print(f"Written: {path}")

@@ -1,4 +1,4 @@
-"""What a run shows: the table as text, `report.html`, and the tables inside the two READMEs.
+"""What a run shows: the table as text, the parts of `report.html`, and the tables inside the two READMEs.
 
 The article compares four versions of RaNER. Each has its row here, the article's words and numbers
 beside what the ledger holds; versions of our own stand below. A time, a size and a memory come from the
@@ -6,7 +6,6 @@ article-scale row where one was measured; F1 comes from the mini-RaNER row, whos
 article-scale twin computes.
 """
 
-import base64
 import io
 import json
 import re
@@ -62,7 +61,9 @@ PICTURE = {"en": "Time, size, memory and F1 of the measured versions", "zh": "�
 
 QUICK = "A quick run, at small sizes, to see that all steps go through: what it measured here means nothing."
 
-MEASURED_ON = {"en": "Measured by `make course` on {}.", "zh": "由 `make course` 测得，机器：{}。"}
+WATERFALL = {"en": "What each step of the compression gives", "zh": "压缩的每一步各带来多少"}
+
+MEASURED_ON = {"en": "Measured by `make edition` on {}, on {}.", "zh": "由 `make edition` 于 {} 测得，机器：{}。"}
 
 
 def versions(rows: Iterable[dict]) -> list[dict]:
@@ -147,28 +148,6 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def html_report(rows: Sequence[dict], run: dict, picture: bytes) -> str:
-    """The whole report as one HTML page that needs nothing else but the notebooks beside it.
-
-    Args:
-        rows: the run's ledger.
-        run: what `run.json` holds.
-        picture: PNG.
-    """
-    settings = {name: value if value != "" else "embedded" for name, value in run["settings"].items()}
-    return page_template("report.html").render(
-        run=run,
-        warning=QUICK if run["settings"]["quick"] else "",
-        machine=machine_line(run["machine"]),
-        settings=", ".join(f"{name}: {value}" for name, value in settings.items()),
-        comparison_header=COMPARISON_HEADER["en"],
-        comparison=comparison(rows),
-        stages_header=STAGES_HEADER,
-        stages=stages(rows),
-        picture=base64.b64encode(picture).decode(),
-    )
-
-
 def page_template(name: str) -> Template:
     """A page of this folder, which escapes all that it is given, and fails where it is given too little."""
     folder = FileSystemLoader(Path(__file__).parent)
@@ -176,19 +155,22 @@ def page_template(name: str) -> Template:
     return rules.get_template(name)
 
 
-def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str) -> str:
-    """A README with its results table and the minutes of its syllabus written anew.
+def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str, waterfall: bool = False) -> str:
+    """A README with its results table, its pictures and the minutes of its syllabus written anew.
 
     Args:
         text: the README; it holds `<!-- results -->` ... `<!-- /results -->` and rows `| 03 | ... | minutes |`.
         language: `en` or `zh`.
+        waterfall: whether there is `data/reference/waterfall.png` to show.
 
     Raises:
         ValueError: the two marks are not there.
     """
     table = markdown_table(COMPARISON_HEADER[language], comparison(rows, language))
-    place = MEASURED_ON[language].format(machine_line(run["machine"]))
-    block = f"![{PICTURE[language]}](data/reference/results.png)\n\n{table}\n\n{place}"
+    place = MEASURED_ON[language].format(run["started"][:10], machine_line(run["machine"]))
+    pictures = [f"![{PICTURE[language]}](data/reference/results.png)"]
+    pictures += [f"![{WATERFALL[language]}](data/reference/waterfall.png)"] * waterfall
+    block = "\n\n".join([*pictures, table, place])
     marks = re.compile(r"(<!-- results -->\n).*?(\n<!-- /results -->)", re.S)
     if not marks.search(text):
         raise ValueError("no <!-- results --> ... <!-- /results --> to write between")

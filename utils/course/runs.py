@@ -19,33 +19,42 @@ NOTEBOOKS = ROOT / "notebooks"
 DEFAULTS = {"model": "", "corpus": "", "seed": 1, "quick": False}
 """Settings of a run: the embedded model and corpus, full sizes."""
 
+LARGEST = 10**9
+"""Bytes of a run that stay when it is done."""
+
 FITTING = ("types", "new_head")
 """Settings that a run has only where they were given: how model and corpus are made to fit (`prepare`)."""
+
+PREPARED = ("corpus", "new-head")
+"""Artifacts that `prepare` made of them: asked for, so they stay."""
 
 
 class CourseError(Exception):
     """A request that cannot be met: exit code 2."""
 
 
-def new_run(out: Path, settings: Mapping[str, object], numbers: Sequence[str] | None) -> Path:
+def new_run(
+    out: Path, settings: Mapping[str, object], numbers: Sequence[str] | None, notebooks: Path | None = None
+) -> Path:
     """Make the folder of a run that is about to begin, with its `run.json`.
 
     Args:
         out: where the folder is made.
         settings: what differs from `DEFAULTS`, and those of `FITTING` that are wanted.
         numbers: of the notebooks, such as "03"; None takes all.
+        notebooks: where they are; None: `NOTEBOOKS`.
 
     Raises:
         CourseError: model, corpus, a number or `out` cannot be used, or model and corpus do not fit; then
             nothing is left behind.
     """
-    notebooks = select(NOTEBOOKS, "ipynb", numbers)
+    chosen_notebooks = select(notebooks or NOTEBOOKS, "ipynb", numbers)
     chosen = {**DEFAULTS, **settings}
     chosen |= {name: absolute(chosen[name]) for name in ("model", "corpus")}
-    _check_inputs(chosen, [path.name[:2] for path in notebooks])
+    _check_inputs(chosen, [path.name[:2] for path in chosen_notebooks])
     started = datetime.now(UTC)
     folder = _new_folder(out, started)
-    _save(folder, _new_state(started, chosen, notebooks))
+    write_run(folder, _new_state(started, chosen, chosen_notebooks))
     return folder
 
 
@@ -142,10 +151,13 @@ def absolute(source: str) -> str:
     return str(Path(source).resolve()) if source and Path(source).exists() else source
 
 
-def run_notebooks(folder: Path) -> None:
+def run_notebooks(folder: Path, notebooks: Path | None = None) -> None:
     """Make what model and corpus need to fit, then execute what is not done yet; `run.json` is kept up to date.
 
     When all is done, `latest` leads to the run.
+
+    Args:
+        notebooks: where they are; None: `NOTEBOOKS`.
 
     Raises:
         NotebookError: a notebook failed; the later ones are left for another time.
@@ -158,14 +170,14 @@ def run_notebooks(folder: Path) -> None:
     for entry in state["notebooks"]:
         if entry["state"] == "done":
             continue
-        _save(folder, _in_state(state, entry, "running"))
+        write_run(folder, _in_state(state, entry, "running"))
         try:
-            minutes = execute_notebook(NOTEBOOKS / f"{entry['name']}.ipynb", folder, parameters)
+            minutes = execute_notebook((notebooks or NOTEBOOKS) / f"{entry['name']}.ipynb", folder, parameters)
         except (NotebookError, KeyboardInterrupt) as error:
-            _save(folder, _in_state(state, entry, "failed" if isinstance(error, NotebookError) else "interrupted"))
+            write_run(folder, _in_state(state, entry, "failed" if isinstance(error, NotebookError) else "interrupted"))
             raise
         entry |= {"state": "done", "minutes": round(minutes, 2)}
-    _save(folder, state | {"state": "finished"})
+    write_run(folder, state | {"state": "finished"})
     _point_latest_to(folder)
 
 
@@ -174,7 +186,8 @@ def _in_state(state: dict, entry: dict, name: str) -> dict:
     return state
 
 
-def _save(folder: Path, state: dict) -> None:
+def write_run(folder: Path, state: dict) -> None:
+    """Write `run.json`."""
     write_atomically(folder / "run.json", json.dumps(state, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -215,10 +228,23 @@ def read_rows(folder: Path) -> list[dict]:
         raise CourseError(str(error)) from None
 
 
+def tidy(folder: Path) -> int:
+    """Remove what no notebook needs any more from a run that is done, until it takes no more than `LARGEST` bytes;
+    returns the bytes that went.
+    """
+    from utils.measure.artifacts import trim
+    from utils.measure.memory import directory_bytes
+
+    artifacts = folder / "artifacts"
+    others = directory_bytes(folder) - directory_bytes(artifacts)
+    return trim(artifacts, LARGEST - others, kept=PREPARED)
+
+
 def write_report(folder: Path) -> None:
     """Write the run's `report.html`."""
     from utils.course.figures.results import results_figure
-    from utils.course.report import html_report, png, versions
+    from utils.course.report import png, versions
+    from utils.course.report_page import html_report
 
     rows, state = read_rows(folder), read_run(folder)
     write_atomically(folder / "report.html", html_report(rows, state, png(results_figure(versions(rows)))))
@@ -226,9 +252,16 @@ def write_report(folder: Path) -> None:
 
 def print_table(folder: Path) -> None:
     """Print the article's versions, claimed and measured, and ours; of a quick run, what not to make of them."""
-    from utils.course.report import COMPARISON_HEADER, QUICK, comparison
+    from utils.course.report import COMPARISON_HEADER, comparison
     from utils.course.tables import text_table
+
+    print_mark(folder)
+    print(text_table(COMPARISON_HEADER["en"], comparison(read_rows(folder))))
+
+
+def print_mark(folder: Path) -> None:
+    """Print of a quick run that its numbers mean nothing."""
+    from utils.course.report import QUICK
 
     if read_run(folder)["settings"]["quick"]:
         print(QUICK)
-    print(text_table(COMPARISON_HEADER["en"], comparison(read_rows(folder))))

@@ -67,9 +67,18 @@ def number(expected: float, hints: Mapping[float, str], tolerance: float = 0.01)
 
 
 def show_minutes(number: str) -> Markdown:
-    """How long notebook `number` took in the reference run, or that nobody measured it yet."""
-    entries = json.loads(REFERENCE_RUN.read_text("utf-8"))["notebooks"] if REFERENCE_RUN.is_file() else []
-    known = {entry["name"][:2]: entry["minutes"] for entry in entries}
+    """How long notebook `number` took in the reference run, when and where that ran; or that nobody measured it yet."""
+    return Markdown(minutes_in(json.loads(REFERENCE_RUN.read_text("utf-8")) if REFERENCE_RUN.is_file() else {}, number))
+
+
+def minutes_in(run: Mapping, number: str) -> str:
+    """The same of a run, as Markdown; `run` is what its `run.json` holds."""
+    known = {entry["name"][:2]: entry["minutes"] for entry in run.get("notebooks", [])}
     if known.get(number) is None:
-        return Markdown("**Minutes:** not measured yet")
-    return Markdown(f"**Minutes:** {known[number]:.1f} to run, measured in the reference run; reading comes on top")
+        return "**Minutes:** not measured yet"
+    machine, code = run["machine"], f", code {run['commit'][:7]}" if "commit" in run else ""
+    place = f"{machine['cpu']}, {machine['cores']} cores, {' '.join(machine['flags']) or 'no vector flags seen'}"
+    return (
+        f"**Minutes:** {known[number]:.1f} to run; reading comes on top. "
+        f"Measured in the reference run of {run['started'][:10]}{code}, on {place}."
+    )

@@ -17,6 +17,7 @@ In reading order:
 - `bands`: how far a second run may stray
 - `comparison`: a run beside its reference
 - `claims`: the article's numbers beside a run's
+- `artifacts`: files that notebooks leave for each other, each with its identity; what goes when a run is done
 - `run`: settings, artifacts and ledger that the notebooks of a run share
 
 May import `model`, `tagger`, `text` and `files`.

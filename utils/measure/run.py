@@ -4,13 +4,13 @@ A notebook that is opened alone, without a run, works in `runs/lab`.
 """
 
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from utils.files import DATA, RUNS, locked
+from utils.measure.artifacts import code_digest, is_made, make, remove_leftovers, source_digest
 from utils.measure.latency import Rounds
 from utils.measure.ledger import Ledger
 from utils.model.checkpoint import MINI_RANER, load_raner
@@ -78,44 +78,49 @@ class Run:
         """So many rounds of a measurement in turns, or what the run allows where they take long."""
         return Rounds(usual, self.slow_rounds)
 
-    def artifact(self, name: str, build: Callable[[Path], object]) -> Path:
+    @cached_property
+    def identity(self) -> dict[str, object]:
+        """What all artifacts of the run are made of: digests of model, corpus and code, the seed and the sizes."""
+        return {
+            "model": source_digest(self.model_source),
+            "corpus": source_digest(self.corpus_source),
+            "seed": self.seed,
+            "quick": self.quick,
+            "code": code_digest(),
+        }
+
+    def artifact(self, name: str, build: Callable[[Path], object], recipe: object = "") -> Path:
         """The artifact's path; where no notebook left it before, `build(path)` makes it, in one process only.
+
+        One of that name that another model, corpus, seed, size, recipe or version of the code made is not handed
+        out: it is made again, in its place.
+
+        Args:
+            recipe: what besides the run decides how it is made; its `str` is compared.
 
         Raises:
             LockedError: another process has been building it for more than `LONGEST_BUILD` seconds.
         """
-        path = self.artifacts / name
+        path, identity = self.artifacts / name, self.identity | {"recipe": str(recipe)}
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path, LONGEST_BUILD):
-            if not path.exists():
-                _build_whole(path, build)
+            if not is_made(path, identity):
+                make(path, identity, build)
         return path
 
-
-def _build_whole(path: Path, build: Callable[[Path], object]) -> None:
-    """Build under another name; what is unfinished when an error comes, or was left by a dead process, is removed."""
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    _remove(unfinished)
-    try:
-        build(unfinished)
-        unfinished.rename(path)
-    finally:
-        _remove(unfinished)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    def has(self, name: str, recipe: object = "") -> bool:
+        """Whether `artifact` would hand out what is there, and build nothing."""
+        return is_made(self.artifacts / name, self.identity | {"recipe": str(recipe)})
 
 
 def open_run(run_dir: str = "", model: str = "", corpus: str = "", seed: int = 1, quick: bool = False) -> Run:
-    """The run a notebook's parameters describe; empty strings mean the embedded defaults.
+    """The run a notebook's parameters describe; empty strings mean the embedded defaults. What dead processes left
+    unfinished in its folder goes.
 
     Notebooks are started by others, with nothing but their parameters. So this is where the environment is read:
     `COURSE_REPEATS` becomes `Run.slow_rounds`.
     """
     slow_rounds = int(os.environ.get("COURSE_REPEATS", 0)) or None
     folder = Path(run_dir or RUNS / "lab")
+    remove_leftovers(folder / "artifacts")
     return Run(folder, model or str(MINI_RANER), corpus or str(DEFAULT_CORPUS), seed, quick, slow_rounds)

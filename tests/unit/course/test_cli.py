@@ -19,7 +19,7 @@ def test_wrong_arguments_end_with_two(capsys):
         assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["run", "runs", "check", "report", "tag", "corpus", "build", "compress"])
+@pytest.mark.parametrize("command", ["run", "edition", "runs", "check", "report", "tag", "corpus", "build", "compress"])
 def test_help_has_examples_that_parse(command, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])

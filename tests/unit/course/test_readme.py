@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from utils.course.reference import READMES, REFERENCE
+from utils.course.reference import READMES, REFERENCE, WATERFALL
 from utils.course.report import filled_readme
 from utils.files import ROOT
 from utils.measure.ledger import Ledger
@@ -18,8 +18,9 @@ each_language = pytest.mark.parametrize("language", READMES)
 @each_language
 def test_the_tables_are_those_of_the_reference_run(language):
     rows, run = Ledger(REFERENCE / "ledger.json").rows(), json.loads((REFERENCE / "run.json").read_text("utf-8"))
-    assert rows, "data/reference/ledger.json is missing: python -m utils.course report --reference --readme"
-    assert filled_readme(TEXTS[language], rows, run, language) == TEXTS[language]
+    assert rows, "data/reference/ledger.json is missing: make edition"
+    waterfall = (REFERENCE / WATERFALL).is_file()
+    assert filled_readme(TEXTS[language], rows, run, language, waterfall) == TEXTS[language]
 
 
 @each_language

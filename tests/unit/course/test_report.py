@@ -1,7 +1,6 @@
 """Tables and pages: what a ledger row says is what a reader sees."""
 
 import json
-import re
 
 import pytest
 
@@ -14,7 +13,6 @@ from utils.course.report import (
     STAGES_HEADER,
     comparison,
     filled_readme,
-    html_report,
     stages,
     study_table,
     versions,
@@ -109,30 +107,6 @@ def test_every_line_fills_its_header(language):
     assert {len(line) for line in stages(ROWS)} == {len(STAGES_HEADER)}
 
 
-def test_html_is_escaped():
-    wild = "<script>&'\""
-    named = {"name": wild, "state": "done", "minutes": 1.0}
-    run = RUN | {"settings": RUN["settings"] | {"model": wild}, "notebooks": [named, named | {"state": wild}]}
-    page = html_report([row(wild, "torch-fp32", "mini")], run, b"png")
-    assert "A &lt;CPU&gt;" in page and "A <CPU>" not in page
-    assert "<script" not in page and page.count("&lt;script&gt;&amp;&#39;&#34;") == 5
-
-
-def test_a_report_shows_what_it_is_given():
-    page = html_report(ROWS, RUN, b"png")
-    cells = re.findall(r"<td>(.*?)</td>", page)
-    assert [cells[i : i + 9] for i in range(0, 4 * 9, 9)] == comparison(ROWS)
-    assert [cells[i : i + 9] for i in range(4 * 9, 4 * 9 + 5 * 9, 9)] == stages(ROWS)
-    assert cells[81:] == ['<a href="00_start_here.ipynb">00_start_here</a>', "1.3 min", "03_heads", "failed"]
-    assert "model: embedded, corpus: embedded, seed: 1, quick: False." in page
-
-
-def test_the_page_needs_nothing_from_elsewhere():
-    page = html_report(ROWS, RUN, b"png")
-    assert re.findall(r'(?:src|href)="([^"]+)"', page) == ["data:image/png;base64,cG5n", "00_start_here.ipynb"]
-    assert not re.search(r"https?://|@import|url\(", page)
-
-
 README = """# Title
 <!-- results -->
 old
@@ -150,6 +124,15 @@ def test_a_readme_is_filled_between_its_marks(language):
     assert "old" not in text and markdown_table(COMPARISON_HEADER[language], comparison(ROWS, language)) in text
     assert "| 00 | [Start](a) | words | 1.3 |\n| 03 | [Heads](a) | words | coming |" in text
     assert filled_readme(text, ROWS, run, language) == text
+
+
+def test_a_readme_shows_the_waterfall_where_there_is_one():
+    run = RUN | {"notebooks": RUN["notebooks"][:1]}
+    with_it, without = (filled_readme(README, ROWS, run, "en", waterfall) for waterfall in (True, False))
+    line = "](data/reference/waterfall.png)\n\n"
+    assert with_it.count(line) == 1 and line not in without
+    assert filled_readme(with_it, ROWS, run, "en") == without
+    assert "on 2026-01-31, on A <CPU>" in without
 
 
 def test_a_readme_without_marks_is_refused():

@@ -45,6 +45,25 @@ def test_a_full_run_has_no_such_mark(run, tmp_path, capsys):
     assert "means nothing" not in capsys.readouterr().out + page
 
 
+LEAVE_MODELS = """from pathlib import Path
+for name, count in (("article/float", 3000), ("article/int8", 900), ("mini/float", 2000), ("corpus", 5000)):
+    Path(run_dir, "artifacts", name).mkdir(parents=True)
+    Path(run_dir, "artifacts", name, "weights").write_bytes(b"x" * count)"""
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_run_ends_by_removing_the_largest_unless_all_is_kept(run, tiny_course, tmp_path, monkeypatch, capsys, keep):
+    write_notebook(tiny_course / "00_write.ipynb", LEAVE_MODELS)
+    options = ["--model", str(TINY), "--notebooks", "00", *["--keep"] * keep]
+    monkeypatch.setattr(runs, "LARGEST", 15_000)
+    assert run(*options) == 0
+    printed, folder = capsys.readouterr().out, only_run(tmp_path)
+    left = {path.parent.name for path in folder.rglob("weights")}
+    assert "corpus" in left and (left == {"float", "int8", "corpus"}) == keep
+    assert ("that no notebook needs" in printed) != keep and f"All of {folder.parent}: " in printed
+    assert len(list(folder.rglob("weights"))) == 4 or not keep
+
+
 def test_later_notebooks_find_what_earlier_ones_left(finished):
     outputs = nbformat.read(finished[0] / "01_read.ipynb", 4).cells[-1].outputs
     assert outputs[0].text == "7 True \n"

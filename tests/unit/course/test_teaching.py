@@ -68,13 +68,17 @@ def test_a_prediction_stands_beside_the_measurement(capsys, guess, line):
     assert capsys.readouterr().out == line
 
 
-def test_minutes_come_from_the_reference_run(tmp_path, monkeypatch):
+def test_minutes_come_from_the_reference_run_which_is_named(tmp_path, monkeypatch):
     run = tmp_path / "run.json"
     monkeypatch.setattr(teaching, "REFERENCE_RUN", run)
     assert "not measured" in show_minutes("00").data
     entries = [{"name": "00_start", "minutes": 0.44}, {"name": "01_data", "minutes": None}]
-    run.write_text(json.dumps({"notebooks": entries}), "utf-8")
+    machine = {"cpu": "Some CPU", "cores": 2, "flags": ["avx2", "avx512_vnni"]}
+    state = {"notebooks": entries, "started": "2026-01-31T09:30:00+00:00", "machine": machine, "commit": "0123456789ab"}
+    run.write_text(json.dumps(state), "utf-8")
     assert "0.4 " in show_minutes("00").data
+    for words in ("of 2026-01-31", "code 0123456", "on Some CPU, 2 cores, avx2 avx512_vnni"):
+        assert words in show_minutes("00").data
     assert "not measured" in show_minutes("01").data
     assert "not measured" in show_minutes("07").data
 

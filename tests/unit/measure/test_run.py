@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from utils.files import ROOT, RUNS
+from utils.files import ROOT, RUNS, locked
 from utils.measure.latency import Rounds
 from utils.measure.run import open_run
 from utils.model.checkpoint import MINI_RANER
@@ -57,7 +57,86 @@ def test_what_a_dead_process_left_is_no_part_of_the_artifact(tmp_path):
         (unfinished / "half").touch()
     assert list(run.artifact("a folder", lambda path: path.mkdir()).iterdir()) == []
     assert run.artifact("a file", lambda path: path.write_text("whole")).read_text() == "whole"
-    assert sorted(os.listdir(run.artifacts)) == [".a file.lock", ".a folder.lock", "a file", "a folder"]
+    names = {name for name in os.listdir(run.artifacts) if not name.endswith((".lock", ".identity.json"))}
+    assert names == {"a file", "a folder"}
+
+
+def test_what_dead_processes_left_goes_when_a_run_is_opened_and_what_a_living_one_builds_stays(tmp_path):
+    run = open_run(str(tmp_path))
+    for name in ("dead.unfinished", "dead.unfinished-checkpoints", "mini/dead.unfinished", "alive.unfinished"):
+        (run.artifacts / name / "deep").mkdir(parents=True)
+    with locked(run.artifacts / "alive", 0):
+        open_run(str(tmp_path))
+        assert [str(path.relative_to(run.artifacts)) for path in run.artifacts.rglob("*.unfinished*")] == [
+            "alive.unfinished"
+        ]
+    open_run(str(tmp_path))
+    assert not list(run.artifacts.rglob("*.unfinished*"))
+
+
+def test_checkpoints_that_a_build_keeps_beside_its_artifact_go_with_it(tmp_path):
+    run = open_run(str(tmp_path))
+
+    def build(path):
+        path.with_name(f"{path.name}-checkpoints").mkdir()
+        path.touch()
+
+    run.artifact("thing", build)
+    assert {path.name for path in run.artifacts.iterdir()} == {".thing.lock", "thing", "thing.identity.json"}
+
+
+OTHERS = {
+    "seed": {"seed": 2},
+    "sizes": {"quick": True},
+    "model": {"model": "some/model"},
+    "corpus": {"corpus": "some/corpus"},
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_another_request_does_not_receive_it(tmp_path, other):
+    def text(run):
+        return run.artifact("thing", lambda path: path.write_text(f"{run.seed} {run.quick}")).read_text()
+
+    mine, others = open_run(str(tmp_path)), open_run(str(tmp_path), **other)
+    assert text(mine) == "1 False" and mine.has("thing") and not others.has("thing")
+    assert text(others) == f"{others.seed} {others.quick}" and not mine.has("thing")
+    assert text(mine) == "1 False"
+
+
+def test_another_recipe_makes_another_artifact(tmp_path):
+    run, made = open_run(str(tmp_path)), []
+    for recipe in ((1, 2), (1, 2), (1, 3), ""):
+        run.artifact("thing", lambda path, recipe=recipe: (made.append(recipe), path.touch()), recipe)
+    assert made == [(1, 2), (1, 3), ""] and run.has("thing") and not run.has("thing", (1, 2))
+
+
+def test_a_model_that_has_changed_on_disk_is_another_one(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "weights").write_text("1")
+
+    def opened():
+        return open_run(str(tmp_path / "run"), model=str(tmp_path / "model"))
+
+    opened().artifact("thing", lambda path: path.touch())
+    assert opened().has("thing")
+    (tmp_path / "model" / "weights").write_text("2")
+    assert not opened().has("thing")
+
+
+def test_what_has_no_identity_is_made_again(tmp_path):
+    run = open_run(str(tmp_path))
+    run.artifacts.mkdir()
+    (run.artifacts / "thing").write_text("of whom?")
+    assert run.artifact("thing", lambda path: path.write_text("mine")).read_text() == "mine"
+
+
+def test_a_build_that_fails_does_not_bring_the_old_one_back(tmp_path):
+    run = open_run(str(tmp_path))
+    run.artifact("thing", lambda path: path.write_text("old"))
+    with pytest.raises(ZeroDivisionError):
+        open_run(str(tmp_path), seed=2).artifact("thing", lambda path: 1 / 0)
+    assert not run.has("thing") and not (run.artifacts / "thing").exists()
 
 
 ASK = """

@@ -108,7 +108,7 @@ class Work:
             train: a directory for checkpoints -> the trained model.
         """
         path, checkpoints = self.run.artifacts / name, self.run.artifacts / f"{name}-checkpoints"
-        if not path.exists():
+        if not self.run.has(name):
             model = train(checkpoints)
             self.artifact(name, lambda path: self._save(model, checkpoints, path))
         if is_first():
