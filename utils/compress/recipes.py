@@ -1,4 +1,4 @@
-"""Cuts with a name: what goes, how much F1 it may cost after recovery, and whether it did."""
+"""Cuts with a name: what goes, how much F1 it may cost after recovery, and the verdict on whether it did."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,8 +8,8 @@ from torch import Tensor
 from utils.compress.checks import check_count, check_share
 from utils.compress.pruning.remove import prune_heads, prune_neurons
 from utils.compress.pruning.select import select_globally
-from utils.measure.bootstrap import Difference, paired_bootstrap
 from utils.measure.evaluation import Evaluation
+from utils.measure.verdict import Estimate, Verdict, f1_difference, verdict
 from utils.model.pruned_shape import Size, size_of
 from utils.model.raner import RanerModel
 from utils.text.entities import Sentence
@@ -66,16 +66,21 @@ def prune_to(model: RanerModel, head_scores: Tensor, neuron_scores: Tensor, targ
 
 
 class BarResult(NamedTuple):
-    """One bar, tried: F1 of the recovered model minus the unpruned one's, what may be lost, and whether it holds."""
+    """One bar, tried: F1 of the recovered model minus the fair baseline's, and how many points may be lost."""
 
-    difference: Difference
+    estimate: Estimate
     allowed: float
 
     @property
-    def holds(self) -> bool:
-        return self.difference.f1 >= -self.allowed
+    def verdict(self) -> Verdict:
+        """Is at most `allowed` lost?"""
+        return verdict(self.estimate, -self.allowed)
 
 
-def judge(cut: Cut, sentences: Sequence[Sentence], original: Evaluation, recovered: Evaluation, seed: int) -> BarResult:
-    """Hold a recovered model against the unpruned one on the same sentences."""
-    return BarResult(paired_bootstrap(sentences, original.predictions, recovered.predictions, seed), cut.allowed)
+def judge(cut: Cut, sentences: Sequence[Sentence], baseline: Evaluation, recovered: Evaluation, seed: int) -> BarResult:
+    """Hold a recovered model against the fair baseline on the same sentences.
+
+    Args:
+        baseline: of the unpruned model *with the same training*: what that gave is not the cut's doing.
+    """
+    return BarResult(f1_difference(sentences, baseline.predictions, recovered.predictions, seed), cut.allowed)
