@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from utils.compress.checks import check_count, check_share
@@ -30,6 +31,8 @@ CUTS = {
     "heads-50-ffn-67": Cut(0.50, 0.67, 1.0),
 }
 
+STRONGEST = "heads-50-ffn-67"
+
 COMPRESSED = {"compressed": Cut(0.67, 0.75, 1.0), "compressed-more": Cut(0.85, 0.88, 1.5)}
 """Notebook 08's own versions: as far as a point of F1 goes, and further."""
 
@@ -44,6 +47,12 @@ def left_after(model: RanerModel, cut: Cut) -> Size:
     check_share("neurons", cut.neurons)
     before = size_of(model)
     return Size(round((1 - cut.heads) * before.heads), round((1 - cut.neurons) * before.neurons))
+
+
+def at_random(scores: Tensor, seed: int) -> Tensor:
+    """Scores of the same shape that know nothing, the control of every choice; NaN where `scores` is NaN."""
+    noise = torch.rand(scores.shape, generator=torch.Generator().manual_seed(seed))
+    return noise.where(~scores.isnan(), scores)
 
 
 def prune_to(model: RanerModel, head_scores: Tensor, neuron_scores: Tensor, target: Size) -> RanerModel:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from utils.compress.recipes import CUTS, Cut, judge, left_after, prune_to
+from utils.compress.recipes import CUTS, Cut, at_random, judge, left_after, prune_to
 from utils.measure.evaluation import Evaluation
 from utils.measure.scores import entity_scores
 from utils.measure.verdict import Verdict
@@ -55,6 +55,15 @@ def test_two_cuts_by_one_order_are_one_cut(tiny):
         scores[gone] = torch.nan
     twice = prune_to(half, heads, neurons, Size(2, 10))
     assert all(torch.equal(a, b) for a, b in zip(once.parameters(), twice.parameters(), strict=True))
+
+
+def test_chance_gives_other_scores_for_every_seed_and_none_to_what_is_gone(tiny):
+    scores, _ = scores_of(tiny, 3)
+    scores[0, 1] = torch.nan
+    first, second = at_random(scores, 1), at_random(scores, 2)
+    assert torch.equal(first.isnan(), scores.isnan())
+    assert torch.equal(first.nan_to_num(), at_random(scores, 1).nan_to_num())
+    assert not torch.equal(first.nan_to_num(), second.nan_to_num())
 
 
 @pytest.mark.parametrize("cut", [Cut(20, 0, 0.3), Cut(0.2, 67, 1), Cut(-0.1, 0, 1)])
