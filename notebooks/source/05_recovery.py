@@ -50,6 +50,7 @@ from utils.model.checkpoint import load_raner
 from utils.model.torch_tagger import torch_tagger
 from utils.studies import pipeline, recovery_race
 from utils.text import augmentation
+from utils.text.corpus import evenly_spaced
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("05", run)
@@ -64,7 +65,7 @@ show_minutes("05")
 original, tokenizer = run.model()
 whole, order = run.training, np.random.default_rng(seed)
 mixed = [whole.train[i] for i in order.permutation(len(whole.train))]
-data = whole._replace(train=mixed[: sizes.train], dev=whole.dev[: sizes.dev], test=run.test)
+data = whole._replace(train=mixed[: sizes.train], dev=evenly_spaced(whole.dev, sizes.dev), test=run.test)
 race_schedule = training.Schedule(seed=seed, steps=sizes.steps)
 schedule = pipeline.recovery_schedule(run)
 print(
