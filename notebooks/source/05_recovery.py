@@ -340,7 +340,7 @@ check("both end at the same size", pruned_shape.size_of(gradually) == pruned_sha
 #
 # Annotations cost more than steps. Fine-tuning again, as many steps, with fewer sentences, each of them seen more often. The last line has a hundred annotated sentences and copies of them with **other names in the same places**, drawn from these sentences and from lists of names.
 #
-# **Predict:** how much of what all sentences of the race bring back do a hundred bring back? Will the copies help?
+# **Predict:** of the points that all sentences of the race bring back, how many do a hundred bring back? Will the copies help?
 
 # %%
 my_guess = ...
@@ -367,7 +367,7 @@ base.recovery_figure({name: r.curve for name, r in (fed | {"all": tuned}).items(
 # %% tags=["nbval-ignore-output"]
 taught_by = {name: tested(r.model) for name, r in fed.items()} | {"all": raced["fine-tuning"]}
 lost, back, least = (e.scores.f1 for e in (evaluations["brutal"], taught_by["all"], taught_by["100"]))
-reveal(my_guess, f"{100 * (least - lost) / (back - lost):.0f} % of the way")
+reveal(my_guess, f"{least - lost:+.1f} points on test, where all bring {back - lost:+.1f}")
 table(
     ("sentences", "F1 on test", "against the cut", "against 100 sentences"),
     [compared(name, e, evaluations["brutal"], taught_by["100"]) for name, e in taught_by.items()],
@@ -404,7 +404,7 @@ print(f"second half: loss {middle.loss:.4f} to {last.loss:.4f}, F1 on dev {middl
 check("the loss goes on falling in the second half", last.loss < middle.loss)
 
 # %% [markdown]
-# The loss says how well the model knows *these* hundred. Dev says what that is worth elsewhere: hold the two falls and rises of the second half against each other. (No ✓ for F1: the points of one curve have no interval.) `fine_tune` keeps the epoch with the best F1 on dev, whatever came after.
+# The loss says how well the model knows *these* hundred. Dev says what that is worth elsewhere: compare what the two do in the second half. (F1 gets no mark here: nobody gave the points of a curve an interval.) `fine_tune` keeps the epoch with the best F1 on dev, whatever came after.
 #
 # ### Exercise 3: which epoch, which number?
 #
