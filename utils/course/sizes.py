@@ -32,7 +32,7 @@ SIZES = {
         "mini_rounds": (Rounds(9), Rounds(3)),
         "twin_rounds": (Rounds(5), Rounds(2)),
     },
-    "05": {"train": (600, 128), "dev": (100, 32), "steps": (24, 12), "scored": (128, 64)},
+    "05": {"train": (600, 128), "dev": (100, 32), "steps": (20, 12), "scored": (128, 64)},
     "06": {
         "sample": (120, 30),
         "calibration": (128, 32),
