@@ -41,6 +41,8 @@ QUOTED = {
     "94.3", "93.5", "93.1", "93.3", "92.5", "78.6", "68.7", "0.8", "1.2", "1.5",
 }  # fmt: skip
 """The article's numbers."""
+MEASURED_FIELDS = {"f1", "p50", "p_value", "low", "high"}
+"""Attributes and keys of what was measured: a score, a time, a p-value, the ends of an interval."""
 COMPUTED = {"407"}
 """MB of a BERT-base in float32: counted, not measured."""
 
@@ -191,6 +193,27 @@ def _literals(source: str) -> set[str]:
     """Characters of the strings in a cell, those of f-strings included."""
     values = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
     return set().union(*(value for value in values if isinstance(value, str)))
+
+
+def point_estimates(notebook: NotebookNode) -> list[str]:
+    """No `check` compares by hand what has an interval: the ends of one, or a score and a time, want a verdict."""
+    return [
+        f"a point, not a verdict: {ast.unparse(call)}"
+        for cell in code_cells(notebook)
+        for call in ast.walk(ast.parse(cell.source))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "check" and _compares_points(call)
+    ]
+
+
+def _compares_points(check: ast.Call) -> bool:
+    compared = (node for part in (*check.args[1:], *check.keywords) for node in ast.walk(part))
+    inside = (node for found in compared if isinstance(found, ast.Compare) for node in ast.walk(found))
+    names = {getattr(node, "attr", getattr(node, "value", None)) for node in inside if _names_a_field(node)}
+    return bool(names & MEASURED_FIELDS)
+
+
+def _names_a_field(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def links(notebook: NotebookNode) -> list[str]:

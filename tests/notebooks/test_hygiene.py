@@ -130,3 +130,38 @@ def test_a_source_that_went_its_own_way_is_caught(damage):
     assert hygiene.source_agrees(notebook, source) == []
     damage(notebook)
     assert len(hygiene.source_agrees(notebook, source)) == 1
+
+
+POINTS = (
+    "check('x', a.f1 > b.f1)",
+    "check('x', after.scores.f1 - before.scores.f1 < 1)",
+    "check(f'{name}', times['a'].p50 > 2 * times['b'].p50)",
+    "check('x', row['latency_ms']['p50'] < 100)",
+    "check('x', d.low > 0)",
+    "check('x', holds=0 <= d.high)",
+    "check('x', found.p_value < 0.05 and other)",
+    "for d in both:\n    check('x', not d.high < 0)",
+)
+VERDICTS = (
+    "check('x', verdict(f1_difference(test, a, b), -0.5))",
+    "check('x', bar.verdict)",
+    "check('x', width_paired < width_unpaired)",
+    "check('low', a == b)",
+    "print(a.f1 > b.f1)",
+    "check('x', all(near.values()))",
+)
+
+
+@pytest.mark.parametrize("source", POINTS)
+def test_a_tick_on_a_point_is_caught(source):
+    assert len(hygiene.point_estimates(new_notebook(cells=[new_code_cell(source)]))) == 1
+
+
+@pytest.mark.parametrize("source", VERDICTS)
+def test_a_tick_on_a_verdict_or_on_what_has_no_interval_passes(source):
+    assert hygiene.point_estimates(new_notebook(cells=[new_code_cell(source)])) == []
+
+
+@pytest.mark.parametrize("source", sorted((hygiene.FOLDER / "source").glob("*.py")), ids=lambda path: path.stem)
+def test_no_tick_of_the_course_hangs_on_a_point(source):
+    assert hygiene.point_estimates(jupytext.read(source, fmt="py:percent")) == []

@@ -1,15 +1,16 @@
-"""Cuts with a name: what goes, how much F1 it may cost after recovery, and whether it did."""
+"""Cuts with a name: what goes, how much F1 it may cost after recovery, and the verdict on whether it did."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from utils.compress.checks import check_count, check_share
 from utils.compress.pruning.remove import prune_heads, prune_neurons
 from utils.compress.pruning.select import select_globally
-from utils.measure.bootstrap import Difference, paired_bootstrap
 from utils.measure.evaluation import Evaluation
+from utils.measure.verdict import Estimate, Verdict, f1_difference, verdict
 from utils.model.pruned_shape import Size, size_of
 from utils.model.raner import RanerModel
 from utils.text.entities import Sentence
@@ -30,6 +31,8 @@ CUTS = {
     "heads-50-ffn-67": Cut(0.50, 0.67, 1.0),
 }
 
+STRONGEST = "heads-50-ffn-67"
+
 COMPRESSED = {"compressed": Cut(0.67, 0.75, 1.0), "compressed-more": Cut(0.85, 0.88, 1.5)}
 """Notebook 08's own versions: as far as a point of F1 goes, and further."""
 
@@ -44,6 +47,12 @@ def left_after(model: RanerModel, cut: Cut) -> Size:
     check_share("neurons", cut.neurons)
     before = size_of(model)
     return Size(round((1 - cut.heads) * before.heads), round((1 - cut.neurons) * before.neurons))
+
+
+def at_random(scores: Tensor, seed: int) -> Tensor:
+    """Scores of the same shape that know nothing, the control of every choice; NaN where `scores` is NaN."""
+    noise = torch.rand(scores.shape, generator=torch.Generator().manual_seed(seed))
+    return noise.where(~scores.isnan(), scores)
 
 
 def prune_to(model: RanerModel, head_scores: Tensor, neuron_scores: Tensor, target: Size) -> RanerModel:
@@ -66,16 +75,21 @@ def prune_to(model: RanerModel, head_scores: Tensor, neuron_scores: Tensor, targ
 
 
 class BarResult(NamedTuple):
-    """One bar, tried: F1 of the recovered model minus the unpruned one's, what may be lost, and whether it holds."""
+    """One bar, tried: F1 of the recovered model minus the fair baseline's, and how many points may be lost."""
 
-    difference: Difference
+    estimate: Estimate
     allowed: float
 
     @property
-    def holds(self) -> bool:
-        return self.difference.f1 >= -self.allowed
+    def verdict(self) -> Verdict:
+        """Is at most `allowed` lost?"""
+        return verdict(self.estimate, -self.allowed)
 
 
-def judge(cut: Cut, sentences: Sequence[Sentence], original: Evaluation, recovered: Evaluation, seed: int) -> BarResult:
-    """Hold a recovered model against the unpruned one on the same sentences."""
-    return BarResult(paired_bootstrap(sentences, original.predictions, recovered.predictions, seed), cut.allowed)
+def judge(cut: Cut, sentences: Sequence[Sentence], baseline: Evaluation, recovered: Evaluation, seed: int) -> BarResult:
+    """Hold a recovered model against the fair baseline on the same sentences.
+
+    Args:
+        baseline: of the unpruned model *with the same training*: what that gave is not the cut's doing.
+    """
+    return BarResult(f1_difference(sentences, baseline.predictions, recovered.predictions, seed), cut.allowed)

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 
 from utils.course.tables import UNMEASURED, markdown_table, table
 from utils.measure.memory import MB
+from utils.measure.verdict import Verdict
 from utils.studies.recovery_bars import STUDY
 
 SCORES = ("precision", "recall", "f1", "f1_low", "f1_high", "f1_by_type")
@@ -182,10 +183,13 @@ def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str, wat
 
 
 def study_table() -> Markdown:
-    """The rows of `STUDY`, a study by `utils.studies.recovery_bars`, or one sentence where it is not there."""
+    """The rows of `STUDY`, a study by `utils.studies.recovery_bars`; one sentence where it is missing or too old."""
     if not STUDY.is_file():
         return Markdown(f"`data/reference/{STUDY.name}` is not there: this study has not been made yet.")
     study = json.loads(STUDY.read_text("utf-8"))
+    if "baseline" not in study:
+        reason = f"`data/reference/{STUDY.name}` holds no verdicts against the original with the same training"
+        return Markdown(f"{reason}. Delete it and make it anew: `{study['command']}`")
     original = study["original"]
     start = ("original", "", "", "", f"{original['f1']:.1f}", "", "", "")
     header = ("", "heads", "neurons", "F1 after the cut", "F1 recovered", "difference", "95 % interval", "bar")
@@ -194,7 +198,7 @@ def study_table() -> Markdown:
 
 def _study_row(row: dict) -> tuple:
     d, cut = row["difference"], f"{row['f1_pruned']:.1f}" if "f1_pruned" in row else ""
-    bar = f"-{row['allowed']} {'✓' if row['holds'] else '✗'}" if "holds" in row else ""
+    bar = f"-{row['allowed']} {Verdict(row['verdict']).mark}" if "verdict" in row else ""
     interval = f"{d['low']:+.2f} to {d['high']:+.2f}"
     counts = (row["stage"], row.get("heads", ""), row.get("neurons", ""))
-    return (*counts, cut, f"{row['f1_recovered']:.1f}", f"{d['f1']:+.2f}", interval, bar)
+    return (*counts, cut, f"{row['f1_recovered']:.1f}", f"{d['value']:+.2f}", interval, bar)

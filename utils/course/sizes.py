@@ -32,7 +32,7 @@ SIZES = {
         "mini_rounds": (Rounds(9), Rounds(3)),
         "twin_rounds": (Rounds(5), Rounds(2)),
     },
-    "05": {"train": (1000, 320), "dev": (400, 32), "seconds": (10, 2), "long_seconds": (18, 3), "scored": (256, 64)},
+    "05": {"train": (600, 128), "dev": (100, 32), "steps": (20, 12), "scored": (128, 64)},
     "06": {
         "sample": (120, 30),
         "calibration": (128, 32),

@@ -8,9 +8,11 @@ import math
 from collections.abc import Callable, Mapping
 from numbers import Real
 
+import numpy as np
 from IPython.display import Markdown
 
 from utils.files import DATA
+from utils.measure.verdict import Verdict
 
 REFERENCE_RUN = DATA / "reference" / "run.json"
 
@@ -18,9 +20,16 @@ Checker = Callable[[object], str | None]
 """An answer -> None if it is right, else a hint at what went wrong."""
 
 
-def check(claim: str, holds: bool) -> None:
-    """Print the lesson as one line: `✓ claim`, or `✗ claim` where it does not hold."""
-    print(f"{'✓' if holds else '✗'} {claim}")
+def check(claim: str, holds: bool | np.bool_ | Verdict) -> None:
+    """Print the lesson as one line: `✓ claim`, `✗ claim` where it does not hold, `? claim (cannot tell)` in between.
+
+    Raises:
+        TypeError: `holds` is neither a bool nor a verdict: a number is no answer to "is it so?".
+    """
+    if not isinstance(holds, bool | np.bool_ | Verdict):
+        raise TypeError(f"a bool or a Verdict says whether a claim holds, not {holds!r}")
+    found = holds if isinstance(holds, Verdict) else Verdict.YES if holds else Verdict.NO
+    print(f"{found.mark} {claim}{f' ({found})' if found is Verdict.UNSURE else ''}")
 
 
 def reveal(guess: object, measured: float | str, unit: str = "") -> None:

@@ -9,20 +9,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from utils.measure.scores import Predictions, count_entities, f1_of_counts, span_sets
+from utils.measure.scores import Predictions, count_entities, entity_scores, f1_of_counts, span_sets
 from utils.text.entities import Sentence
 
 RESAMPLES = 1000
 """Test sets that are drawn."""
 
+OUTSIDE = 1.5
+"""Percent of the resamples on each side of a 95 % interval. A percentile interval of some hundred sentences is a
+little too narrow: with 2.5 it leaves out the truth in 3 of 100 samples on either side, with 1.5 in 2."""
+
 
 class Difference(NamedTuple):
-    """F1 of b minus F1 of a in points, its 95 % interval, and the p-value of "no difference"."""
+    """F1 of b minus F1 of a in points, and its 95 % interval."""
 
     f1: float
     low: float
     high: float
-    p_value: float
 
 
 def f1_interval(sentences: Sequence[Sentence], predictions: Predictions, seed: int = 0) -> tuple[float, float]:
@@ -40,22 +43,19 @@ def resampled_f1(sentences: Sequence[Sentence], systems: Sequence[Predictions], 
 
 
 def paired_bootstrap(sentences: Sequence[Sentence], a: Predictions, b: Predictions, seed: int = 0) -> Difference:
-    """Is b better or worse than a on the same sentences, or could it be the choice of sentences?
+    """How much better or worse b is than a on the same sentences; each resample gives both systems the same ones.
 
-    Each resample gives both systems the same sentences. With delta the observed difference, the
-    p-value is the share of resamples whose difference lies at least |delta| from delta: resampled
-    differences scatter around delta, under "no difference" they would scatter around 0. Counting the
-    observed sample in keeps it above 0.
+    No p-value stands beside the interval: it would answer "is there no difference?", and `verdict` asks of a margin.
 
     Source: Berg-Kirkpatrick, Burkett and Klein 2012, "An Empirical Investigation of Statistical
-    Significance in NLP", section 2 (one-sided there, two-sided here); the observed sample counted as
-    in Phipson and Smyth 2010, "Permutation P-values Should Never Be Zero".
+    Significance in NLP", section 2: the paired resamples.
+
+    Raises:
+        ValueError: there is no sentence.
     """
-    counts = np.stack([count_entities(*span_sets(sentences, system)) for system in (a, b)])
-    delta = float(np.diff(f1_of_counts(counts.sum(1)))[0])
-    resampled = np.diff(f1_of_counts(resampled_counts(counts, seed)), axis=0)[0]
-    as_far = np.abs(resampled - delta) >= abs(delta)
-    return Difference(delta, *percentile_interval(resampled), float((as_far.sum() + 1) / (RESAMPLES + 1)))
+    value = entity_scores(sentences, b).f1 - entity_scores(sentences, a).f1
+    resampled = np.diff(resampled_f1(sentences, [a, b], seed), axis=0)[0]
+    return Difference(value, *percentile_interval(resampled))
 
 
 def resampled_counts(counts: np.ndarray, seed: int = 0) -> np.ndarray:
@@ -69,6 +69,6 @@ def resampled_counts(counts: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def percentile_interval(samples: np.ndarray) -> tuple[float, float]:
-    """What 95 % of the samples lie between, 2.5 % being below and 2.5 % above."""
-    low, high = np.percentile(samples, [2.5, 97.5])
+    """The 95 % interval that resampled statistics give: `OUTSIDE` percent of them lie below it, and as many above."""
+    low, high = np.percentile(samples, [OUTSIDE, 100 - OUTSIDE])
     return float(low), float(high)

@@ -1,8 +1,11 @@
 """Steps that one notebook takes for others, taken where it has not been run: head scores, and the article's models.
 
-Prune, fine-tune, quantise, export, as notebook 08 does it: the article's four versions as files.
+Prune, fine-tune, quantise, export, as notebook 08 does it: the article's four versions as files. The course has
+one recovery, `recovery_schedule`; the original that was trained in the same way, `fair_baseline`, is what cut
+models are held against.
 """
 
+import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -28,8 +31,17 @@ from utils.tagger.tokenizer import CharacterTokenizer
 SHARE_PRUNED = 0.2
 """Of the heads: the article's choice."""
 
-SCORED, EPOCHS = (256, 64), (4, 1)
-"""Sentences that heads are scored on, and epochs of the fine-tuning: in full, and in a quick run."""
+SCORED = (256, 64)
+"""Sentences that heads are scored on: in full, and in a quick run."""
+
+RECOVERY_STEPS, RECOVERY_RATE = (16, 4), 1e-4
+"""Steps of a batch of 32 sentences, in full and in a quick run, and the peak of the learning rate: a third of a pass
+over the embedded train, so that notebook 05 can train seven models alike in its few minutes."""
+
+
+def recovery_schedule(run: Run) -> Schedule:
+    """The course's one recovery, on `run.training`: of every cut that is judged, and of the original beside it."""
+    return Schedule(learning_rate=RECOVERY_RATE, seed=run.seed, steps=RECOVERY_STEPS[run.quick])
 
 
 def head_scores(run: Run, model: RanerModel, batches: Sequence[Batch]) -> tuple[str, Tensor]:
@@ -43,6 +55,28 @@ def head_scores(run: Run, model: RanerModel, batches: Sequence[Batch]) -> tuple[
         save_scores(path, "Michel, per example", michel_per_example(model, batches))
 
     return load_scores(run.artifact("scores", build))
+
+
+def fair_baseline(run: Run, original: RanerModel, tokenizer: CharacterTokenizer, schedule: Schedule) -> RanerModel:
+    """The original with the training that a cut gets: what a cut costs is the distance to it, made once a run.
+
+    Args:
+        schedule: in steps, of the cuts that are compared.
+    """
+    return trained(run, f"original-again-{schedule.steps}", original, tokenizer, schedule)
+
+
+def trained(run: Run, name: str, model: RanerModel, tokenizer: CharacterTokenizer, schedule: Schedule) -> RanerModel:
+    """`model` fine-tuned on `run.training`; it is the artifact `mini/{name}-seed{seed}`, made once a run."""
+    build = partial(_save_trained, run, model, tokenizer, schedule)
+    return load_raner(run.artifact(f"mini/{name}-seed{run.seed}", build))[0]
+
+
+def _save_trained(run: Run, model: RanerModel, tokenizer: CharacterTokenizer, schedule: Schedule, path: Path) -> None:
+    """Save `model` fine-tuned; checkpoints lie beside `path`, from which an interrupted call goes on, until the end."""
+    checkpoints = path.with_name(f"{path.name}-checkpoints")
+    save_raner(fine_tune(model, tokenizer, run.training, checkpoints, schedule), tokenizer, path)
+    shutil.rmtree(checkpoints)
 
 
 def article_versions(run: Run) -> dict[str, Path]:
@@ -64,11 +98,8 @@ def article_versions(run: Run) -> dict[str, Path]:
 
 
 def save_recovered(run: Run, original: RanerModel, tokenizer: CharacterTokenizer, path: Path) -> None:
-    """Save the original without its weakest heads, fine-tuned on the run's corpus."""
+    """Save the original without its weakest heads, recovered as every cut of the course is."""
     sample = run.corpus.train[: SCORED[run.quick]]
     scores = michel_per_example(original, make_batches(sample, tokenizer, original.labels))
     pruned = prune_heads(original, select_globally(scores, round(SHARE_PRUNED * scores.numel())))
-    checkpoints = path.with_name(f"{path.name}-checkpoints")
-    schedule = Schedule(epochs=EPOCHS[run.quick], seed=run.seed)
-    tuned = fine_tune(pruned, tokenizer, run.training, checkpoints, schedule)
-    save_raner(tuned, tokenizer, path)
+    _save_trained(run, pruned, tokenizer, recovery_schedule(run), path)

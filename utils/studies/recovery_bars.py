@@ -1,7 +1,8 @@
 """Does the accuracy come back? The four cuts of `utils.compress.recipes`, pruned, recovered and tested on any corpus.
 
-Beside them stands the unpruned model with the same training: where it gains too, the gain is the
-training's and not the pruning's.
+Each is held against the fair baseline, the unpruned model with the same training: where that gains too, the gain is
+the training's and not the pruning's. The strongest cut has two controls, in which chance says which heads, or which
+neurons, go.
 
     python -m utils.studies.recovery_bars --corpus DIR --out FILE.json
 
@@ -14,20 +15,23 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
 
 from utils.compress.batches import make_batches
 from utils.compress.importance.gradients import neuron_importance
 from utils.compress.importance.registry import SCORES
-from utils.compress.recipes import CUTS, judge, left_after, prune_to
+from utils.compress.recipes import CUTS, STRONGEST, Cut, at_random, judge, left_after, prune_to
 from utils.compress.recovery.distillation import Distillation, distil
 from utils.compress.recovery.fine_tuning import fine_tune
 from utils.compress.training import Schedule
 from utils.files import DATA, RUNS, write_atomically
-from utils.measure.bootstrap import paired_bootstrap
 from utils.measure.evaluation import Evaluation, evaluate
 from utils.measure.machine import machine
+from utils.measure.verdict import f1_difference
 from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
@@ -39,10 +43,23 @@ STUDY = DATA / "reference" / "recovery-msra.json"
 """What was found on a large public corpus."""
 
 AGAIN = "original, trained again"
-"""Stage of the unpruned model with the same training."""
+"""Stage of the fair baseline: the unpruned model with the same training."""
 
 SCORED_ON = 256
 """Training sentences that heads and neurons are scored on."""
+
+
+class Trial(NamedTuple):
+    """A cut, and which of its parts chance chooses: "heads", "neurons", or none where scores choose both."""
+
+    cut: Cut
+    by_chance: str = ""
+
+
+TRIALS = {name: Trial(cut) for name, cut in CUTS.items()} | {
+    f"{STRONGEST}, random {parts}": Trial(CUTS[STRONGEST], parts) for parts in ("heads", "neurons")
+}
+"""Stage -> what is tried there."""
 
 
 @dataclass(frozen=True)
@@ -65,51 +82,68 @@ class Study:
     def fine_tune(self, model: RanerModel, name: str) -> RanerModel:
         return fine_tune(model, self.tokenizer, self.corpus, self.folder / name, self.schedule)
 
+    @cached_property
+    def again(self) -> tuple[Evaluation, float]:
+        """The fair baseline, tested, and the seconds of its training; a finished training is not repeated."""
+        start = time.monotonic()
+        trained = self.fine_tune(self.model, "original-again")
+        return self.evaluate(trained), time.monotonic() - start
 
-def recover_cut(study: Study, name: str, original: Evaluation) -> dict:
-    """Prune, distil from the unpruned model, judge: one row, F1 in points; `seconds` by the wall, pauses included."""
-    sample = make_batches(study.corpus.train[:SCORED_ON], study.tokenizer, study.model.labels)
-    scores = SCORES["Fisher"](study.model, sample), neuron_importance(study.model, sample)
-    target = left_after(study.model, CUTS[name])
-    pruned, start = prune_to(study.model, *scores, target), time.monotonic()
+    @cached_property
+    def scores(self) -> tuple[Tensor, Tensor]:
+        """Of heads `(layers, heads)` and of neurons `(layers, neurons)`, on the first training sentences."""
+        sample = make_batches(self.corpus.train[:SCORED_ON], self.tokenizer, self.model.labels)
+        return SCORES["Fisher"](self.model, sample), neuron_importance(self.model, sample)
+
+    def prune(self, trial: Trial) -> RanerModel:
+        chosen = zip(("heads", "neurons"), self.scores, strict=True)
+        scores = [at_random(found, self.seed) if parts == trial.by_chance else found for parts, found in chosen]
+        return prune_to(self.model, *scores, left_after(self.model, trial.cut))
+
+
+def recover_cut(study: Study, stage: str) -> dict:
+    """Prune, distil from the unpruned model, judge against the fair baseline: one row, F1 in points.
+
+    `seconds` are those of the training by the wall, pauses included.
+    """
+    trial, (baseline, _) = TRIALS[stage], study.again
+    pruned, start = study.prune(trial), time.monotonic()
+    folder = study.folder / stage.replace(", ", "-").replace(" ", "-")
     lessons = Distillation(study.model, hidden=0)
-    recovered = distil(pruned, study.tokenizer, study.corpus, study.folder / name, study.schedule, lessons)
+    recovered = distil(pruned, study.tokenizer, study.corpus, folder, study.schedule, lessons)
     seconds, evaluation = time.monotonic() - start, study.evaluate(recovered)
-    verdict = judge(CUTS[name], study.corpus.test, original, evaluation, study.seed)
+    bar = judge(trial.cut, study.corpus.test, baseline, evaluation, study.seed)
     return {
-        "stage": name,
-        "heads": target.heads,
-        "neurons": target.neurons,
+        "stage": stage,
+        **left_after(study.model, trial.cut)._asdict(),
         "parameters": recovered.num_parameters(),
         "f1_pruned": study.evaluate(pruned).scores.f1,
         "f1_recovered": evaluation.scores.f1,
-        "difference": verdict.difference._asdict(),
-        "allowed": verdict.allowed,
-        "holds": verdict.holds,
+        "difference": bar.estimate._asdict(),
+        "allowed": bar.allowed,
+        "verdict": bar.verdict,
         "seconds": seconds,
     }
 
 
 def train_original(study: Study, original: Evaluation) -> dict:
-    """The unpruned model, trained on as long: what training alone is worth."""
-    start = time.monotonic()
-    trained = study.fine_tune(study.model, "original-again")
-    seconds, evaluation = time.monotonic() - start, study.evaluate(trained)
-    difference = paired_bootstrap(study.corpus.test, original.predictions, evaluation.predictions, study.seed)
-    row = {"stage": AGAIN, "f1_recovered": evaluation.scores.f1}
+    """The fair baseline against the untouched original: what training alone is worth."""
+    found, seconds = study.again
+    difference = f1_difference(study.corpus.test, original.predictions, found.predictions, study.seed)
+    row = {"stage": AGAIN, "f1_recovered": found.scores.f1}
     return row | {"difference": difference._asdict(), "seconds": seconds}
 
 
 def run_study(study: Study, out: Path, command: str) -> dict:
-    """All cuts, one row each, written to `out` after every row; rows that are there are kept.
+    """The fair baseline and all trials, one row each, written to `out` after every row; rows that are there are kept.
 
     Raises:
         ValueError: `out` holds the rows of another command.
     """
     original = study.evaluate(study.model)
-    header = header_of(study, original, command)
-    jobs = {name: partial(recover_cut, study, name, original) for name in CUTS}
-    return keep_rows(out, header, jobs | {AGAIN: partial(train_original, study, original)})
+    header = header_of(study, original, command) | {"baseline": AGAIN}
+    jobs = {AGAIN: partial(train_original, study, original)}
+    return keep_rows(out, header, jobs | {stage: partial(recover_cut, study, stage) for stage in TRIALS})
 
 
 def header_of(study: Study, original: Evaluation, command: str) -> dict:
@@ -126,9 +160,9 @@ def keep_rows(out: Path, header: dict, jobs: dict[str, Callable[[], dict]]) -> d
     """`header` and one row a job, named by its `stage`; `out` is written after every row, rows in it are kept.
 
     Raises:
-        ValueError: `out` holds the rows of another command than the header's.
+        ValueError: `out` holds the rows of another command than the header's, or of one that wrote another header.
     """
-    found = header | {"rows": _earlier_rows(out, header["command"])}
+    found = header | {"rows": _earlier_rows(out, header)}
     finished = {row["stage"] for row in found["rows"]}
     for job in (job for stage, job in jobs.items() if stage not in finished):
         found["rows"].append(job())
@@ -136,13 +170,15 @@ def keep_rows(out: Path, header: dict, jobs: dict[str, Callable[[], dict]]) -> d
     return found
 
 
-def _earlier_rows(out: Path, command: str) -> list[dict]:
+def _earlier_rows(out: Path, header: dict) -> list[dict]:
     if not out.is_file():
         return []
     earlier = json.loads(out.read_text("utf-8"))
-    if earlier["command"] != command:
-        raise ValueError(f"{out} was made by `{earlier['command']}`: give another file, or delete this one")
-    return earlier["rows"]
+    rows = earlier.pop("rows")
+    if earlier["command"] != header["command"] or earlier.keys() != header.keys():
+        reason = f"was made by `{earlier['command']}`, perhaps by older code"
+        raise ValueError(f"{out} {reason}: give another file, or delete this one")
+    return rows
 
 
 def command_line() -> argparse.ArgumentParser:
@@ -171,7 +207,8 @@ def main() -> None:
     schedule = Schedule(given.epochs, given.learning_rate, given.seed)
     study = Study(*load_raner(given.model), load_corpus(given.corpus), folder, schedule)
     for row in run_study(study, given.out, command_of(given))["rows"]:
-        print(f"{row['stage']}: {row['difference']['f1']:+.2f} points", "" if row.get("holds", True) else "(too many)")
+        bar = f", at most {row['allowed']} lost: {row['verdict']}" if "verdict" in row else ""
+        print(f"{row['stage']}: {row['difference']['value']:+.2f} points{bar}")
 
 
 if __name__ == "__main__":

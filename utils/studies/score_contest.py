@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from utils.compress.pruning.remove import masked_heads
 from utils.compress.pruning.select import select_globally
-from utils.measure.bootstrap import resampled_f1
+from utils.measure.bootstrap import percentile_interval, resampled_f1
 from utils.measure.scores import Predictions, entity_scores
 from utils.model.pruned_shape import Numbers
 from utils.model.raner import RanerModel
@@ -123,7 +123,9 @@ def standings(
     leads = means == means.max(0)
     first = 100 * (leads / leads.sum(0)).mean(1)
     rows = [
-        Standing(name, float(np.mean(curve_f1(sentences, curves[name]))), *_interval(means[i]), float(first[i]))
+        Standing(
+            name, float(np.mean(curve_f1(sentences, curves[name]))), *percentile_interval(means[i]), float(first[i])
+        )
         for i, name in enumerate(curves)
     ]
     return sorted(rows, key=lambda row: -row.f1)
@@ -132,14 +134,9 @@ def standings(
 def lead(sentences: Sequence[Sentence], a: Sequence[Predictions], b: Sequence[Predictions], seed: int = 0) -> Lead:
     """Mean F1 along curve a minus that along curve b, both on the same draws of sentences."""
     difference = np.mean(curve_f1(sentences, a)) - np.mean(curve_f1(sentences, b))
-    return Lead(float(difference), *_interval(_mean_f1(sentences, a, seed) - _mean_f1(sentences, b, seed)))
+    return Lead(float(difference), *percentile_interval(_mean_f1(sentences, a, seed) - _mean_f1(sentences, b, seed)))
 
 
 def _mean_f1(sentences: Sequence[Sentence], curve: Sequence[Predictions], seed: int) -> np.ndarray:
     """Mean over the points of a curve, in each draw of sentences: `(RESAMPLES,)`."""
     return resampled_f1(sentences, curve, seed).mean(0)
-
-
-def _interval(samples: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(samples, [2.5, 97.5])
-    return float(low), float(high)

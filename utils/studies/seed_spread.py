@@ -1,8 +1,8 @@
 """How far do scores stray when nothing changes but the seed, or only the rounding? Measured, not guessed.
 
-Notebook 08's recovery, on its own cut and on the strongest of `utils.compress.recipes`, is repeated with several
-seeds on the embedded corpus; each result is tested in float32 and in INT8. `utils.measure.bands` makes the
-bands of `python -m utils.course check` of it.
+The course's one recovery, `utils.studies.pipeline.recovery_schedule`, is repeated with several seeds on the
+mildest and the strongest cut of `utils.compress.recipes` and on the embedded corpus; each result is tested in
+float32 and in INT8. `utils.measure.bands` makes the bands of `python -m utils.course check` of it.
 
     python -m utils.studies.seed_spread
 
@@ -18,22 +18,18 @@ from pathlib import Path
 from utils.compress.batches import make_batches
 from utils.compress.importance.gradients import michel_per_example, neuron_importance
 from utils.compress.quantization.dynamic import quantize
-from utils.compress.recipes import CUTS, left_after, prune_to
-from utils.compress.training import Schedule
+from utils.compress.recipes import CUTS, STRONGEST, left_after, prune_to
 from utils.files import RUNS
 from utils.measure.bands import SPREAD
 from utils.measure.machine import machine
+from utils.measure.run import open_run
 from utils.measure.scores import Scores
-from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.raner import RanerModel
+from utils.studies.pipeline import recovery_schedule
 from utils.studies.recovery_bars import SCORED_ON, Study, keep_rows
-from utils.text.corpus import DEFAULT_CORPUS, load_corpus
 
-TRIED = ("heads-20", "heads-50-ffn-67")
+TRIED = ("heads-20", STRONGEST)
 """Cuts of `utils.compress.recipes`."""
-
-SCHEDULE = Schedule(epochs=4)
-"""Notebook 08's recovery; each row has a seed of its own."""
 
 
 def pruned_models(study: Study) -> dict[str, RanerModel]:
@@ -65,7 +61,8 @@ def measure(study: Study, seeds: Sequence[int], out: Path, command: str) -> dict
     """
     gold = study.evaluate(study.model).scores
     support = {kind: scores.support for kind, scores in gold.by_type.items()}
-    header = {"command": command, "machine": machine(), "entities": gold.support, "entities_by_type": support}
+    header = {"command": command, "machine": machine(), "steps": study.schedule.steps}
+    header |= {"entities": gold.support, "entities_by_type": support}
     pruned = pruned_models(study)
     tries = {f"{cut}, seed {seed}": (cut, seed) for cut in TRIED for seed in seeds}
     jobs = {stage: partial(try_seed, _seeded(study, s), stage, cut, pruned[cut]) for stage, (cut, s) in tries.items()}
@@ -90,8 +87,8 @@ def command_of(given: argparse.Namespace) -> str:
 
 def main() -> None:
     given = command_line().parse_args()
-    folder = RUNS / "spread" / given.out.stem
-    study = Study(*load_raner(MINI_RANER), load_corpus(DEFAULT_CORPUS), folder, replace(SCHEDULE, seed=0))
+    run = open_run(seed=0)
+    study = Study(*run.model(), run.training, RUNS / "spread" / given.out.stem, recovery_schedule(run))
     for row in measure(study, given.seeds, given.out, command_of(given))["rows"]:
         print(f"{row['stage']}: F1 {row['fp32']['f1']:.2f}, in INT8 {row['int8_minus_fp32']:+.2f}")
 

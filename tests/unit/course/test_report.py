@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from utils.compress.recipes import CUTS
 from utils.compress.training import Schedule
 from utils.course import report
 from utils.course.report import (
@@ -20,7 +19,7 @@ from utils.course.report import (
 from utils.course.tables import UNMEASURED, markdown_table, text_table
 from utils.measure.row import Row
 from utils.model.checkpoint import load_raner
-from utils.studies.recovery_bars import AGAIN, Study, run_study
+from utils.studies.recovery_bars import AGAIN, TRIALS, Study, run_study
 from utils.text.entities import Corpus
 from utils.text.formats.bracketed import parse_bracketed
 
@@ -158,19 +157,26 @@ def test_a_study_is_shown_row_by_row(tiny_published, tmp_path, study_file):
     found = run_study(study, study_file, "a command")
     lines = study_table().data.splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert [row[0] for row in cells[2:]] == ["original", *CUTS, AGAIN]
+    assert [row[0] for row in cells[2:]] == ["original", AGAIN, *TRIALS]
     assert {len(row) for row in cells} == {8}
     for shown, row in zip(cells[3:], found["rows"], strict=True):
-        assert float(shown[5]) == pytest.approx(row["difference"]["f1"], abs=0.005)
-    assert [cells[-1][i] for i in (1, 2, 3, 7)] == [""] * 4
+        assert float(shown[5]) == pytest.approx(row["difference"]["value"], abs=0.005)
+    assert [cells[3][i] for i in (1, 2, 3, 7)] == [""] * 4
 
 
-def test_a_bar_that_is_missed_is_crossed(study_file):
+@pytest.mark.parametrize(("said", "mark"), [("yes", "✓"), ("no", "✗"), ("cannot tell", "?")])
+def test_a_bar_has_the_mark_of_its_verdict(study_file, said, mark):
     row = {"stage": "heads-50", "heads": 72, "neurons": 9216, "f1_pruned": 80.0, "f1_recovered": 83.0, "seconds": 9.7}
-    row |= {"difference": {"f1": -1.6, "low": -2.5, "high": -0.5}, "allowed": 0.5, "holds": False}
-    study_file.write_text(json.dumps({"original": {"f1": 84.59}, "rows": [row]}))
+    row |= {"difference": {"value": -1.6, "low": -2.5, "high": -0.5}, "allowed": 0.5, "verdict": said}
+    study_file.write_text(json.dumps({"original": {"f1": 84.59}, "baseline": AGAIN, "rows": [row]}))
     last = study_table().data.splitlines()[-1]
-    assert last == "| heads-50 | 72 | 9216 | 80.0 | 83.0 | -1.60 | -2.50 to -0.50 | -0.5 ✗ |"
+    assert last == f"| heads-50 | 72 | 9216 | 80.0 | 83.0 | -1.60 | -2.50 to -0.50 | -0.5 {mark} |"
+
+
+def test_a_study_by_older_code_is_not_shown_and_its_command_is(study_file):
+    study_file.write_text(json.dumps({"command": "python -m a.study", "original": {"f1": 84.6}, "rows": []}))
+    said = study_table().data
+    assert "no verdicts" in said and "`python -m a.study`" in said and "|" not in said
 
 
 def test_a_study_that_is_not_there_is_said_so(study_file):

@@ -2,18 +2,38 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from utils.course import teaching
 from utils.course.teaching import check, exercise, number, reveal, show_minutes
+from utils.measure.verdict import Estimate, Verdict
 
 EIGHT = number(8, {4: "you halved", 0.08: "in percent, please"})
 
 
-@pytest.mark.parametrize(("holds", "line"), [(True, "✓ water is wet\n"), (False, "✗ water is wet\n")])
+@pytest.mark.parametrize(
+    ("holds", "line"),
+    [
+        (True, "✓ water is wet\n"),
+        (False, "✗ water is wet\n"),
+        (np.float64(2) > 1, "✓ water is wet\n"),
+        (np.float64(2) < 1, "✗ water is wet\n"),
+        (Verdict.YES, "✓ water is wet\n"),
+        (Verdict.NO, "✗ water is wet\n"),
+        (Verdict.UNSURE, "? water is wet (cannot tell)\n"),
+    ],
+)
 def test_a_claim_is_one_line(capsys, holds, line):
     check("water is wet", holds)
     assert capsys.readouterr().out == line
+
+
+@pytest.mark.parametrize("number", [0.0, 1, Estimate(1.0, 0.5, 1.5), [], None, "yes"])
+def test_only_a_bool_or_a_verdict_says_whether_a_claim_holds(capsys, number):
+    with pytest.raises(TypeError, match="a bool or a Verdict"):
+        check("water is wet", number)
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("answer", [..., [...], ["B-PER", ...], (..., 1)])
@@ -43,14 +63,12 @@ def test_a_number_gets_the_hint_for_its_mistake(capsys, answer, line):
 
 
 def test_a_number_of_numpy_counts(capsys):
-    np = pytest.importorskip("numpy")
     for answer in (np.float32(8), np.int64(8)):
         exercise(answer, EIGHT)
     assert capsys.readouterr().out == "✓ right\n" * 2
 
 
 def test_an_array_is_an_answer(capsys):
-    np = pytest.importorskip("numpy")
     exercise(np.ones(3), lambda answer: None if answer.sum() == 3 else "sum it")
     assert capsys.readouterr().out == "✓ right\n"
 

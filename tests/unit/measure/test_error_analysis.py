@@ -6,7 +6,7 @@ import pytest
 from answers import corpora, entities_of
 from hypothesis import given, settings
 
-from utils.measure.error_analysis import KINDS, error_profile, error_table, found_names, names_of
+from utils.measure.error_analysis import KINDS, error_profile, error_table, found_names, harder_on_new_names, names_of
 from utils.text.entities import Span, annotate
 from utils.text.formats.bracketed import parse_bracketed
 
@@ -94,3 +94,18 @@ def test_error_rows_add_up_to_the_wrong_entities_of_both_sides(corpus):
 def test_a_missing_answer_is_an_error():
     with pytest.raises(ValueError):
         error_table(GOLD[:1], [])
+
+
+def test_where_new_names_lost_more_than_known_ones_is_said_with_an_interval():
+    """Of 40 known names 4 are lost, of 40 new ones 20: 40 points more, and an interval like that of two shares."""
+    gold = [parse_bracketed(line) for line in ("[北京](LOC)大。", "[唐虹](PER)说。")] * 40
+    known, right = names_of(gold[:1]), [sentence.entities for sentence in gold]
+    after = [[] if n % 20 == 0 or n % 4 == 1 else found for n, found in enumerate(right)]
+    assert found_names(gold, after, known) == {"seen in train": 90, "new": 50}
+    gap = harder_on_new_names(gold, right, after, known)
+    assert gap.value == pytest.approx(40)
+    error = 100 * ((0.9 * 0.1 + 0.5 * 0.5) / 40) ** 0.5
+    assert (gap.low, gap.high) == pytest.approx((40 - 2.17 * error, 40 + 2.17 * error), abs=0.35 * error)
+    turned = harder_on_new_names(gold, right, after, names_of(gold[1:2]))
+    assert turned == pytest.approx((-gap.value, -gap.high, -gap.low))
+    assert harder_on_new_names(gold, right, right, known) == (0, 0, 0)

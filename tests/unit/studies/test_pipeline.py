@@ -33,6 +33,29 @@ def test_four_versions_are_built_once_and_can_be_served(tmp_path, monkeypatch):
     assert pipeline.article_versions(run) == versions
 
 
+def test_the_fair_baseline_is_the_original_trained_as_every_cut_is_and_made_once(tmp_path, monkeypatch):
+    run, seen = open_run(str(tmp_path), seed=3, quick=True), []
+
+    def fine_tune(model, tokenizer, corpus, out, schedule):
+        seen.append((corpus, schedule))
+        out.mkdir()
+        model.classifier.bias.data += 1
+        return model
+
+    monkeypatch.setattr(pipeline, "fine_tune", fine_tune)
+    original, tokenizer = run.model()
+    before = original.classifier.bias.clone()
+    schedule = pipeline.recovery_schedule(run)
+    baseline = pipeline.fair_baseline(run, original, tokenizer, schedule)
+    assert seen == [(run.training, schedule)] and (schedule.steps, schedule.seed) == (4, 3)
+    assert torch.equal(baseline.classifier.bias, before + 1)
+    kept = tmp_path / "artifacts" / "mini"
+    assert [path.name for path in kept.iterdir() if path.is_dir()] == ["original-again-4-seed3"]
+    monkeypatch.setattr(pipeline, "fine_tune", never)
+    again = pipeline.fair_baseline(run, run.model()[0], tokenizer, schedule)
+    assert all(torch.equal(a, b) for a, b in zip(baseline.parameters(), again.parameters(), strict=True))
+
+
 def test_head_scores_are_those_of_notebook_03_or_else_michels_kept_for_the_next(tmp_path):
     model = random_raner()
     sentences = [annotate(text, [Span(0, 2, "ORG")]) for text in random_texts(8)]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from utils.course.teaching import Checker, number
-from utils.measure.bootstrap import resampled_counts
+from utils.measure.bootstrap import percentile_interval, resampled_counts
 from utils.measure.scores import f1_of_counts
 
 CALLS = (103.0, 98.0, 101.0, 912.0, 99.0, 100.0, 102.0)
@@ -73,4 +73,4 @@ def _f1s(counts: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def _width(values: np.ndarray) -> float:
-    return float(np.ptp(np.percentile(values, [2.5, 97.5])))
+    return float(np.ptp(percentile_interval(values)))

@@ -24,6 +24,7 @@ from utils.course.figures.style import (
     plain_axes,
     short,
 )
+from utils.measure.bootstrap import percentile_interval
 from utils.measure.latency import Latency
 
 
@@ -121,12 +122,12 @@ def bootstrap_figure(samples: Mapping[str, np.ndarray], unit: str, zero: bool = 
     figure = picture(10, 0.7 + 1.5 * len(samples))
     panels = figure.subplots(len(samples), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (name, values), colour in zip(panels, samples.items(), SERIES, strict=False):
-        low, high = np.percentile(values, [2.5, 97.5])
+        low, high = percentile_interval(values)
         axes.hist(values, bins=40, color=colour, alpha=0.85)
         axes.axvspan(low, high, color=colour, alpha=0.15)
         if zero:
             axes.axvline(0, color="black", linewidth=1)
-        plain_axes(axes, f"{name}: 95 % within [{low:.2f}, {high:.2f}], width {high - low:.2f}", y="resamples")
+        plain_axes(axes, f"{name}: 95 % interval [{low:.2f}, {high:.2f}], width {high - low:.2f}", y="resamples")
     axes.set_xlabel(unit)
     return figure
 

@@ -28,19 +28,19 @@ def error_profile_figure(damages: Mapping[str, Mapping[str, Mapping[str, float]]
 
 
 def overfitting_figure(curve: Sequence[Epoch], kept: Epoch) -> Picture:
-    """Training loss above, F1 on dev below, epoch by epoch; the dashed line is the epoch that is kept.
+    """Training loss above, F1 on dev below, by steps of the optimizer; the dashed line is the point that is kept.
 
     Args:
         curve: points of a training; a loss that is NaN is not drawn.
     """
     figure = picture(10, 4.6)
     above, below = figure.subplots(2, 1, sharex=True)
-    epochs = [point.epoch for point in curve]
-    above.plot(epochs, [point.loss for point in curve], "o-", color=ORANGE, markersize=4)
+    steps = [point.step for point in curve]
+    above.plot(steps, [point.loss for point in curve], "o-", color=ORANGE, markersize=4)
     above.set_ylim(bottom=0)
-    below.plot(epochs, [point.f1 for point in curve], "o-", color=BLUE, markersize=4)
+    below.plot(steps, [point.f1 for point in curve], "o-", color=BLUE, markersize=4)
     for axes in (above, below):
-        axes.axvline(kept.epoch, color=GREY, linestyle="--", linewidth=1)
+        axes.axvline(kept.step, color=GREY, linestyle="--", linewidth=1)
     plain_axes(above, "", y="training loss (nats a character)")
-    plain_axes(below, "", "epoch", "F1 on dev (points)")
+    plain_axes(below, "", "steps of the optimizer", "F1 on dev (points)")
     return figure

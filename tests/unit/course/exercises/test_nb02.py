@@ -53,4 +53,4 @@ def test_unpaired_width(counts):
 
 
 def width(values):
-    return float(np.diff(np.percentile(values, [2.5, 97.5]))[0])
+    return float(np.diff(np.percentile(values, [1.5, 98.5]))[0])

@@ -47,7 +47,7 @@ def test_the_median_of_each_variant_is_written():
 def test_the_interval_in_a_title_is_the_percentile_interval():
     values = np.arange(1001.0)
     (axes,) = base.bootstrap_figure({"x": values}, "points").axes
-    assert axes.get_title(loc="left") == "x: 95 % within [25.00, 975.00], width 950.00"
+    assert axes.get_title(loc="left") == "x: 95 % interval [15.00, 985.00], width 970.00"
 
 
 def test_curves_are_drawn_against_steps():

@@ -33,8 +33,9 @@ def test_every_group_has_a_dot_a_model_the_first_model_on_top():
     assert list(types.lines[0].get_ydata()) == list(DAMAGES) and types.get_ylim()[0] > types.get_ylim()[1]
 
 
-def test_loss_and_f1_share_their_epochs_and_the_kept_one_is_marked():
+def test_loss_and_f1_share_their_steps_and_the_kept_one_is_marked():
     loss, f1 = PICTURES["over-fitting"]().axes
     assert list(loss.lines[0].get_ydata())[1:] == [0.4, 0.1]
     assert list(f1.lines[0].get_ydata()) == [50.0, 70.0, 65.0]
-    assert all(set(axes.lines[1].get_xdata()) == {1} for axes in (loss, f1))
+    assert list(f1.lines[0].get_xdata()) == [point.step for point in CURVE]
+    assert all(set(axes.lines[1].get_xdata()) == {CURVE[1].step} for axes in (loss, f1))

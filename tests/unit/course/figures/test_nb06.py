@@ -10,8 +10,8 @@ from utils.studies.sensitivity import PartDamage
 
 RANDOM = np.random.default_rng(0)
 DAMAGES = {
-    "layer 1": PartDamage(Difference(-0.4, -1.2, 0.1, 0.3), 97.5, 1.5),
-    "everything": PartDamage(Difference(0.0, 0.0, 0.0, 1.0), 100.0, 0.0),
+    "layer 1": PartDamage(Difference(-0.4, -1.2, 0.1), 97.5, 1.5),
+    "everything": PartDamage(Difference(0.0, 0.0, 0.0), 100.0, 0.0),
 }
 PICTURES = {
     "rounding": lambda: nb06.rounding_figure(
