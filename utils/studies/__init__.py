@@ -12,6 +12,7 @@ In reading order:
 - `pipeline`: head scores and the article's four versions, for notebooks that need them
 - `compression`: any tagger made smaller to a target, all steps in one call
 - `redundancy`: how much of a model is there twice (`python -m utils.studies.redundancy`)
+- `published`: what pruning costs a real BERT
 - `seed_spread`: how far scores stray with the seed (`python -m utils.studies.seed_spread`)
 - `mini_batches`, `train_mini`: how the embedded model was made (`python -m utils.studies.train_mini`)
 - `pretrained_base`: a BERT to start the next embedded model from (`python -m utils.studies.pretrained_base`)
