@@ -494,7 +494,7 @@ check("and the same number of parameters", len({r["parameters"] for r in written
 #
 # All that was found here was found in one model. Does it say anything of yours? That depends on how much a model holds twice, and this can be seen: take parts out, and look what is missed.
 #
-# Two models are asked. **mini-RaNER** is a BERT that was pre-trained on a very large text before it learned to tag. **Its predecessor** in this course tagged too, and was made on one computer in a day: three layers were trained, copied on top of themselves to six, then to twelve. Both were asked once, by the commands below, on all test sentences.
+# Two models are asked. **mini-RaNER** is a BERT that was pre-trained on a very large text before it learned to tag. **Its predecessor** in this course tagged too, and was made from nothing, on two cores: three layers were trained, copied on top of themselves to six, then to twelve. Both were asked once, by the commands below, on all test sentences.
 #
 # **Predict:** leave out one single layer of twelve. How many points of F1 does that cost the pre-trained model, and how many the copied one?
 
@@ -507,19 +507,19 @@ for name, path in redundancy.STUDIES.items():
     print(studies[name]["command"] if name in studies else f"{path.name} is not there: this study was not made yet.")
 
 # %%
-lost = {name: redundancy.lost_without_layers(study) for name, study in studies.items()}
-means = {name: np.mean([layer.value for layer in layers.values()]) for name, layers in lost.items()}
+missed = {name: redundancy.lost_without_layers(study) for name, study in studies.items()}
+means = {name: np.mean([layer.value for layer in of_model.values()]) for name, of_model in missed.items()}
 reveal(my_guess, ", ".join(f"{name}: {points:.1f} points on average" for name, points in means.items()))
-figures.layers_figure(lost)
+figures.layers_figure(missed)
 
 # %%
-for name, layers_of_model in lost.items():
-    lower_half = list(layers_of_model.values())[: len(layers_of_model) // 2]
+for name, of_model in missed.items():
+    lower_half = list(of_model.values())[: len(of_model) // 2]
     least_missed = min(lower_half, key=lambda layer: layer.value)
     check(f"{name}: every layer of the lower half is worth a point of F1", verdict(least_missed, 1))
 
 # %% [markdown]
-# A layer that can go unnoticed has a twin, or has nothing to say. Now heads and neurons: the lowest by score, and as many at random (five draws: their mean, the least and the most), before and after a recovery of one epoch. Random choices are recovered too, once a share. Without this control a recovery's merit looks like the score's. **Predict:** which way of choosing is better *after* the recovery, and by how much?
+# A layer that can go unnoticed has a twin, or has nothing to say. Now heads and neurons: the lowest by score, and as many at random (five draws: their mean, the least and the most), before and after a recovery of one epoch. Random choices are recovered too, once a share. Without this control a recovery's merit looks like the score's. All losses are counted from the model as it was, so a training that would have helped the whole model as well makes them smaller. **Predict:** which way of choosing is better *after* the recovery, and by how much?
 
 # %%
 my_guess = ...
