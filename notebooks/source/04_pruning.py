@@ -538,7 +538,7 @@ def variant(scale, stage, pruned_model, evaluated=None):
 # %% tags=["nbval-ignore-output"]
 measured = {stage: evaluate(torch_tagger(m, tokenizer), run.test, seed) for stage, m in stages.items()}
 mini_variants = [variant("mini", stage, m, measured[stage]) for stage, m in stages.items()]
-del twins, large  # memory for the next ones
+del models, twins, large, narrower, found  # memory for the next ones
 article_variants = [variant("article", stage, article_twin(m)) for stage, m in stages.items()]
 mini_rows = measure_variants(run, mini_variants, "04", "mini")
 article_rows = measure_variants(run, article_variants, "04", "article", repeats=5)

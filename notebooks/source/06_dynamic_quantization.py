@@ -411,7 +411,7 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 exported = run.artifact(f"mini/original-onnx-seed{seed}", lambda path: onnx_export.export_onnx(raner, tokenizer, path))
-in_onnx = run.artifact(f"mini/quantized-onnx-seed{seed}", lambda path: onnx_quantize.quantize_onnx(exported, path))
+in_onnx = run.artifact(f"mini/original-onnx-int8-seed{seed}", lambda path: onnx_quantize.quantize_onnx(exported, path))
 texts = [sentence.text for sentence in test]
 answers = {
     "torch, 16 sentences a call": evaluations["quantized"].predictions,

@@ -14,9 +14,9 @@ In reading order:
 - `redundancy`: how much of a model is there twice (`python -m utils.studies.redundancy`)
 - `published`: what pruning costs a real BERT
 - `seed_spread`: how far scores stray with the seed (`python -m utils.studies.seed_spread`)
-- `mini_batches`, `train_mini`: how the embedded model was made (`python -m utils.studies.train_mini`)
-- `pretrained_base`: a BERT to start the next embedded model from (`python -m utils.studies.pretrained_base`)
-- `lexical_teacher`, `mixed_batches`, `train_from_base`: how that one learns (`python -m utils.studies.train_from_base`)
+- `mini_batches`, `train_mini`: how the embedded model's predecessor was made (`python -m utils.studies.train_mini`)
+- `pretrained_base`: the BERT that the embedded model started from (`python -m utils.studies.pretrained_base`)
+- `lexical_teacher`, `mixed_batches`, `train_from_base`: how it learned (`python -m utils.studies.train_from_base`)
 - `ingredients`: what each part of that training gives (`python -m utils.studies.ingredients`)
 - `card`: what the embedded model says about itself (`python -m utils.studies.card`)
 

