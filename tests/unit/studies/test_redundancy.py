@@ -115,10 +115,3 @@ def test_studies_that_are_not_there_are_left_out(tmp_path, monkeypatch):
     (tmp_path / "one.json").write_text('{"rows": []}', "utf-8")
     monkeypatch.setattr(redundancy, "STUDIES", {"one": tmp_path / "one.json", "other": tmp_path / "other.json"})
     assert redundancy.read_studies() == {"one": {"rows": []}}
-
-
-def test_published_losses_are_shares_of_the_score_that_was_published():
-    heads = published_panels()["heads, nothing trained"]
-    assert heads["by score"][0.51] == pytest.approx(100 * 6.5 / 84.5)
-    assert heads["at random"][0.72] == pytest.approx(100 * 18.7 / 92.6)
-    assert published_panels()["heads, recovered"]["by score"][0.72] == pytest.approx(100 * 1.0 / 92.6)
