@@ -296,7 +296,7 @@ reveal(
 )
 best_score = max(scores, key=lambda name: np.mean(f1[name]))
 to_best = score_contest.lead(dev, curves["the oracle"], curves[best_score], seed)
-check("the oracle's order has a better curve than any score's", verdict(to_best, 0))
+check("the oracle's order is half a point better than any score's", verdict(to_best, 0.5))
 
 # %% [markdown]
 # ### Who wins, and how sure is that?
@@ -316,15 +316,15 @@ print(f"{winner} leads {second} by {ahead.f1:.2f} points, 95 % interval {ahead.l
 print("the lead is real on sentences like these" if ahead.low > 0 else "these sentences cannot tell the two apart")
 rival = second if closest == winner else winner
 closest_ahead = score_contest.lead(dev, curves[closest], curves[rival], seed)
-check(f"the score closest to the oracle, {closest}, has a better curve than {rival}", verdict(closest_ahead, 0))
+check(f"the score closest to the oracle, {closest}, is half a point better than {rival}", verdict(closest_ahead, 0.5))
 
 # %% tags=["nbval-ignore-output"]
 dice = [name for name in curves if name.startswith("random")]
 luckiest = max(dice, key=lambda name: np.mean(f1[name]))
 over_dice = {name: score_contest.lead(dev, curves[name], curves[luckiest], seed) for name in scores}
 print("not surely better than the luckiest dice:", ", ".join(name for name in scores if over_dice[name].low <= 0))
-check("the article's code beats the luckiest dice", verdict(over_dice["article's code"], 0))
-check("the article's formula, as meant, beats the luckiest dice", verdict(over_dice["Frobenius norm"], 0))
+check("the article's code is half a point better than the luckiest dice", verdict(over_dice["article's code"], 0.5))
+check("the article's formula, as meant, is half a point better", verdict(over_dice["Frobenius norm"], 0.5))
 
 # %% [markdown]
 # A ✗ is a verdict, not an accident, and a ? says that more sentences could tell. The winner of *this* model, corpus and sample goes on to notebook 04, under its name.
@@ -374,16 +374,16 @@ table(("heads taken from", *(f"{count} heads: F1 lost" for count in taken)),
       [(name, *(f"{costs[count][name]:.1f}" for count in taken)) for name in ways])  # fmt: skip
 
 # %% [markdown]
-# Now the verdict, with the sentences' noise in it: yes or no only where the whole interval is on one side of 0.
+# Now the verdict, with the sentences' noise in it: yes or no only where the whole interval is on one side of half a point.
 
 # %% tags=["nbval-ignore-output"]
 lower, _, upper = (taken[many][name] for name in thirds)
 d = f1_difference(dev, upper, lower, seed)
 print(f"lower third out instead of upper third: {d.value:+.1f} points of F1, interval {d.low:+.1f} to {d.high:+.1f}")
-check("the lower third is the cheaper one to lose (article)", verdict(d, 0))
+check("losing the lower third is half a point cheaper than losing the upper one (article)", verdict(d, 0.5))
 free = f1_difference(dev, taken[few]["anywhere"], taken[few][next(iter(thirds))], seed)
 print(f"the weakest of the low layers instead of anywhere: {free.value:+.1f}, {free.low:+.1f} to {free.high:+.1f}")
-check("taking the weakest heads of the low layers is better than choosing anywhere (article)", verdict(free, 0))
+check("taking heads from the low layers only is half a point better than anywhere (article)", verdict(free, 0.5))
 
 # %% [markdown]
 # Whatever it says, it says it of *this* model. Others found the lower layers of BERT to be the ones that matter most ([Sajjad et al. 2023](https://arxiv.org/abs/2004.03844)). A rule of thumb costs nothing to test: that is the lesson, not the verdict.
