@@ -540,7 +540,7 @@ figures.removal_figure(redundancy.loss_panels(studies), published.published_pane
 # %% [markdown]
 # Two more results to hold beside yours: about 40 % of BERT's heads can go before it shows ([Michel et al. 2019](https://arxiv.org/abs/1905.10650)); up to 40 % of the layers can go and up to 98 % of the performance stays, where the model is trained again and the *upper* layers are the ones that go ([Sajjad et al. 2023](https://arxiv.org/abs/2004.03844)).
 #
-# Read the picture from left to right of each curve: a model whose random curve stays flat has spares, and on it every score looks good. Where the random curve falls early, choosing is worth something, until the recovery: it closes much of the gap. So before you carry a price over to a model of your own, take out one layer at a time. That costs as many evaluations as there are layers, and says which of these curves is yours.
+# Read each curve from left to right. A model whose random curve stays flat has spares, and on it every score looks good. Where the random curve rises early, choosing is worth something; look how much of that is left after the recovery. So before you carry a price over to a model of your own, take out one layer at a time. That costs as many evaluations as there are layers, and says which of these curves is yours.
 
 # %% [markdown]
 # ## What you know now

@@ -160,7 +160,7 @@ def layers_figure(losses: Mapping[str, Mapping[str, Estimate]]) -> Picture:
         axes.set_xticks(range(len(layers)), [layer.split()[-1] for layer in layers])
     axes.axhline(0, color="black", linewidth=1)
     if losses:
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, ncols=len(losses), loc="lower left", bbox_to_anchor=(0, 1))
     plain_axes(axes, "", "the layer that is left out", "F1 lost (points, 95 % interval)")
     return figure
 
