@@ -97,7 +97,7 @@ def test_rounds_are_as_many_as_asked_unless_the_environment_shortens_slow_ones(m
     assert open_run().rounds(7) == Rounds(7, 1)
 
 
-@pytest.mark.parametrize(("quick", "sizes"), [(False, (927, 209)), (True, (128, 32))])
+@pytest.mark.parametrize(("quick", "sizes"), [(False, (1527, 209)), (True, (128, 32))])
 def test_a_training_reads_what_it_has_time_for_and_the_test_stays_whole(quick, sizes):
     run = open_run(quick=quick)
     assert (len(run.training.train), len(run.training.dev)) == sizes
