@@ -250,7 +250,7 @@ percents = (f"{which}: {100 * error / rms(inputs[:, quiet]):.2f} %" for which, e
 reveal(my_guess, "error of a typical number in a quiet channel: " + ", ".join(percents))
 
 # %% [markdown]
-# A loud channel is loud in every row, so a grid for each row helps only as far as some *characters* are louder than others. A grid for each channel would help, and cannot be had: its scale stands inside the sum over the inputs, where only integers may be. Engines for large models get round it: they leave the loud channels in 16 bits, or move their size into the weights beforehand ([SmoothQuant](https://arxiv.org/abs/2211.10438)). Look whether your model needs it: the next sections measure what all this costs in F1.
+# A grid for each row helps as far as some *characters* are louder than others, and can be had: its scale comes out of the sum over the inputs. (torchao and engines for large models have it; the two of this course lay one grid.) A grid for each channel is the one that fits, and cannot be had: its scale stands *inside* that sum, where only integers may be. Engines for large models get round it: they leave the loud channels in 16 bits, or move their size into the weights beforehand ([SmoothQuant](https://arxiv.org/abs/2211.10438)). Look whether your model needs it: the next sections measure what all this costs in F1.
 #
 # ## A whole layer, in integers
 #
