@@ -180,7 +180,7 @@ check("everything that the course cannot run without is there", not any(f.advice
 # %% [markdown]
 # ## A first sentence
 #
-# RaNER marks **PER** (persons), **LOC** (places) and **ORG** (organisations). The model that comes with the course is *mini-RaNER*: RaNER's architecture, all 144 heads, a quarter of the width. **Before you run the cell: how many entities do you see in this sentence, and of which types?**
+# RaNER marks **PER** (persons), **LOC** (places) and **ORG** (organisations). The model that comes with the course is *mini-RaNER*: RaNER's architecture, all 144 heads, half of the width, and like RaNER pre-trained on far more text than was ever annotated. **Before you run the cell: how many entities do you see in this sentence, and of which types?**
 
 # %%
 sentence = "青河大学校长陈默昨日在北京说，新校区明年启用。"

@@ -53,7 +53,7 @@ show_minutes("01")
 # %% [markdown]
 # ## What is asked of the model?
 #
-# Text goes in; ranges of characters with a type come out. Here is a sentence of the test set, as people annotated it.
+# Text goes in; ranges of characters with a type come out. Here is a sentence of the test set, as it was annotated.
 
 # %%
 raner, tokenizer = run.model()
@@ -171,7 +171,7 @@ base.shares_figure(
 )
 
 # %% [markdown]
-# A quarter of the width, the same proportions: what is learnt about the small model's heads is asked of the same grid of 12 × 12.
+# Half of the width, nearly the same proportions: what is learnt about the small model's heads is asked of the same grid of 12 × 12.
 
 # %% [markdown]
 # ### Exercise 2: one head
@@ -293,7 +293,7 @@ base.f1_figure({
 })  # fmt: skip
 
 # %% [markdown]
-# Where two intervals overlap widely, the picture does not say which group is harder: there are only a dozen or so sentences in each trap. It does say where to look.
+# Where two intervals overlap widely, the picture does not say which group is harder: there are only some dozens of sentences in each trap. It does say where to look.
 #
 # Sentences without any entity have no F1: nothing can be found there, only invented.
 

@@ -11,7 +11,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | say what a head is worth by taking it out; estimate the same from one backward pass, and avoid the bug that many scripts have; tell a good score from a bad one, and both from chance; test a rule of thumb such as "keep the upper layers" |
+# | **You will be able to** | say what a head is worth by taking it out; estimate the same from one backward pass, and avoid the bug that many scripts have; tell a good score from a bad one, and both from chance; test a rule of thumb such as "keep the upper layers"; see from what a model loses whether the price of a cut carries over to another model |
 # | **You need** | [01 · RaNER and its data](01_raner_and_its_data.ipynb) and [02 · Measuring fairly](02_measuring_fairly.ipynb) |
 # | **Minutes** | shown below the set-up cell, from a measured run |
 
@@ -38,12 +38,13 @@ from utils.course.sizes import sizes_of
 from utils.course.tables import table
 from utils.course.teaching import check, exercise, reveal, show_minutes
 from utils.measure import ledger
-from utils.measure.bootstrap import paired_bootstrap
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
+from utils.measure.verdict import f1_difference, verdict
 from utils.model import pruned_shape
 from utils.model.torch_tagger import torch_tagger
-from utils.studies import score_contest
+from utils.studies import card, published, redundancy, score_contest
+from utils.text.corpus import evenly_spaced
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("03", run)
@@ -52,16 +53,18 @@ show_minutes("03")
 # %% [markdown]
 # Some of the 144 heads are to go. Which ones? The article ranks them by a score of its own, and adds a rule of thumb: keep the heads of layers 9 to 12. We first find out what heads are *really* worth, then hold every score against that.
 #
-# Three splits, three jobs: heads are scored on *train*, scores are compared on *dev*, and *test* is only used to report.
+# Four lists of sentences, four jobs. Heads are *scored* on some sentences of train and *tried*, one by one, on others: a score that is judged by the sentences it has seen looks better than it is. What is left of F1 is compared on *dev*, and *test* is only used to report.
 
 # %% tags=["sizes"]
 raner, tokenizer = run.model()
 layers, heads = raner.config.num_hidden_layers, raner.config.num_attention_heads
 total = pruned_shape.size_of(raner).heads
-sample = run.corpus.train[:: max(1, len(run.corpus.train) // sizes.scored)]
-dev = run.corpus.dev[:: max(1, len(run.corpus.dev) // sizes.compared)]
-batches = make_batches(sample, tokenizer, raner.labels, batch_size=min(sizes.batch, len(sample) // 2))
-print(f"{total} heads; scored on {len(sample)} sentences, compared on {len(dev)} others")
+drawn = evenly_spaced(run.corpus.train, sizes.scored + sizes.tried)
+to_try = evenly_spaced(drawn, sizes.tried)
+to_score = [sentence for sentence in drawn if sentence not in to_try]
+dev = evenly_spaced(run.corpus.dev, sizes.compared)
+batches = make_batches(to_score, tokenizer, raner.labels, batch_size=sizes.batch)
+print(f"{total} heads; scored on {len(to_score)} sentences, tried on {len(to_try)}, compared on {len(dev)}")
 
 # %% [markdown]
 # ## What is a head worth?
@@ -70,7 +73,7 @@ print(f"{total} heads; scored on {len(sample)} sentences, compared on {len(dev)}
 #
 # $$ I_h = L(\xi_h = 0) - L $$
 #
-# Here $\xi_h$ is a *gate*, a factor in front of what head $h$ adds to its sentence: 1 leaves it, 0 takes it out. A sample has noise, so we ask two halves of the sample apart.
+# Here $\xi_h$ is a *gate*, a factor in front of what head $h$ adds to its sentence: 1 leaves it, 0 takes it out. A sample has noise, so we ask two halves of the sentences apart. For a head of layer 9 only the layers from 9 on are computed again; it takes a minute all the same.
 #
 # **Predict:** for how many of the heads does the loss *fall* when they are taken out?
 
@@ -78,7 +81,10 @@ print(f"{total} heads; scored on {len(sample)} sentences, compared on {len(dev)}
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-halves = [leave_one_out(raner, half) for half in (batches[::2], batches[1::2])]
+halves = [
+    leave_one_out(raner, make_batches(half, tokenizer, raner.labels, batch_size=sizes.batch))
+    for half in (to_try[::2], to_try[1::2])
+]
 oracle = sum(halves) / 2
 reveal(my_guess, int((oracle < 0).sum()), f"of {total} heads")
 
@@ -91,7 +97,7 @@ base.head_grid(oracle, lowest, f"rise of the loss without each head; crossed: th
 worth = oracle[~oracle.isnan()].sort(descending=True).values.clamp(min=0)
 tenth = 100 * worth[: total // 10].sum() / worth.sum()
 print(f"a tenth of the heads holds {tenth:.0f} % of all the damage that single removals do")
-print(f"the two halves of the sample agree with a rank correlation of {score_contest.spearman(*halves):.2f}")
+print(f"the two halves of the sentences agree with a rank correlation of {score_contest.spearman(*halves):.2f}")
 
 # %% [markdown]
 # The last line is worth remembering. It says how well the oracle agrees **with itself** on other sentences. Where that is low, no score can agree well with it, and the reason is not the score.
@@ -232,7 +238,7 @@ shared = fifth * fifth / total  # each of the first choice's heads is in the sec
 exercise(shared, exercises.shared_by_chance(fifth, total))
 
 # %% [markdown]
-# So a number alone says little. Every comparison needs to be told **what chance would have got**: the grey band, from scores that are noise. The dashed line is the other end, the oracle's two halves against each other.
+# So a number alone says little. Every comparison needs to be told **what chance would have got**: the grey band, from scores that are noise. The dashed line is the other end, the oracle's two halves against each other. No score has seen the sentences that the oracle tried; had they been the same ones, a signed score such as Taylor's would have copied their noise and looked best.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -288,7 +294,9 @@ reveal(
     my_guess,
     f"of {whole:.1f} points {f1[best_at_half][half]:.1f} by {best_at_half}, {by_oracle[half]:.1f} by the oracle",
 )
-check("the oracle's order has the best curve", np.mean(by_oracle) >= max(np.mean(f1[name]) for name in scores))
+best_score = max(scores, key=lambda name: np.mean(f1[name]))
+to_best = score_contest.lead(dev, curves["the oracle"], curves[best_score], seed)
+check("the oracle's order is half a point better than any score's", verdict(to_best, 0.5))
 
 # %% [markdown]
 # ### Who wins, and how sure is that?
@@ -306,19 +314,20 @@ winner, second = ranking[0].name, ranking[1].name
 ahead = score_contest.lead(dev, curves[winner], curves[second], seed)
 print(f"{winner} leads {second} by {ahead.f1:.2f} points, 95 % interval {ahead.low:+.2f} to {ahead.high:+.2f}")
 print("the lead is real on sentences like these" if ahead.low > 0 else "these sentences cannot tell the two apart")
-beaten = sum(ranking[0].f1 > np.mean(f1_of_noise) for f1_of_noise in random_f1)
-print(f"{winner} has the better curve than {beaten} of {len(random_f1)} random choices")
-check(f"the score closest to the oracle, {closest}, has the best curve", closest == winner)
+rival = second if closest == winner else winner
+closest_ahead = score_contest.lead(dev, curves[closest], curves[rival], seed)
+check(f"the score closest to the oracle, {closest}, is half a point better than {rival}", verdict(closest_ahead, 0.5))
 
 # %% tags=["nbval-ignore-output"]
-above_noise = max(map(np.mean, random_f1))
-dice = [s.name for s in ranking if s.f1 <= above_noise]
-print("no better than the luckiest dice:", ", ".join(dice) or "none")
-check("the article's code beats every random choice", "article's code" not in dice)
-check("the article's formula, as meant, beats every random choice", "Frobenius norm" not in dice)
+dice = [name for name in curves if name.startswith("random")]
+luckiest = max(dice, key=lambda name: np.mean(f1[name]))
+over_dice = {name: score_contest.lead(dev, curves[name], curves[luckiest], seed) for name in scores}
+print("not surely better than the luckiest dice:", ", ".join(name for name in scores if over_dice[name].low <= 0))
+check("the article's code is half a point better than the luckiest dice", verdict(over_dice["article's code"], 0.5))
+check("the article's formula, as meant, is half a point better", verdict(over_dice["Frobenius norm"], 0.5))
 
 # %% [markdown]
-# A ✗ is a verdict, not an accident. The winner of *this* model, corpus and sample goes on to notebook 04, under its name.
+# A ✗ is a verdict, not an accident, and a ? says that more sentences could tell. The winner of *this* model, corpus and sample goes on to notebook 04, under its name.
 
 # %% tags=["nbval-ignore-output"]
 saved = run.artifact("scores", lambda path: registry.save_scores(path, winner, scores[winner]))
@@ -365,20 +374,19 @@ table(("heads taken from", *(f"{count} heads: F1 lost" for count in taken)),
       [(name, *(f"{costs[count][name]:.1f}" for count in taken)) for name in ways])  # fmt: skip
 
 # %% [markdown]
-# Now the verdict, with the sentences' noise in it. A difference counts if its 95 % interval leaves out 0.
+# Now the verdict, with the sentences' noise in it: yes or no only where the whole interval is on one side of half a point.
 
 # %% tags=["nbval-ignore-output"]
 lower, _, upper = (taken[many][name] for name in thirds)
-d = paired_bootstrap(dev, lower, upper, seed)
-print(f"upper third out instead of lower third: {d.f1:+.1f} points of F1, 95 % interval {d.low:+.1f} to {d.high:+.1f}")
-check("the upper third is worth more than the lower third (article)", d.high < 0)
-check("the lower third is worth more than the upper third", d.low > 0)
-free = paired_bootstrap(dev, taken[few][next(iter(thirds))], taken[few]["anywhere"], seed)
-print(f"choosing anywhere instead of low: {free.f1:+.1f} points, 95 % interval {free.low:+.1f} to {free.high:+.1f}")
-check("the score's free choice is better than the weakest of the low layers (article)", free.low > 0)
+d = f1_difference(dev, upper, lower, seed)
+print(f"lower third out instead of upper third: {d.value:+.1f} points of F1, interval {d.low:+.1f} to {d.high:+.1f}")
+check("losing the lower third is half a point cheaper than losing the upper one (article)", verdict(d, 0.5))
+free = f1_difference(dev, taken[few]["anywhere"], taken[few][next(iter(thirds))], seed)
+print(f"the weakest of the low layers instead of anywhere: {free.value:+.1f}, {free.low:+.1f} to {free.high:+.1f}")
+check("taking heads from the low layers only is half a point better than anywhere (article)", verdict(free, 0.5))
 
 # %% [markdown]
-# Two ✗ in the first pair mean that this sample cannot say. Whatever it says, it says it of *this* model. A rule of thumb costs nothing to test: that is the lesson, not the verdict.
+# Whatever it says, it says it of *this* model. Others found the lower layers of BERT to be the ones that matter most ([Sajjad et al. 2023](https://arxiv.org/abs/2004.03844)). A rule of thumb costs nothing to test: that is the lesson, not the verdict.
 
 # %% [markdown]
 # ## What do heads look at?
@@ -459,7 +467,7 @@ figures.survivors_figure(gone, layers, heads)
 # A choice made on *dev* has to be reported on sentences that had no say in it. Three choices of a fifth of the heads, really taken out, on *test*: the winner's, the article's, and dice.
 
 # %% tags=["nbval-ignore-output"]
-test = run.corpus.test[:: sizes.every]
+test = run.test
 baseline = evaluate(torch_tagger(raner, tokenizer), test, seed)
 choices = {"heads-20": winner, "heads-20-article": "article's code", "heads-20-random": "random 1"}
 reported = {"nothing taken": baseline}
@@ -473,13 +481,66 @@ base.f1_figure({"a fifth of the heads gone, no retraining (test)": intervals})
 
 # %% tags=["nbval-ignore-output"]
 for name, evaluation in list(reported.items())[1:]:
-    d = paired_bootstrap(test, baseline.predictions, evaluation.predictions, seed)
-    print(f"{name}: {d.f1:+.2f} points against the original, 95 % interval {d.low:+.2f} to {d.high:+.2f}")
+    d = f1_difference(test, baseline.predictions, evaluation.predictions, seed)
+    print(f"{name}: {d.value:+.2f} points against the original, interval {d.low:+.2f} to {d.high:+.2f}")
 
 # %%
 written = [run.ledger.row(stage, "mini", "torch-fp32") for stage in choices]
 check("all choices leave the same number of heads", {sum(r["heads_per_layer"]) for r in written} == {total - fifth})
 check("and the same number of parameters", len({r["parameters"] for r in written}) == 1)
+
+# %% [markdown]
+# ## How much of this model is there twice?
+#
+# All that was found here was found in one model. Does it say anything of yours? That depends on how much a model holds twice, and this can be seen: take parts out, and look what is missed.
+#
+# Two models are asked. **mini-RaNER** is a BERT that was pre-trained on a very large text before it learned to tag. **Its predecessor** in this course tagged too, and was made from nothing, on two cores: three layers were trained, copied on top of themselves to six, then to twelve (`utils/studies/train_mini.py`). Both were asked once, by the commands below, on all test sentences.
+#
+# **Predict:** leave out one single layer of twelve. How many points of F1 does that cost the pre-trained model, and how many the copied one?
+
+# %%
+my_guess = ...
+
+# %%
+studies = redundancy.read_studies()
+for name, path in redundancy.STUDIES.items():
+    print(studies[name]["command"] if name in studies else f"{path.name} is not there: this study was not made yet.")
+
+# %%
+missed = {name: redundancy.lost_without_layers(study) for name, study in studies.items()}
+means = {name: np.mean([layer.value for layer in of_model.values()]) for name, of_model in missed.items()}
+reveal(my_guess, ", ".join(f"{name}: {points:.1f} points on average" for name, points in means.items()))
+figures.layers_figure(missed)
+
+# %%
+for name, of_model in missed.items():
+    lower_half = list(of_model.values())[: len(of_model) // 2]
+    least_missed = min(lower_half, key=lambda layer: layer.value)
+    check(f"{name}: every layer of the lower half is worth a point of F1", verdict(least_missed, 1))
+
+# %% [markdown]
+# A layer that can go unnoticed has a twin, or has nothing to say. Now heads and neurons: the lowest by score, and as many at random (five draws: their mean, the least and the most), before and after a recovery of one epoch. Random choices are recovered too, once a share. Without this control a recovery's merit looks like the score's. All losses are counted from the model as it was, so a training that would have helped the whole model as well makes them smaller. **Predict:** which way of choosing is better *after* the recovery, and by how much?
+
+# %%
+my_guess = ...
+
+# %%
+empty = {"rows": []}
+mini, predecessor = (studies.get(name, empty) for name in redundancy.STUDIES)
+cells = card.removal_table(mini, predecessor)
+table(("F1 lost without", "mini-RaNER", "recovered", "its predecessor", "recovered"),
+      [(what, *of_both) for what, of_both in cells.items() if "%" in what])  # fmt: skip
+
+# %% [markdown]
+# And real BERT, of base size? The grey points are six tasks of [Prasanna et al. 2020](https://arxiv.org/abs/2005.00561), from the authors' files, five seeds each. Their scores are accuracies and correlations, ours is F1; so all are shown as a share of the full score that was lost. (Guessing still gets a third of MNLI right, and no entity at all: read the lower ends with care.)
+
+# %%
+figures.removal_figure(redundancy.loss_panels(studies), published.published_panels())
+
+# %% [markdown]
+# Two more results to hold beside yours: about 40 % of BERT's heads can go before it shows ([Michel et al. 2019](https://arxiv.org/abs/1905.10650)); up to 40 % of the layers can go and up to 98 % of the performance stays, where the model is trained again and the *upper* layers are the ones that go ([Sajjad et al. 2023](https://arxiv.org/abs/2004.03844)).
+#
+# Read each curve from left to right. A model whose random curve stays flat has spares, and on it every score looks good. Where the random curve rises early, choosing is worth something; look how much of that is left after the recovery. So before you carry a price over to a model of your own, take out one layer at a time. That costs as many evaluations as there are layers, and says which of these curves is yours.
 
 # %% [markdown]
 # ## What you know now
@@ -488,5 +549,6 @@ check("and the same number of parameters", len({r["parameters"] for r in written
 # - Gradients guess it in one pass, if they are not added up by accident, and if one says where the absolute value stands.
 # - A score is judged by the curve it gives, beside dice and with an interval. The article's code and its formula are two different scores.
 # - "Keep the upper layers" was tested here, with a verdict for this model.
+# - What a model loses without single layers, and with random heads, says whether its prices carry over. Copies make every cut look cheap.
 #
 # **Next:** [04 · Pruning](04_pruning.ipynb) takes heads out for real, and asks what that saves.

@@ -49,6 +49,7 @@ from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
 from utils.studies import pipeline, sweep
 from utils.tagger.tagger import emissions_of
+from utils.text.corpus import evenly_spaced
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("04", run)
@@ -61,7 +62,7 @@ show_minutes("04")
 #
 # They are not in the same place. A matrix costs its parameters once, and its multiplications once for every character. Attention has something more: every character is compared with every other, which takes multiplications and no parameters at all.
 #
-# **Predict:** mini has a quarter of the published width. Of all multiplications for 500 characters, is attention's share in mini *smaller*, *the same* or *larger*?
+# **Predict:** mini has half of the published width. Of all multiplications for 500 characters, is attention's share in mini *smaller*, *the same* or *larger*?
 
 # %%
 my_guess = ...
@@ -335,13 +336,13 @@ check("naming a head that is gone already changes nothing", again.config.kept_he
 # %% [markdown]
 # ## How far can it go?
 #
-# From no head to nineteen in twenty, without any training in between. **Predict two ratios:** up to where is F1 as good as untouched, and where does the curve bend?
+# From no head to nineteen in twenty, without any training in between. So many models are tagged with that a third of the test sentences has to do, the same ones for each; what goes into the ledger is judged on all. **Predict two ratios:** up to where is F1 as good as untouched, and where does the curve bend?
 
 # %%
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-test = run.test
+test = evenly_spaced(run.test, sizes.swept)
 ratios = sizes.ratios
 models = sweep.prune_sweep(remove.prune_heads, original, scores, ratios)
 evaluations = sweep.f1_sweep(models, tokenizer, test, seed)
@@ -375,7 +376,7 @@ check("the curve bends: the last heads cost more than the first", verdict(bent, 
 # %% [markdown]
 # ### And what is it good for?
 #
-# Costs at two sizes now. The large one is the **twin** of notebook 02: every feature of mini four times, every matrix divided by four, the published 768 features and 21,128 characters. It tags exactly as mini does, heads cut or not, so it needs no F1 of its own. It is redundant by construction, and nothing here may make use of that. It stands in for a trained model of that size in one respect only: what the same matrices cost.
+# Costs at two sizes now. The large one is the **twin** of notebook 02: every feature of mini twice, every matrix divided by two, the published 768 features and 21,128 characters. It tags exactly as mini does, heads cut or not, so it needs no F1 of its own. It is redundant by construction, and nothing here may make use of that. It stands in for a trained model of that size in one respect only: what the same matrices cost.
 
 # %% tags=["nbval-ignore-output"]
 few = sizes.timed_ratios
@@ -434,7 +435,7 @@ for share in (0.33, 0.5, 0.75):
     print(f"the weakest {share:.0%} hold {100 * ranked[: round(share * len(ranked))].sum() / ranked.sum():.2f} %")
 
 # %% [markdown]
-# Neurons that never fire are free to go. How many there are depends on how a model was made: mini was grown from three layers by doubling, and trained briefly; a BERT that read billions of characters has less to spare. Carry the *method* to your model, not the percentage.
+# Neurons that never fire are free to go. How many there are depends on how a model was made. mini is a BERT that read a very large text before it learned to tag; its predecessor in this course was grown from three layers by copying them, and had far more to spare (notebook 03 compares the two). A BERT of base size has other spares again. Carry the *method* to your model, not the percentage.
 #
 # ### Exercise 4: the rest of the way
 #
@@ -541,9 +542,9 @@ def variant(scale, stage, pruned_model, evaluated=None):
 
 
 # %% tags=["nbval-ignore-output"]
-measured = {stage: evaluate(torch_tagger(m, tokenizer), test, seed) for stage, m in stages.items()}
+measured = {stage: evaluate(torch_tagger(m, tokenizer), run.test, seed) for stage, m in stages.items()}
 mini_variants = [variant("mini", stage, m, measured[stage]) for stage, m in stages.items()]
-del twins, large  # memory for the next ones
+del models, twins, large, narrower, found  # memory for the next ones
 article_variants = [variant("article", stage, article_twin(m)) for stage, m in stages.items()]
 mini_rows = measure_variants(run, mini_variants, "04", "mini")
 article_rows = measure_variants(run, article_variants, "04", "article", repeats=5)

@@ -12,6 +12,7 @@ In reading order:
 - `pipeline`: head scores and the article's four versions, for notebooks that need them
 - `compression`: any tagger made smaller to a target, all steps in one call
 - `redundancy`: how much of a model is there twice (`python -m utils.studies.redundancy`)
+- `published`: what pruning costs a real BERT
 - `seed_spread`: how far scores stray with the seed (`python -m utils.studies.seed_spread`)
 - `pretrained_base`: the BERT that the embedded model starts from (`python -m utils.studies.pretrained_base`)
 - `fixed_shapes`, `lexical_teacher`, `mixed_batches`, `train_from_base`: how the embedded model was made

@@ -13,18 +13,14 @@ from statistics import mean
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from utils.files import DATA, write_atomically
+from utils.files import write_atomically
 from utils.measure.evaluation import evaluate
 from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.torch_tagger import torch_tagger
 from utils.studies.ingredients import STUDY as INGREDIENTS
-from utils.studies.redundancy import DRAWS
+from utils.studies.redundancy import DRAWS, PREDECESSORS, REDUNDANCY
 from utils.text.corpus import load_corpus
 from utils.text.entities import Sentence
-
-REDUNDANCY = DATA / "reference" / "redundancy.json"
-PREDECESSORS = DATA / "reference" / "redundancy-mini-raner-1.json"
-"""What `utils.studies.redundancy` found in this model, and in the one that it replaces."""
 
 PUBLISHED = (
     "with 49 % of the heads kept by score MNLI falls by 6.5 points (1.5 after retraining), at random by 10.4 (1.7); "

@@ -11,10 +11,12 @@ An interrupted run goes on where it stopped when the same command is given again
 
 import argparse
 import copy
+import json
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import mean
 
 import torch
 from torch import Tensor, nn
@@ -26,9 +28,10 @@ from utils.compress.importance.registry import SCORES
 from utils.compress.pruning.remove import prune_heads, prune_neurons
 from utils.compress.pruning.select import select_globally
 from utils.compress.training import Schedule
-from utils.files import RUNS
+from utils.files import DATA, RUNS
 from utils.measure.bootstrap import paired_bootstrap
 from utils.measure.evaluation import Evaluation
+from utils.measure.verdict import Estimate
 from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.modes import evaluating
 from utils.model.raner import RanerModel
@@ -40,6 +43,12 @@ SHARES = {"heads": (0.2, 0.5, 0.8), "neurons": (0.1, 0.33, 0.67)}
 
 DRAWS = 5
 """Random choices of each share."""
+
+REDUNDANCY = DATA / "reference" / "redundancy.json"
+PREDECESSORS = DATA / "reference" / "redundancy-mini-raner-1.json"
+"""What was found in the embedded model, and in the one before it, which grew by copying its own layers."""
+
+STUDIES = {"mini-RaNER": REDUNDANCY, "its predecessor": PREDECESSORS}
 
 REMOVE = {"heads": prune_heads, "neurons": prune_neurons}
 
@@ -140,6 +149,49 @@ def measure_redundancy(study: Study, out: Path, command: str) -> dict:
         for stage, (make, recovers) in removals(study, sample).items()
     }
     return keep_rows(out, header, jobs)
+
+
+def read_studies() -> dict[str, dict]:
+    """What `measure_redundancy` wrote into the files of `STUDIES`, by name, as far as they are there."""
+    return {name: json.loads(path.read_text("utf-8")) for name, path in STUDIES.items() if path.is_file()}
+
+
+def lost_without_layers(study: Mapping) -> dict[str, Estimate]:
+    """Points of F1 that are lost without each single layer, all else in place."""
+    return {
+        row["stage"]: Estimate(-row["difference"]["f1"], -row["difference"]["high"], -row["difference"]["low"])
+        for row in study["rows"]
+        if re.fullmatch(r"layer \d+", row["stage"])
+    }
+
+
+def loss_panels(studies: Mapping[str, Mapping]) -> dict[str, dict[str, dict[float, float]]]:
+    """Percent of the whole model's F1 that is lost, by the share of the heads or neurons that went.
+
+    Returns:
+        What went and when it was judged -> study and way of choosing -> share (0 to 1) -> percent.
+    """
+    return {
+        f"{kind}, {when}": {
+            f"{name}, {way}": _lost_by_share(study, kind, way, recovered)
+            for name, study in studies.items()
+            for way in ("by score", "at random")
+        }
+        for when, recovered in (("nothing trained", False), ("recovered", True))
+        for kind in SHARES
+    }
+
+
+def _lost_by_share(study: Mapping, kind: str, way: str, recovered: bool) -> dict[float, float]:
+    """Random choices of one share count as their mean."""
+    lost = {}
+    for share in SHARES[kind]:
+        rows = [row for row in study["rows"] if row["stage"].startswith(f"{share:.0%} of the {kind}, {way}")]
+        if recovered:
+            rows = [row["recovered"] for row in rows if "recovered" in row]
+        if rows:
+            lost[share] = -100 * mean(row["difference"]["f1"] for row in rows) / study["original"]["f1"]
+    return lost
 
 
 def main() -> None:

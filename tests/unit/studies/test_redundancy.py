@@ -10,6 +10,7 @@ from utils.compress.training import Schedule
 from utils.model.checkpoint import load_raner
 from utils.model.pruned_shape import size_of
 from utils.studies import redundancy
+from utils.studies.published import published_panels
 from utils.studies.recovery_bars import Study
 from utils.studies.redundancy import largest_channels, measure_redundancy, removals, without_layers
 from utils.text.entities import Corpus
@@ -86,3 +87,31 @@ def test_a_row_a_removal_with_its_paired_difference(study, tmp_path, monkeypatch
     for row in found["rows"]:
         assert row["difference"]["f1"] == pytest.approx(row["f1"] - found["original"]["f1"])
     assert sum("recovered" in row for row in found["rows"]) == 4
+
+
+def removed(stage, lost, recovered=None):
+    found = {"stage": stage, "difference": {"f1": -lost, "low": -lost - 1, "high": -lost + 2}}
+    return found | ({"recovered": removed(stage, recovered)} if recovered is not None else {})
+
+
+def test_what_single_layers_cost_is_read_with_its_interval():
+    rows = [removed("layer 1", 7.0), removed("layer 12", 0.5), removed("attention of layer 1", 3.0)]
+    found = redundancy.lost_without_layers({"rows": rows})
+    assert found == {"layer 1": (7.0, 5.0, 8.0), "layer 12": (0.5, -1.5, 1.5)}
+
+
+def test_panels_hold_shares_of_the_full_score_and_means_of_random_draws():
+    cut = "20% of the heads"
+    rows = [removed(f"{cut}, by score", 4.0, recovered=0.0), removed(f"{cut}, at random, draw 1", 8.0, recovered=2.0)]
+    rows += [removed(f"{cut}, at random, draw 2", 16.0), removed("67% of the neurons, by score", 40.0)]
+    panels = redundancy.loss_panels({"a": {"original": {"f1": 80.0}, "rows": rows}})
+    assert panels["heads, nothing trained"] == {"a, by score": {0.2: 5.0}, "a, at random": {0.2: 15.0}}
+    assert panels["heads, recovered"] == {"a, by score": {0.2: 0.0}, "a, at random": {0.2: 2.5}}
+    assert panels["neurons, nothing trained"] == {"a, by score": {0.67: 50.0}, "a, at random": {}}
+    assert set(published_panels()) < set(panels)
+
+
+def test_studies_that_are_not_there_are_left_out(tmp_path, monkeypatch):
+    (tmp_path / "one.json").write_text('{"rows": []}', "utf-8")
+    monkeypatch.setattr(redundancy, "STUDIES", {"one": tmp_path / "one.json", "other": tmp_path / "other.json"})
+    assert redundancy.read_studies() == {"one": {"rows": []}}

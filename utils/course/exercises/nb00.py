@@ -44,8 +44,8 @@ def relative_size(model: RanerModel) -> Checker:
         {
             share / 100: "right size, but asked for in percent",
             share * 1e6: "mind the units: one side counts single parameters, the other millions",
-            100 / 16: "a quarter of the width is a sixteenth of each matrix, but a quarter of the embeddings: count",
-            25: "a quarter of the width makes a matrix sixteen times as small",
+            25: "half of the width is a quarter of each matrix, but not of the embeddings, whose rows differ: count",
+            50: "half of the width makes a matrix four times as small",
             100 * 100 / share: "the other way round: mini in percent of the published one",
         },
     )

@@ -1,4 +1,5 @@
-"""Pictures of notebook 03: scores of heads beside the oracle, what is left after a cut, where heads look."""
+"""Pictures of notebook 03: scores of heads beside the oracle, what is left after a cut, where heads look,
+and what a model loses part by part."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -7,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from utils.course.figures.style import BLUE, ORANGE, Picture, panel_axes, picture, plain_axes
+from utils.course.figures.style import BLUE, GREY, ORANGE, SERIES, Picture, panel_axes, picture, plain_axes
+from utils.measure.verdict import Estimate
 
 
 def score_grids(scores: Mapping[str, ArrayLike]) -> Picture:
@@ -140,3 +142,61 @@ def survivors_figure(gone: Mapping[str, Mapping[int, Collection[int]]], layers: 
     figure.supxlabel("head", fontsize=10)
     figure.supylabel("layer", fontsize=10)
     return figure
+
+
+def layers_figure(losses: Mapping[str, Mapping[str, Estimate]]) -> Picture:
+    """Points of F1 lost without each single layer, a bar a model with its 95 % interval.
+
+    Args:
+        losses: model -> layer -> points lost.
+    """
+    figure = picture(11, 3.4)
+    axes = figure.subplots()
+    width = 0.8 / max(len(losses), 1)
+    for number, (colour, (name, layers)) in enumerate(zip(SERIES, losses.items(), strict=False)):
+        places = np.arange(len(layers)) + (number - (len(losses) - 1) / 2) * width
+        axes.bar(places, [lost.value for lost in layers.values()], width, color=colour, label=name)
+        axes.vlines(places, *np.transpose([(lost.low, lost.high) for lost in layers.values()]), color="black")
+        axes.set_xticks(range(len(layers)), [layer.split()[-1] for layer in layers])
+    axes.axhline(0, color="black", linewidth=1)
+    if losses:
+        axes.legend(frameon=False, ncols=len(losses), loc="lower left", bbox_to_anchor=(0, 1))
+    plain_axes(axes, "", "the layer that is left out", "F1 lost (points, 95 % interval)")
+    return figure
+
+
+def removal_figure(
+    ours: Mapping[str, Mapping[str, Mapping[float, float]]],
+    published: Mapping[str, Mapping[str, Mapping[float, float]]],
+) -> Picture:
+    """Percent of the full score that is lost when parts go: what we found as lines, what others published in grey.
+
+    Choices by score are filled, random ones hollow and dashed. The two panels of a row share a scale: what is lost
+    after a recovery is too little to be seen on that of before.
+
+    Args:
+        ours: title of a panel -> model and way of choosing -> share that went (0 to 1) -> percent lost.
+        published: the same, by the way of choosing alone, for some of the panels.
+    """
+    figure = picture(11, 1.5 * len(ours))
+    panels = figure.subplots(len(ours) // 2, 2, sharex=True, sharey="row", squeeze=False).ravel()
+    for axes, (title, lines) in zip(panels, ours.items(), strict=True):
+        for way, points in published.get(title, {}).items():
+            _removal_line(axes, points, GREY, "s", f"BERT-base, {way} (published)", linestyle="none")
+        for number, (name, points) in enumerate(lines.items()):
+            _removal_line(axes, points, SERIES[number // 2], "o", name)
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        plain_axes(axes, title, "taken out (%)", "of the full score lost (%)")
+    if panels[0].lines:
+        panels[0].legend(frameon=False, fontsize=9)
+    return figure
+
+
+def _removal_line(
+    axes: Axes, points: Mapping[float, float], colour: str, marker: str, name: str, linestyle: str | None = None
+) -> None:
+    by_score = "by score" in name
+    axes.plot(
+        [100 * share for share in points], list(points.values()), marker=marker, color=colour, label=name,
+        linestyle=linestyle or ("-" if by_score else "--"), markerfacecolor=colour if by_score else "white",
+    )  # fmt: skip

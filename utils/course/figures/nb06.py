@@ -1,4 +1,4 @@
-"""Pictures of notebook 06: roundings, which part suffers from them, and where they save time."""
+"""Pictures of notebook 06: roundings, loud channels, which part suffers from them, and where they save time."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from utils.course.figures.style import BLUE, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
+from utils.course.figures.style import BLUE, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes, plain_logarithm
+from utils.measure.verdict import Estimate
 from utils.studies.sensitivity import PartDamage
 
 
@@ -39,6 +40,26 @@ def rounding_figure(values: ArrayLike, errors: Mapping[str, ArrayLike], steps: M
     return figure
 
 
+def channels_figure(channels: Mapping[str, Sequence[Mapping[str, float]]]) -> Picture:
+    """How far the largest and the median channel of each layer's input reach, a line of each a model.
+
+    Args:
+        channels: model -> one row a layer, as `utils.studies.redundancy.largest_channels` gives it.
+    """
+    figure = picture(10, 3.6)
+    axes = figure.subplots()
+    for colour, marker, (name, rows) in zip(SERIES, MARKERS, channels.items(), strict=False):
+        for channel, style in (("largest", "-"), ("median", "--")):
+            reach = [row[channel] for row in rows]
+            label = f"{name}, {channel}"
+            axes.plot(range(1, len(rows) + 1), reach, style, marker=marker, markersize=5, color=colour, label=label)
+    axes.set_yscale("log")
+    plain_logarithm(axes.yaxis)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    plain_axes(axes, "channels of the layer's input", "layer", "largest absolute value")
+    return figure
+
+
 def sensitivity_figure(damages: Mapping[str, PartDamage]) -> Picture:
     """What INT8 in one part alone does: change of F1 with its interval, sentences tagged otherwise, noise."""
     figure = picture(12, 1.2 + 0.3 * len(damages))
@@ -65,8 +86,8 @@ def _bars(axes: Axes, values: Sequence[float]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def speedup_figure(ratios: Mapping[str, Mapping[str, Mapping[int, float]]]) -> Picture:
-    """How many times as fast as float32, by the length of the text; below the line it is slower.
+def speedup_figure(ratios: Mapping[str, Mapping[str, Mapping[int, Estimate]]]) -> Picture:
+    """How many times as fast as float32, by the length of the text, with intervals; below the line it is slower.
 
     Args:
         ratios: title of a panel -> line -> characters -> times as fast.
@@ -75,7 +96,9 @@ def speedup_figure(ratios: Mapping[str, Mapping[str, Mapping[int, float]]]) -> P
     panels = figure.subplots(1, len(ratios), sharey=True, squeeze=False)[0]
     for axes, (title, lines) in zip(panels, ratios.items(), strict=True):
         for colour, marker, (name, line) in zip(SERIES, MARKERS, lines.items(), strict=False):
-            axes.plot(list(line), list(line.values()), marker=marker, markersize=5, color=colour, label=name)
+            values, lows, highs = np.transpose(list(line.values()))
+            axes.plot(list(line), values, marker=marker, markersize=5, color=colour, label=name)
+            axes.vlines(list(line), lows, highs, color=colour, alpha=0.6)
         axes.axhline(1, color="black", linewidth=1)
         axes.set_xticks(sorted({length for line in lines.values() for length in line}))
         plain_axes(axes, title, "characters", "times as fast as float32")

@@ -5,11 +5,21 @@ import pytest
 from scipy.stats import rankdata
 
 from utils.course.figures import nb03
-from utils.course.figures.style import ORANGE
+from utils.course.figures.style import GREY, ORANGE
+from utils.measure.verdict import Estimate
 
 RANDOM = np.random.default_rng(0)
 GRID = RANDOM.normal(size=(3, 4))
 PRUNED = np.where(np.eye(3, 4, dtype=bool), np.nan, GRID)
+
+LAYERS = {
+    "a": {"layer 1": Estimate(7.0, 6.0, 8.0), "layer 2": Estimate(-0.5, -1.0, 0.5)},
+    "b": {"layer 1": Estimate(0.5, 0.0, 1.0), "layer 2": Estimate(0.0, -0.5, 0.5)},
+}
+OURS = {
+    "heads, cut": {"a, by score": {0.2: 1.0, 0.5: 9.0}, "a, at random": {0.2: 3.0}},
+    "neurons, cut": {"a, by score": {0.1: 2.0}, "a, at random": {}},
+}
 
 PICTURES = {
     "scores": lambda: nb03.score_grids(dict.fromkeys(("oracle", "Michel", "Taylor", "Fisher", "entropy"), GRID)),
@@ -25,6 +35,10 @@ PICTURES = {
     "attention": lambda: nb03.attention_figure(
         {"most": np.eye(5), "least": np.full((5, 5), 0.2)}, ["[CLS]", "北", "京", "。", "[SEP]"], {1, 2}
     ),
+    "layers": lambda: nb03.layers_figure(LAYERS),
+    "no study": lambda: nb03.layers_figure({}),
+    "removals": lambda: nb03.removal_figure(OURS, {"heads, cut": {"by score": {0.4: 8.0}, "at random": {0.4: 15.0}}}),
+    "no removal": lambda: nb03.removal_figure({title: {} for title in OURS}, {}),
     "survivors": lambda: nb03.survivors_figure({"a": {0: [1, 3]}, "b": {}}, 3, 4),
 }
 
@@ -65,3 +79,20 @@ def test_names_are_marked_on_both_axes():
 def test_heads_that_are_gone_are_white():
     mesh = PICTURES["survivors"]().axes[0].collections[0]
     assert np.argwhere(mesh.get_array() == 0).tolist() == [[0, 1], [0, 3]]
+
+
+def test_a_bar_of_each_model_stands_at_each_layer_with_its_interval():
+    (axes,) = PICTURES["layers"]().axes
+    assert [bar.get_height() for bar in axes.patches] == [7.0, -0.5, 0.5, 0.0]
+    spans = [segment[:, 1].tolist() for lines in axes.collections for segment in lines.get_segments()]
+    assert spans == [[6.0, 8.0], [-1.0, 0.5], [0.0, 1.0], [-0.5, 0.5]]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2"]
+
+
+def test_removals_are_lines_in_percent_and_published_ones_grey_points_in_the_panel_of_that_name():
+    heads, neurons = PICTURES["removals"]().axes
+    points = {line.get_label(): line for line in heads.lines}
+    assert list(points["a, by score"].get_xdata()) == [20, 50] and list(points["a, by score"].get_ydata()) == [1, 9]
+    grey = [line for line in heads.lines if line.get_color() == GREY]
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in grey] == [([40], [8]), ([40], [15])]
+    assert not [line for line in neurons.lines if line.get_color() == GREY]

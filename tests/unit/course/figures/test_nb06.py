@@ -6,6 +6,7 @@ import torch
 
 from utils.course.figures import nb06
 from utils.measure.bootstrap import Difference
+from utils.measure.verdict import Estimate
 from utils.studies.sensitivity import PartDamage
 
 RANDOM = np.random.default_rng(0)
@@ -13,15 +14,24 @@ DAMAGES = {
     "layer 1": PartDamage(Difference(-0.4, -1.2, 0.1), 97.5, 1.5),
     "everything": PartDamage(Difference(0.0, 0.0, 0.0), 100.0, 0.0),
 }
+CHANNELS = {
+    "a": [{"channel": 3, "largest": 80.0, "median": 2.0}, {"channel": 3, "largest": 90.0, "median": 1.0}],
+    "b": [{"channel": 1, "largest": 3.0, "median": 1.5}],
+}
+FASTER = {
+    "一": {"1 thread": {32: Estimate(0.7, 0.6, 0.9), 500: Estimate(2.0, 1.8, 2.1)}},
+    "b": {"1 thread": {500: Estimate(3.0, 2.5, 3.5)}},
+}
 PICTURES = {
     "rounding": lambda: nb06.rounding_figure(
         torch.ones(3, 5),
         {"a": RANDOM.normal(size=(3, 5)), "b": torch.zeros(3)},
         {"a": 0.3, "b": torch.tensor([[2], [1], [3]])},
     ),
+    "channels": lambda: nb06.channels_figure(CHANNELS),
     "sensitivity": lambda: nb06.sensitivity_figure(DAMAGES),
     "no damage": lambda: nb06.sensitivity_figure({"classifier": DAMAGES["everything"]}),
-    "speed": lambda: nb06.speedup_figure({"一": {"1 thread": {32: 0.7, 500: 2.0}}, "b": {"1 thread": {500: 3.0}}}),
+    "speed": lambda: nb06.speedup_figure(FASTER),
 }
 
 
@@ -50,3 +60,13 @@ def test_every_panel_shows_where_float32_is():
     for axes in (first, second):
         assert [1, 1] in [list(line.get_ydata()) for line in axes.lines] and axes.get_ylim()[0] == 0
     assert [0.7, 2.0] in [list(line.get_ydata()) for line in first.lines]
+    (intervals,) = first.collections
+    assert [segment[:, 1].tolist() for segment in intervals.get_segments()] == [[0.6, 0.9], [1.8, 2.1]]
+
+
+def test_each_model_has_its_largest_and_its_median_channel_layer_by_layer_on_a_log_axis():
+    (axes,) = PICTURES["channels"]().axes
+    assert axes.get_yscale() == "log"
+    reach = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines}
+    assert reach["a, largest"] == ([1, 2], [80, 90]) and reach["a, median"] == ([1, 2], [2, 1])
+    assert reach["b, largest"] == ([1], [3]) and reach["b, median"] == ([1], [1.5])
