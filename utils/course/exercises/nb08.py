@@ -53,6 +53,8 @@ VERSIONS = (
     version("a lucky cut", (0.1, -1.4, 1.6), (6.0, 5.5, 6.4)),
     version("a sure cut", (-0.6, -0.9, -0.3), (4.0, 3.8, 4.2)),
     version("a noisy clock", (-0.1, -0.4, 0.2), (5.0, 2.0, 8.0)),
+    version("half known", (0.2, -4.0, 4.4), (7.0, 3.9, 10.0)),
+    version("perhaps too much", (-1.5, -2.6, 0.5), (7.5, 7.2, 7.8)),
     version("too much", (-3.0, -3.6, -2.4), (9.0, 8.8, 9.2)),
 )
 """Versions among which a decision by points and one by intervals differ."""
