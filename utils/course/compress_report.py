@@ -2,8 +2,11 @@
 
 import base64
 from collections.abc import Sequence
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import NamedTuple
+
+from IPython.display import Markdown
 
 from utils.compress.curves import Epoch
 from utils.course.figures.base import recovery_figure
@@ -11,12 +14,16 @@ from utils.course.figures.compress import waterfall_figure
 from utils.course.figures.nb08 import search_figure
 from utils.course.figures.style import SERIES, Picture
 from utils.course.report import STAGES_HEADER, machine_line, page_template, png, stages
+from utils.files import DATA
 from utils.studies.compression.card import promises
 from utils.studies.compression.forms import installed
 from utils.studies.compression.search import search
 from utils.studies.compression.trial import Trial
 from utils.studies.compression.work import Work
 from utils.studies.recovery_race import concatenate_curves
+
+EMBEDDED_CARD = DATA / "models" / "mini-raner-compressed" / "README.md"
+"""The card of the embedded model as the command made it smaller, where somebody let it."""
 
 
 class Shown(NamedTuple):
@@ -45,6 +52,15 @@ def compression_report(work: Work, trials: Sequence[Trial], trial: Trial, state:
         pictures=_pictures(work, trial),
         trials=[_cells(work, other) for other in trials],
     )
+
+
+def first_table(card: Path = EMBEDDED_CARD) -> Markdown:
+    """The first table of a compressed model's card, what was asked and what was measured, or how to get one."""
+    if not card.is_file():
+        folder = f"{card.parent.parent.name}/{card.parent.name}"
+        return Markdown(f"Not made yet: `make compress SPEEDUP=8 OUT=data/{folder}` makes the embedded model smaller.")
+    found = dropwhile(lambda line: not line.startswith("|"), card.read_text("utf-8").splitlines())
+    return Markdown("\n".join(takewhile(lambda line: line.startswith("|"), found)))
 
 
 def _cells(work: Work, trial: Trial) -> list[str]:

@@ -53,12 +53,11 @@ SIZES = {
     },
     "08": {
         "scored": (256, 64),
-        "epochs": (4, 1),
-        "shares": ((0.0, 1 / 3, 1.0), (0.0, 1.0)),
-        "table_rounds": (Rounds(5), Rounds(3)),
-        "searched": (70, 14),
-        "kept": ((0.1, 0.25, 0.5, 1.0), (0.1, 1.0)),
-        "own_epochs": (8, 1),
+        "own_scored": (128, 32),
+        "own_steps": (40, 4),
+        "long": (200, 30),
+        "rounds": (Rounds(7), Rounds(2)),
+        "repeats": (7, 2),
     },
     "09": {
         "edits": (30, 10),

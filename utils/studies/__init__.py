@@ -10,6 +10,7 @@ In reading order:
 - `latency_table`, `cut_search`: which cut, in which engine, looked up instead of built
 - `student_race`: two models of different shape, equally fast
 - `pipeline`: head scores and the article's four versions, for notebooks that need them
+- `waterfall`: what each change gives on the way from the original to a smaller model
 - `compression`: any tagger made smaller to a target, all steps in one call
 - `redundancy`: how much of a model is there twice (`python -m utils.studies.redundancy`)
 - `published`: what pruning costs a real BERT

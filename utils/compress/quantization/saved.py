@@ -18,7 +18,7 @@ from utils.model.checkpoint import read_characters, restore_buffers, save_descri
 from utils.model.layouts import read_config
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
-from utils.tagger.tagger import Tagger
+from utils.tagger.tagger import Tagger, by_sentence
 from utils.tagger.tokenizer import CharacterTokenizer
 
 WEIGHTS = "model.int8.pt"
@@ -105,3 +105,8 @@ def _static_linear(linear: nn.Linear) -> nn.Module:
 def load_quantized_tagger(path: str | Path) -> Tagger:
     """A tagger on a saved quantised model."""
     return torch_tagger(*load_quantized(path))
+
+
+def load_quantized_sentence_tagger(path: str | Path) -> Tagger:
+    """`load_quantized_tagger`, with the sentences of a text read apart, several in one batch."""
+    return by_sentence(load_quantized_tagger(path))

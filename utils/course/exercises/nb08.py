@@ -1,4 +1,6 @@
-"""Notebook 08 asks: what 56 % less time is as a speed, and the most that heads could give."""
+"""Notebook 08 asks: what 56 % less time is as a speed, the most that heads could give, and which version to deploy."""
+
+from collections.abc import Callable, Sequence
 
 from transformers import BertConfig
 
@@ -36,3 +38,58 @@ def most_from_heads(config: BertConfig) -> Checker:
         },
         tolerance=0.02,
     )
+
+
+def version(stage: str, lost: tuple[float, float, float], times: tuple[float, float, float]) -> dict:
+    """What a decision needs of a ledger's row; differences and ratios as value, low and high."""
+    found = {"f1_difference": lost, "times_as_fast": times}
+    named = {key: dict(zip(("value", "low", "high"), numbers, strict=True)) for key, numbers in found.items()}
+    return {"stage": stage} | named
+
+
+VERSIONS = (
+    version("original", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    version("eight bits", (-0.2, -0.5, 0.1), (3.0, 2.9, 3.1)),
+    version("a lucky cut", (0.1, -1.4, 1.6), (6.0, 5.5, 6.4)),
+    version("a sure cut", (-0.6, -0.9, -0.3), (4.0, 3.8, 4.2)),
+    version("a noisy clock", (-0.1, -0.4, 0.2), (5.0, 2.0, 8.0)),
+    version("half known", (0.2, -4.0, 4.4), (7.0, 3.9, 10.0)),
+    version("perhaps too much", (-1.5, -2.6, 0.5), (7.5, 7.2, 7.8)),
+    version("too much", (-3.0, -3.6, -2.4), (9.0, 8.8, 9.2)),
+)
+"""Versions among which a decision by points and one by intervals differ."""
+
+ALLOWED = (0.0, 0.6, 1.0, 2.0, 5.0)
+"""Points that may be lost, one decision each."""
+
+
+def deploy(rows: Sequence[dict], allowed: float, end: str = "low", speed: str = "low") -> str | None:
+    """The stage whose `speed` is highest among the rows whose F1 difference, at that `end`, is not below -allowed."""
+    sure = [row for row in rows if row["f1_difference"][end] >= -allowed]
+    return max(sure, key=lambda row: row["times_as_fast"][speed])["stage"] if sure else None
+
+
+def decision(answer: object) -> str | None:
+    """A function `(rows, allowed) -> stage`: surely within the loss, surely the fastest; None where none is."""
+    if not callable(answer):
+        return "a function of the rows and of the points that may be lost is expected"
+    try:
+        if answer(VERSIONS[-1:], 1.0) is not None:
+            return "where every version loses too much the answer is None"
+    except (ValueError, IndexError) as error:
+        return f"where every version loses too much the answer is None, not an error ({error})"
+    if _decides_as(answer, deploy):
+        return None
+    hints = (
+        (("value", "value"), "those are point estimates; may the truth not lie at the other end of the interval?"),
+        (("value", "low"), "the loss is judged by its point estimate; *surely* at most means the whole interval"),
+        (("high", "low"), "that asks whether the loss may be small enough; it has to be, over the whole interval"),
+        (("low", "value"), "the loss is right; of the speeds compare what is sure, the low ends"),
+        (("low", "high"), "the loss is right; the high end of a speed is a hope"),
+    )
+    known = (hint for ends, hint in hints if _decides_as(answer, lambda *asked, ends=ends: deploy(*asked, *ends)))
+    return next(known, f"with 1.0 points to lose you take {answer(VERSIONS, 1.0)!r}: which rows surely lose less?")
+
+
+def _decides_as(answer: Callable, other: Callable) -> bool:
+    return all(answer(VERSIONS, allowed) == other(VERSIONS, allowed) for allowed in ALLOWED)

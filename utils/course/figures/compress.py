@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from utils.course.figures.style import BLUE, GREY, Picture, picture, plain_axes, short
-from utils.studies.compression.trial import Factor
+from utils.studies.waterfall import Factor
 
 
 def waterfall_figure(steps: Sequence[Factor]) -> Picture:

@@ -9,8 +9,14 @@ from utils.engines.pareto import Choice, front
 from utils.studies.cut_search import Candidate
 
 
-def front_figure(choices: Sequence[Choice], best: Sequence[Choice]) -> Picture:
-    """F1 over time, the file's size as area; upper left is better. A line joins `best`, the Pareto front."""
+def front_figure(
+    choices: Sequence[Choice], best: Sequence[Choice], intervals: Mapping[str, tuple[float, float]]
+) -> Picture:
+    """F1 over time, the file's size as area; upper left is better. A line joins `best`, the Pareto front.
+
+    Args:
+        intervals: of F1, low and high in points, by the name of a choice; drawn where there is one.
+    """
     figure = picture(11, 5.6)
     axes = figure.subplots()
     scored = [c for c in choices if c.f1 is not None]
@@ -20,6 +26,9 @@ def front_figure(choices: Sequence[Choice], best: Sequence[Choice]) -> Picture:
     axes.plot([c.milliseconds for c in best], [c.f1 for c in best], color=GREY, linewidth=1, zorder=0)
     heights = label_heights([(c.milliseconds, c.f1) for c in scored], right / 4, max(spread, 1) / 16)
     for choice, height in zip(scored, heights, strict=True):
+        axes.vlines(
+            choice.milliseconds, *intervals.get(choice.name, 2 * [choice.f1]), color=GREY, linewidth=1, zorder=0
+        )
         _sized(axes, choice, (choice.milliseconds + right / 40, height))
     axes.spines[["top", "right"]].set_visible(False)
     return figure

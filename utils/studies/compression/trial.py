@@ -1,12 +1,12 @@
 """Original, fair baseline and result, measured together: time in one session, F1 on test; and what that says."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.compress.pruning.remove import prune_heads, prune_neurons, prune_vocabulary
+from utils.compress.pruning.remove import prune_vocabulary
 from utils.engines.variants import Variant, engine, memories
 from utils.measure.calibration import Bin, reliability
 from utils.measure.evaluation import Evaluation, evaluate
@@ -15,7 +15,6 @@ from utils.measure.ledger import Measured, make_row
 from utils.measure.machine import machine
 from utils.measure.memory import MB, Memory, directory_bytes
 from utils.measure.verdict import Estimate, Verdict, f1_difference, times_as_fast, verdict
-from utils.model.pruned_shape import Numbers, pruning_map
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import ARTICLE_HIDDEN_SIZE
@@ -23,6 +22,7 @@ from utils.studies.compression.forms import ENGINES, FLOAT_GRAPH, READINGS, is_b
 from utils.studies.compression.plan import Target
 from utils.studies.compression.search import Choice, in_turns, original_forms
 from utils.studies.compression.work import Work
+from utils.studies.waterfall import Factor, cuts, factors
 from utils.tagger.tagger import Tagger, by_sentence
 from utils.tagger.tokenizer import CharacterTokenizer
 
@@ -34,15 +34,6 @@ NOTEBOOK = "compress"
 
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 """Bins of confidence."""
-
-
-class Factor(NamedTuple):
-    """One step from the original to the result: what changed, ms and MB after it, how many times as fast it made."""
-
-    name: str
-    milliseconds: float
-    megabytes: float
-    times: Estimate
 
 
 @dataclass(frozen=True)
@@ -133,23 +124,10 @@ def _versions(work: Work, name: str, engine_name: str, result: RanerModel, paths
     if backend != "torch-fp32":
         change = "OpenVINO, eight bits" if backend == "openvino-int8" else "eight bits"
         found.append(Version("quantized", change, backend, original[backend], load, work.model))
-    for stage, cut in _cuts(work.model, result).items():
+    for stage, cut in cuts(work.model, result).items():
         path = work.forms(f"{name}/{stage}", cut, work.tokenizer, [backend])[backend]
         found.append(Version(stage, f"fewer {stage}", backend, path, load, cut))
     return [*found, Version(RESULT, "fewer characters", backend, paths[backend], load, result)]
-
-
-def _cuts(original: RanerModel, result: RanerModel) -> dict[str, RanerModel]:
-    """The original without the heads that the result lacks, then also without the neurons; cuts of nothing left out."""
-    config, kept = original.config, pruning_map(result.config)
-    heads, neurons = _gone(kept.heads, config.num_attention_heads), _gone(kept.neurons, config.intermediate_size)
-    fewer_heads = prune_heads(original, heads)
-    found = {"heads": fewer_heads} if any(heads.values()) else {}
-    return found | ({"neurons": prune_neurons(fewer_heads, neurons)} if any(neurons.values()) else {})
-
-
-def _gone(kept: Sequence[Sequence[int]], width: int) -> Numbers:
-    return {layer: sorted(set(range(width)) - set(numbers)) for layer, numbers in enumerate(kept)}
 
 
 def _measured(
@@ -172,7 +150,7 @@ def _measured(
         untouched=f1_difference(test, read_alike.predictions, found, seed),
         waterfall=_waterfall(versions, times, megabytes, is_by_sentence(choice.engine)),
         calibration=reliability(test, found, EDGES),
-        unread=_unread(work, characters),
+        unread="".join(unread(work.tokenizer, characters, [sentence.text for sentence in test])),
     )
 
 
@@ -193,11 +171,8 @@ def _waterfall(
 ) -> list[Factor]:
     """Each change, and how many times as fast it made; reading by sentence is one only if the result reads so."""
     chain = [version for version in versions if apart or version.stage != SENTENCES]
-    found = [Factor("the original", times[WHOLE].p50, megabytes[WHOLE], Estimate(1.0, 1.0, 1.0))]
-    for before, after in zip(chain, chain[1:], strict=False):
-        factor = times_as_fast(times[before.stage], times[after.stage])
-        found.append(Factor(after.change, times[after.stage].p50, megabytes[after.stage], factor))
-    return found
+    names = ["the original", *(version.change for version in chain[1:])]
+    return factors(names, *([found[version.stage] for version in chain] for found in (times, megabytes)))
 
 
 def _rows(
@@ -229,10 +204,9 @@ def _memory(work: Work, versions: Sequence[Version]) -> dict[str, Memory]:
     return {version.stage: memory for version, memory in found if isinstance(memory, Memory)}
 
 
-def _unread(work: Work, characters: CharacterTokenizer) -> str:
-    """Characters of test that the original's vocabulary has and the result's has not."""
-    read = set().union(*(sentence.text for sentence in work.corpus.test))
-    return "".join(sorted(c for c in read if _reads(work.tokenizer, c) and not _reads(characters, c)))
+def unread(before: CharacterTokenizer, after: CharacterTokenizer, texts: Iterable[str]) -> list[str]:
+    """Characters of the texts that the one tokenizer has in its vocabulary and the other reads as [UNK], sorted."""
+    return sorted(c for c in set().union(*texts) if _reads(before, c) and not _reads(after, c))
 
 
 def _reads(tokenizer: CharacterTokenizer, character: str) -> bool:

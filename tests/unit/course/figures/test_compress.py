@@ -4,7 +4,7 @@ import pytest
 
 from utils.course.figures.compress import waterfall_figure
 from utils.measure.verdict import Estimate
-from utils.studies.compression.trial import Factor
+from utils.studies.waterfall import Factor
 
 STEPS = [
     Factor("the original", 600.0, 407.0, Estimate(1.0, 1.0, 1.0)),
