@@ -71,18 +71,22 @@ MEASURED_ON = {"en": "Measured by `make course` on {}.", "zh": "由 `make course
 def versions(rows: Iterable[dict]) -> list[dict]:
     """One ledger row per stage and backend: costs of the larger scale that was measured, scores wherever they stand.
 
-    Of several notebooks' rows, the `preferred` one speaks.
+    Of several notebooks' rows the `preferred` one speaks; scores that it lacks are its notebook's own, if that has any:
+    another one may have let the model read otherwise.
     Two scales never stand side by side: once anything was measured at article scale, what was not is left out.
     """
-    merged: dict[tuple, dict] = {}
-    for row in preferred(rows):
-        key = row["stage"], row["backend"]
-        costs, scores = row, merged.get(key, row)
-        if costs["scale"] == "mini":
-            costs, scores = scores, costs
-        merged[key] = costs | {name: scores[name] if costs[name] is None else costs[name] for name in SCORES}
-    largest = "article" if any(row["scale"] == "article" for row in merged.values()) else "mini"
-    return [row for row in merged.values() if row["scale"] == largest]
+    rows = list(rows)
+    largest = "article" if any(row["scale"] == "article" for row in rows) else "mini"
+    return [row | _scores(row, rows) for row in preferred(rows) if row["scale"] == largest]
+
+
+def _scores(row: dict, rows: Sequence[dict]) -> dict:
+    """The row's own scores, or those of the same stage and backend at the other scale."""
+    version = row["stage"], row["backend"]
+    scored = [r for r in rows if (r["stage"], r["backend"]) == version and r["f1"] is not None]
+    own = [r for r in scored if r["notebook"] == row["notebook"]]
+    source = row if row["f1"] is not None else next(iter(preferred(own or scored)), row)
+    return {name: source[name] for name in SCORES}
 
 
 def comparison(rows: Iterable[dict], language: str = "en") -> list[list[str]]:

@@ -74,6 +74,13 @@ def test_a_run_of_one_scale_shows_all_its_rows():
     assert [(v["stage"], v["backend"]) for v in versions(mini)] == [(r["stage"], r["backend"]) for r in mini]
 
 
+def test_scores_are_those_of_the_notebook_that_measured_the_costs():
+    other = row("original", "torch-fp32", "mini", f1=70.0, **costs(30.0, 25)) | {"notebook": "09"}
+    for rows in ([other, *ROWS], [*ROWS, other]):
+        assert versions(rows)[0]["f1"] == 86.04
+    assert versions([other, *ROWS[1:]])[0]["f1"] == 70.0
+
+
 def test_rows_are_left_as_they_were():
     before = [dict(r) for r in ROWS]
     versions(ROWS)
