@@ -365,10 +365,10 @@ for name, (scale, m) in versions.items():
     found = ledger.Measured(m, scored, timed[name], memory[name], saved[name], here)
     run.ledger.append(ledger.make_row("original", "02", scale, "torch-fp32", found))
 columns = ("scale", "parameters", "file_bytes", "latency_ms", "rss_mb", "f1")
-table(columns, [[row[c] for c in columns] for row in run.ledger.rows() if row["stage"] == "original"])
+table(columns, [[row[c] for c in columns] for row in run.ledger.rows() if row["notebook"] == "02"])
 
 # %%
-written = run.ledger.row("original", "article", "torch-fp32")
+written = run.ledger.row("original", "article", "torch-fp32", "02")
 check("the twin's row says how many threads it had", written["machine"]["threads"] == 2)
 check(
     "four bytes a parameter explain the file, to 2 %", abs(written["file_bytes"] / (4 * parameters["twin"]) - 1) < 0.02

@@ -114,12 +114,12 @@ def check(arguments: argparse.Namespace) -> int:
 
     found = reference.compare(arguments.run)
     lines = [
-        [c.stage, c.scale, c.backend, c.metric, _short(c.old), _short(c.new), c.band, "ok" if c.ok else "BREACH"]
+        [*c[:5], _short(c.old), _short(c.new), c.band, "ok" if c.ok else "BREACH"]
         for c in found
         if arguments.all or not c.ok
     ]
     if lines:
-        print(text_table(("stage", "scale", "backend", "metric", "old", "new", "band", "verdict"), lines))
+        print(text_table(("stage", "scale", "backend", "notebook", "metric", "old", "new", "band", "verdict"), lines))
     breaches = sum(not one.ok for one in found)
     print(f"{len(found)} comparisons, {breaches} breached{'' if arguments.all else ' (--all shows all)'}")
     return 1 if breaches else 0

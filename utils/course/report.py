@@ -19,10 +19,11 @@ from matplotlib.figure import Figure
 
 from utils.course.tables import UNMEASURED, markdown_table, table
 from utils.measure.memory import MB
+from utils.measure.row import ORIGINAL, preferred
 from utils.measure.verdict import Verdict
 from utils.studies.recovery_bars import STUDY
 
-SCORES = ("precision", "recall", "f1", "f1_low", "f1_high", "f1_by_type")
+SCORES = ("precision", "recall", "f1", "f1_low", "f1_high", "f1_by_type", "f1_difference", "batch_size")
 
 
 class TableRow(NamedTuple):
@@ -56,7 +57,9 @@ COMPARISON_HEADER = {
     "zh": ("版本", "原文 ms", "实测 ms", "加速", "原文 MB", "内存峰值 MB", "文件 MB", "原文 F1", "实测 F1 [95 %]"),
 }  # fmt: skip
 
-STAGES_HEADER = ("stage", "scale", "backend", "heads", "parameters", "file MB", "ms (p95)", "peak MB", "F1 [95 %]")
+STAGES_HEADER = (
+    "stage", "scale", "backend", "notebook", "heads", "parameters", "file MB", "ms (p95)", "peak MB", "F1 [95 %]",
+)  # fmt: skip
 
 PICTURE = {"en": "Time, size, memory and F1 of the measured versions", "zh": "各版本的时间、体积、内存与 F1"}
 
@@ -70,29 +73,33 @@ MEASURED_ON = {"en": "Measured by `make edition` on {}, on {}.", "zh": "由 `mak
 def versions(rows: Iterable[dict]) -> list[dict]:
     """One ledger row per stage and backend: costs of the larger scale that was measured, scores wherever they stand.
 
+    Of several notebooks' rows the `preferred` one speaks; scores that it lacks are its notebook's own, if that has any:
+    another one may have let the model read otherwise.
     Two scales never stand side by side: once anything was measured at article scale, what was not is left out.
     """
-    merged: dict[tuple, dict] = {}
-    for row in rows:
-        key = row["stage"], row["backend"]
-        costs, scores = row, merged.get(key, row)
-        if costs["scale"] == "mini":
-            costs, scores = scores, costs
-        merged[key] = costs | {name: scores[name] if costs[name] is None else costs[name] for name in SCORES}
-    largest = "article" if any(row["scale"] == "article" for row in merged.values()) else "mini"
-    return [row for row in merged.values() if row["scale"] == largest]
+    rows = list(rows)
+    largest = "article" if any(row["scale"] == "article" for row in rows) else "mini"
+    return [row | _scores(row, rows) for row in preferred(rows) if row["scale"] == largest]
+
+
+def _scores(row: dict, rows: Sequence[dict]) -> dict:
+    """The row's own scores, or those of the same stage and backend at the other scale."""
+    version = row["stage"], row["backend"]
+    scored = [r for r in rows if (r["stage"], r["backend"]) == version and r["f1"] is not None]
+    own = [r for r in scored if r["notebook"] == row["notebook"]]
+    source = row if row["f1"] is not None else next(iter(preferred(own or scored)), row)
+    return {name: source[name] for name in SCORES}
 
 
 def comparison(rows: Iterable[dict], language: str = "en") -> list[list[str]]:
     """The article's four versions, claimed and measured, then those of `OWN`, as cells below `COMPARISON_HEADER`."""
     found = {(row["stage"], row["backend"]): row for row in versions(rows)}
-    original = found.get((ARTICLE[0].stage, ARTICLE[0].backend))
     table = []
     measured = [version for version in OWN if (version.stage, version.backend) in found]
     for version in (*ARTICLE, *measured):
         row = found.get((version.stage, version.backend))
         name = version.english if language == "en" else version.chinese
-        here = [_latency(row), _speed_up(row, original), _number(row, "rss_mb", 1), _number(row, "file_bytes", MB)]
+        here = [_latency(row), _speed_up(row), _number(row, "rss_mb", 1), _number(row, "file_bytes", MB)]
         table.append([name, version.milliseconds, *here[:2], version.megabytes, *here[2:], version.f1, _f1(row)])
     return table
 
@@ -100,7 +107,7 @@ def comparison(rows: Iterable[dict], language: str = "en") -> list[list[str]]:
 def stages(rows: Iterable[dict]) -> list[list[str]]:
     """Every ledger row as cells below `STAGES_HEADER`."""
     return [
-        [row["stage"], row["scale"], row["backend"], _heads(row), _number(row, "parameters", 1),
+        [row["stage"], row["scale"], row["backend"], row["notebook"], _heads(row), _number(row, "parameters", 1),
          _number(row, "file_bytes", MB), _latency(row), _number(row, "rss_mb", 1), _f1(row)]
         for row in rows
     ]  # fmt: skip
@@ -118,10 +125,10 @@ def _latency(row: dict | None) -> str:
     return f"{latency['p50']:.1f} ({latency['p95']:.1f})" if latency else UNMEASURED
 
 
-def _speed_up(row: dict | None, original: dict | None) -> str:
-    if not (row and original and row["latency_ms"] and original["latency_ms"] and row["scale"] == original["scale"]):
-        return UNMEASURED
-    return f"{original['latency_ms']['p50'] / row['latency_ms']['p50']:.2f}×"
+def _speed_up(row: dict | None) -> str:
+    """Against the original, if that was the base of the row's session."""
+    fast = row and row["times_as_fast"]
+    return f"{fast['value']:.2f}×" if fast and fast["base"].startswith("/".join(ORIGINAL) + "/") else UNMEASURED
 
 
 def _f1(row: dict | None) -> str:

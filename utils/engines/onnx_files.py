@@ -73,6 +73,13 @@ def copy_surroundings(source: str | Path, path: str | Path) -> Path:
     return Path(path)
 
 
+def mark_eight_bits(path: Path) -> Path:
+    """Note beside a quantised graph that it is one, for the tagger that is made of it."""
+    file = path / TAGGER_FILE
+    file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | {"eight_bits": True}, ensure_ascii=False), "utf-8")
+    return path
+
+
 def operator_counts(path: str | Path) -> Counter[str]:
     """How often each operator stands in the graph of a directory."""
     import onnx
@@ -98,6 +105,7 @@ def tagger_around(backend: Backend, path: Path) -> Tagger:
         settings, scores = json.loads((path / TAGGER_FILE).read_text("utf-8")), load_file(path / CRF_FILE)
         crf = tuple(scores[part] for part in _CRF_PARTS)
         tokenizer = CharacterTokenizer.from_directory(path)
-        return Tagger(backend, tokenizer, settings["labels"], crf, settings["limit"])
+        eight_bits = settings.get("eight_bits", False)
+        return Tagger(backend, tokenizer, settings["labels"], crf, settings["limit"], eight_bits=eight_bits)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise CheckpointError(f"{path}: not a whole export ({error})") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from utils.engines.onnx_files import GRAPH_FILE, calibration_inputs, copy_surroundings, quiet
+from utils.engines.onnx_files import GRAPH_FILE, calibration_inputs, copy_surroundings, mark_eight_bits, quiet
 from utils.engines.onnx_session import optimized_graph
 from utils.tagger.tokenizer import CharacterTokenizer
 
@@ -33,7 +33,7 @@ def quantize_onnx(
     operators = ["MatMul", "Gather"] if embeddings else ["MatMul"]
     with optimized_graph(source) as graph:
         _quantize_dynamically(graph, path / GRAPH_FILE, operators, signed, per_channel)
-    return path
+    return mark_eight_bits(path)
 
 
 def _quantize_dynamically(
@@ -75,7 +75,7 @@ def quantize_onnx_static(source: str | Path, path: str | Path, texts: Sequence[s
         matrices = graph.with_name("matrices.onnx")
         _quantize_matrices(graph, matrices, _reader(CharacterTokenizer.from_directory(path), texts))
         _quantize_dynamically(matrices, path / GRAPH_FILE, ["Gather"])
-    return path
+    return mark_eight_bits(path)
 
 
 def _quantize_matrices(graph: Path, result: Path, reader) -> None:

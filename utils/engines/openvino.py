@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from utils.engines.onnx_files import GRAPH_FILE, calibration_inputs, copy_surroundings, quiet, tagger_around
+from utils.engines.onnx_files import (
+    GRAPH_FILE,
+    calibration_inputs,
+    copy_surroundings,
+    mark_eight_bits,
+    quiet,
+    tagger_around,
+)
 from utils.files import CheckpointError
 from utils.measure.latency import THREADS
 from utils.tagger.batching import Backend
@@ -60,7 +67,7 @@ def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(inputs),
         )
-    return _save(model, source, path)
+    return mark_eight_bits(_save(model, source, path))
 
 
 def _read(file: Path) -> openvino.Model:

@@ -32,7 +32,8 @@ Timed = TypeVar("Timed", bound=_HasTimeAndF1)
 
 def choices(rows: Sequence[dict], notebook: str) -> list[Choice]:
     """What a notebook measured at article scale, fastest first; F1 is the mini's, whose function the twin has."""
-    f1 = {(row["stage"], row["backend"]): row["f1"] for row in rows if row["scale"] == "mini"}
+    own = [row for row in rows if row["notebook"] == notebook]
+    f1 = {(row["stage"], row["backend"]): row["f1"] for row in own if row["scale"] == "mini"}
     found = [
         Choice(
             row["stage"],
@@ -42,8 +43,8 @@ def choices(rows: Sequence[dict], notebook: str) -> list[Choice]:
             row["rss_mb"],
             f1.get((row["stage"], row["backend"])),
         )
-        for row in rows
-        if row["scale"] == "article" and row["notebook"] == notebook
+        for row in own
+        if row["scale"] == "article"
     ]
     return sorted(found, key=lambda choice: choice.milliseconds)
 

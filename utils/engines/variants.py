@@ -3,7 +3,7 @@
 import importlib.metadata
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -14,13 +14,15 @@ from utils.engines.onnx_session import load_onnx_tagger, providers
 from utils.engines.openvino import OPENVINO_FILE, available, load_openvino_tagger
 from utils.files import CheckpointError
 from utils.measure.evaluation import Evaluation
-from utils.measure.latency import THREADS, measure_taggers, pinned_threads
+from utils.measure.latency import THREADS, Rounds, measure_taggers, pinned_threads
 from utils.measure.ledger import Measured, make_row
 from utils.measure.machine import machine
 from utils.measure.memory import BenchmarkError, Memory, peak_memory
+from utils.measure.row import base_name
 from utils.measure.run import Run
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import load_bf16_tagger, load_tagger
+from utils.tagger.batching import Reading
 from utils.tagger.tagger import Tagger
 
 LOADERS = {
@@ -41,8 +43,14 @@ SAVED_AS = {GRAPH_FILE: load_onnx_tagger, OPENVINO_FILE: load_openvino_tagger, W
 class Variant:
     """A saved tagger: which stage it is, how it runs, and the float model whose shapes it has.
 
-    `loader` is the backend's own in `LOADERS`, unless another one is named: a function of a module, because
-    a fresh process has to find it again.
+    Args:
+        loader: the backend's own in `LOADERS`, unless another one is named: a function of a module, because a
+            fresh process has to find it again.
+        reading: how it is meant to read; None: as its loader makes it.
+        steps: of the optimizer in its last training; 0 for weights that no training touched.
+        seed: of that training; None: the run's.
+        batch_size: the one that it is meant to be scored at; None: as `evaluation` was.
+        baseline: a stage and its evaluation, with which F1 is compared.
     """
 
     stage: str
@@ -51,12 +59,31 @@ class Variant:
     model: RanerModel
     evaluation: Evaluation | None = None
     loader: Callable[[Path], Tagger] | None = None
+    reading: Reading | None = None
+    steps: int | None = None
+    seed: int | None = None
+    batch_size: int | None = None
+    baseline: tuple[str, Evaluation] | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "loader", self.loader or LOADERS[self.backend])
 
     def load(self) -> Tagger:
         return self.loader(self.path)
+
+    def check(self, tagger: Tagger) -> None:
+        """See that its tagger reads as it is meant to, and that it was scored so.
+
+        Raises:
+            ValueError: one of the two is otherwise.
+        """
+        scored = self.evaluation
+        readings = {self.reading, tagger.reading, scored.reading if scored else None} - {None}
+        batch_sizes = {self.batch_size, scored.batch_size if scored else None} - {None}
+        for found in (readings, batch_sizes):
+            if len(found) > 1:
+                either = " and ".join(sorted(map(str, found)))
+                raise ValueError(f"{self.stage}/{self.backend}: what is scored must be what is timed, not {either}")
 
 
 def load_saved_tagger(source: str | Path) -> Tagger:
@@ -81,33 +108,55 @@ def load_saved_tagger(source: str | Path) -> Tagger:
 def measure_variants(run: Run, variants: Sequence[Variant], notebook: str, scale: str, repeats: int = 9) -> list[dict]:
     """Time, memory and bytes of each variant on the run's article, written to its ledger.
 
-    Latency is text to entities, the variants taking turns in this process; peak memory is that of a
-    fresh process a variant.
+    Latency is text to entities, the variants taking turns in this process, in one session whose base is the
+    first of them; peak memory is that of a fresh process a variant.
 
     Returns:
         The new rows, in the order of `variants`.
 
     Raises:
         BenchmarkError: the memory of some could not be measured. All rows are in the ledger then, theirs without it.
+        ValueError: no variant; or one was scored otherwise than it reads, and nothing is measured.
     """
     text = run.article.text
-    with pinned_threads(THREADS):
-        taggers = dict(enumerate(variant.load() for variant in variants))
-        latencies = measure_taggers(taggers, [text], run.rounds(3 if run.quick else repeats))
-        here = machine()
-    del taggers
+    timed = _timed(variants, text, run.rounds(3 if run.quick else repeats), run.seed)
     rows, failed = [], []
-    for variant, latency, memory in zip(variants, latencies.values(), memories(variants, text), strict=True):
-        there = here | {"versions": here["versions"] | engine(variant.backend, variant.path)}
+    for variant, measured, memory in zip(variants, timed, memories(variants, text), strict=True):
         if isinstance(memory, BenchmarkError):
             failed.append(memory)
-            memory = None
-        measured = Measured(variant.model, variant.evaluation, latency, memory, variant.path, there)
+        else:
+            measured = replace(measured, memory=memory)
         rows.append(make_row(variant.stage, notebook, scale, variant.backend, measured))
         run.ledger.append(rows[-1])
     if failed:
         raise BenchmarkError("; ".join(map(str, failed)))
     return rows
+
+
+def _timed(variants: Sequence[Variant], text: str, rounds: Rounds, seed: int) -> list[Measured]:
+    """All that is known of each variant but its memory; the first one is the session's base."""
+    with pinned_threads(THREADS):
+        taggers = dict(enumerate(variant.load() for variant in variants))
+        for variant, tagger in zip(variants, taggers.values(), strict=True):
+            variant.check(tagger)
+        latencies = measure_taggers(taggers, [text], rounds)
+        here = machine()
+    base = base_name(variants[0].stage, variants[0].backend, taggers[0].reading), latencies[0]
+    return [
+        Measured(
+            variant.model,
+            variant.evaluation,
+            latencies[number],
+            path=variant.path,
+            machine=here | {"versions": here["versions"] | engine(variant.backend, variant.path)},
+            base=base,
+            baseline=variant.baseline,
+            reading=taggers[number].reading,
+            steps=variant.steps,
+            seed=seed if variant.seed is None else variant.seed,
+        )
+        for number, variant in enumerate(variants)
+    ]
 
 
 def memories(variants: Sequence[Variant], text: str) -> Iterator[Memory | BenchmarkError]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from utils.measure.bands import FACTORS, MATCHED, MATCHED_FACTOR, score_band
-from utils.measure.row import ORIGINAL, key_of
+from utils.measure.row import ORIGINAL, key_of, preferred, version_of
 
 EXACT = ("heads_per_layer", "ffn_per_layer", "vocabulary", "parameters")
 """Counts that a second run must reproduce to the last unit."""
@@ -17,6 +17,7 @@ class Comparison(NamedTuple):
     stage: str
     scale: str
     backend: str
+    notebook: str
     metric: str
     old: object
     new: object
@@ -29,55 +30,47 @@ def check_rows(
 ) -> list[Comparison]:
     """Compare a run with a reference run, metric by metric, within the bands of `utils.measure.bands`.
 
-    Metrics: those of `EXACT`, precision, recall, F1 and that of each type (`f1 LOC`), file bytes, and the
-    ratios of median latency and memory to the same run's `ORIGINAL` on the same scale: another machine
-    has other milliseconds, and p95 is noise in a short run. A row or a value that only one side has
-    is a breach; so is a time or a memory without an original to compare it with. Shown and not judged are
-    times and memory of runs on different CPUs, for which engines choose other kernels and pack weights in
-    other ways, and where the cuts of `MATCHED` stages fell.
+    Metrics: those of `EXACT`, precision, recall, F1 and that of each type (`f1 LOC`), file bytes, how many
+    times as fast as the base of its own session and what that base is, and the memory as a share of the
+    same run's `ORIGINAL` on the same scale: another machine, and another hour, has other milliseconds. A row
+    or a value that only one side has is a breach; so is a memory without an original to compare it with.
+    Shown and not judged are times and memory of runs on different CPUs, for which engines choose other
+    kernels and pack weights in other ways, and where the cuts of `MATCHED` stages fell.
 
     Args:
-        executed: numbers of the run's notebooks, such as "04"; what other notebooks last wrote in the
-            reference may be absent. None: it must all be there.
+        executed: numbers of the run's notebooks, such as "04"; rows that other notebooks have in the
+            reference may be absent. None: all must be there.
     """
     new_rows, old_rows = ({key_of(row): row for row in rows} for rows in (new, reference))
     compared: list[Comparison] = []
     for key in {**old_rows, **new_rows}:
-        complete = executed is None or key not in old_rows or old_rows[key]["notebook"] in executed
         if key in new_rows and key in old_rows:
-            metrics = [_metrics(rows[key], rows) for rows in (old_rows, new_rows)]
+            metrics = [_metrics(rows[key], rows.values()) for rows in (old_rows, new_rows)]
             same_cpu = _kind_of_cpu(old_rows[key]) == _kind_of_cpu(new_rows[key])
-            found = _compare(key, *metrics, same_cpu)
-            compared += [one for one in found if complete or one.new is not None]
-        elif complete:
+            compared += _compare(key, *metrics, same_cpu)
+        elif executed is None or key in new_rows or old_rows[key]["notebook"] in executed:
             compared.append(Comparison(*key, "row", key in old_rows, key in new_rows, "in both runs", False))
     return compared
 
 
-def _metrics(row: dict, rows: dict[tuple, dict]) -> dict[str, object]:
-    stage, backend = ORIGINAL
-    original = rows.get((stage, row["scale"], backend), {})
+def _metrics(row: dict, rows: Collection[dict]) -> dict[str, object]:
+    fast = row["times_as_fast"] or {}
     direct = {key: row[key] for key in (*EXACT, "precision", "recall", "f1", "file_bytes")}
     by_type = {f"f1 {kind}": f1 for kind, f1 in (row["f1_by_type"] or {}).items()}
-    return (
-        direct
-        | by_type
-        | {
-            "latency_ratio": _ratio(_median(row), _median(original)),
-            "memory_ratio": _ratio(row["rss_mb"], original.get("rss_mb")),
-        }
-    )
+    times = {"base": fast.get("base"), "times_as_fast": fast.get("value")}
+    return direct | by_type | times | {"memory_ratio": _memory_ratio(row, rows)}
 
 
-def _median(row: dict) -> float | None:
-    return (row.get("latency_ms") or {}).get("p50")
-
-
-def _ratio(value: float | None, original: float | None) -> float | None:
-    """Share of the original; None if unmeasured, NaN (which no band admits) without an original."""
-    if value is None:
+def _memory_ratio(row: dict, rows: Collection[dict]) -> float | None:
+    """Share of the original's, of the same notebook if it has one; None if unmeasured, NaN (which no band admits)
+    without an original.
+    """
+    if row["rss_mb"] is None:
         return None
-    return value / original if original else math.nan
+    stage, backend = ORIGINAL
+    originals = [r for r in rows if version_of(r) == (stage, row["scale"], backend) and r["rss_mb"]]
+    own = [r for r in originals if r["notebook"] == row["notebook"]]
+    return next((row["rss_mb"] / r["rss_mb"] for r in preferred(own or originals)), math.nan)
 
 
 def _kind_of_cpu(row: dict) -> tuple:
@@ -97,15 +90,15 @@ def _compare(key: tuple, old: dict[str, object], new: dict[str, object], same_cp
 def _judge(key: tuple, metric: str, old: object, new: object, same_cpu: bool) -> tuple[str, bool]:
     """The band in words, and whether `new` lies in it."""
     both = old is not None and new is not None
-    if metric in ("latency_ratio", "memory_ratio") and not same_cpu:
+    if metric in ("times_as_fast", "memory_ratio") and not same_cpu:
         return "another CPU: not judged", both and not math.isnan(old * new)
     if key[0] in MATCHED and metric in ("heads_per_layer", "ffn_per_layer"):
         return "cut by the clock: not judged", both
     if (band := _factor(key[0], metric)) is not None:
         return f"×÷ {band:g}", both and old / band <= new <= old * band
-    if metric in EXACT:
+    if metric in (*EXACT, "base"):
         return "equal", old == new
-    (stage, _, backend), (score, _, kind) = key, metric.partition(" ")
+    (stage, _, backend, _), (score, _, kind) = key, metric.partition(" ")
     band = score_band(stage, backend, score, kind)
     return f"±{band:g} points", both and abs(new - old) <= band + 1e-9
 

@@ -7,10 +7,11 @@ thrown away, versions take turns (a slow minute hits all alike), and the median 
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import NamedTuple, TypeVar
+from uuid import uuid4
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -47,11 +48,15 @@ class Rounds(NamedTuple):
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds: median, 95th percentile (interpolated), and every sample in order."""
+    """Milliseconds: median, 95th percentile (interpolated), and every sample in order.
+
+    `session` is the id of the `measure_latency` that took them, in which others took turns with it.
+    """
 
     p50: float
     p95: float
     samples: tuple[float, ...]
+    session: str = ""
 
 
 @contextmanager
@@ -90,7 +95,8 @@ def measure_latency(calls: Mapping[Key, Callable[[], object]], rounds: Rounds) -
     repeats, slow = _warm_up(calls, rounds)
     bar = tqdm(range(repeats), "measuring", disable=not slow, leave=False)
     samples = np.array([[_milliseconds(call) for call in calls.values()] for _ in bar])
-    return {name: summarise(column) for name, column in zip(calls, samples.T, strict=True)}
+    session = uuid4().hex[:12]
+    return {name: replace(summarise(column), session=session) for name, column in zip(calls, samples.T, strict=True)}
 
 
 def _warm_up(calls: Mapping[Key, Callable[[], object]], rounds: Rounds) -> tuple[int, bool]:
@@ -116,9 +122,23 @@ def measure_taggers(
 def time_ratio(latency: Latency, baseline: Latency) -> float:
     """How many times as long as the baseline: the median over the rounds of the two times' ratio.
 
-    Both must come from one `measure_latency`: a slow moment of the machine then hits both sides of a ratio.
+    Raises:
+        ValueError: as `ratios` raises it.
     """
-    return float(np.median(np.divide(latency.samples, baseline.samples)))
+    return float(np.median(ratios(latency, baseline)))
+
+
+def ratios(above: Latency, below: Latency) -> np.ndarray:
+    """`(rounds,)`: one time divided by the other, round by round.
+
+    A slow moment of the machine hits both sides of such a ratio, but only if both took turns.
+
+    Raises:
+        ValueError: the two were measured in different sessions.
+    """
+    if above.session != below.session:
+        raise ValueError(f"times of two sessions, {above.session} and {below.session}, are never divided")
+    return np.divide(above.samples, below.samples)
 
 
 def _milliseconds(call: Callable[[], object]) -> float:

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from utils.measure.bootstrap import paired_bootstrap
-from utils.measure.latency import Latency
+from utils.measure.latency import Latency, ratios
 from utils.measure.scores import Predictions
 from utils.text.entities import Sentence
 
@@ -63,9 +63,10 @@ def f1_difference(sentences: Sequence[Sentence], a: Predictions, b: Predictions,
 def times_as_fast(baseline: Latency, latency: Latency) -> Estimate:
     """How many times as fast as the baseline: the median over the rounds of the two times' ratio.
 
-    Both must come from one `measure_latency`: a slow moment of the machine then hits both sides of a ratio.
+    Raises:
+        ValueError: the two do not come from one `measure_latency`.
     """
-    return median_estimate(np.divide(baseline.samples, latency.samples))
+    return median_estimate(ratios(baseline, latency))
 
 
 def median_estimate(samples: Sequence[float]) -> Estimate:

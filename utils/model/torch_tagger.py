@@ -28,7 +28,14 @@ def torch_backend(model: RanerModel) -> Backend:
 
 def torch_tagger(model: RanerModel, tokenizer: CharacterTokenizer) -> Tagger:
     """A tagger on a model in memory."""
-    return Tagger(torch_backend(model), tokenizer, model.labels, model.crf.scores(), piece_limit(model.config))
+    return Tagger(
+        torch_backend(model),
+        tokenizer,
+        model.labels,
+        model.crf.scores(),
+        piece_limit(model.config),
+        eight_bits=hasattr(model.config, "quantized_embeddings"),
+    )
 
 
 def load_tagger(source: str | Path = MINI_RANER) -> Tagger:

@@ -10,13 +10,10 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
+from utils.tagger.batching import SERVED
 from utils.tagger.tagger import Tagger
 from utils.text.entities import Entity
 from utils.text.segmentation import sentence_ranges
-
-BATCH_SIZE = 1
-"""Sentences that go through the model at once. Dynamic INT8 takes one scale for a whole batch: with more, an
-answer would depend on the strangers that it shares a batch with."""
 
 CAPACITY = 1_000_000
 """Characters of sentences that a cache holds, `ENTRY` added for each: some megabytes."""
@@ -72,5 +69,5 @@ class Analysis:
 
     def computed(self, tagger: Tagger) -> list[Entity]:
         """Entities of the whole text, what is missing computed here and now."""
-        answers = tagger.predict(self.missing, BATCH_SIZE)
+        answers = tagger.predict(self.missing, SERVED)
         return self.entities(dict(zip(self.missing, answers, strict=True)))

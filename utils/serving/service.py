@@ -10,10 +10,11 @@ from time import perf_counter
 from typing import TypeVar
 
 from utils.serving.batching import Batcher
-from utils.serving.incremental import BATCH_SIZE, Analysis, SentenceCache
+from utils.serving.incremental import Analysis, SentenceCache
 from utils.serving.metrics import Metrics
 from utils.serving.refusals import NotReady, Refusal
 from utils.serving.settings import Settings
+from utils.tagger.batching import SERVED
 from utils.tagger.tagger import Tagger
 from utils.text.entities import Entity
 
@@ -64,7 +65,7 @@ class Service:
         """Load and warm up in a thread; `problem` says what went wrong."""
         try:
             tagger = await asyncio.to_thread(self._load)
-            await asyncio.to_thread(tagger.predict, [WARM_UP], BATCH_SIZE)
+            await asyncio.to_thread(tagger.predict, [WARM_UP], SERVED)
         except Exception as error:
             self.problem = f"the model cannot be loaded: {error}"
             LOG.error(self.problem)
@@ -76,7 +77,7 @@ class Service:
     def _counted(self, tagger: Tagger):
         def tag(sentences: list[str]) -> list[list[Entity]]:
             self.metrics.round.observe(len(sentences))
-            return tagger.predict(sentences, BATCH_SIZE)
+            return tagger.predict(sentences, SERVED)
 
         return tag
 

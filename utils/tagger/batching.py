@@ -13,7 +13,7 @@ without Cross-contamination", section 3.)
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,16 @@ Backend = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 BatchPlan = Callable[[Sequence[int], int], list[tuple[int, int]]]
 """Sorted lengths of texts, and how many a batch may hold, to one range of texts a batch."""
+
+Reading = Literal["whole", "by sentence", "packed"]
+"""A text in one piece, its sentences apart, or apart and several in a row of a batch."""
+
+USUAL = 16
+"""Parts that share a batch at most, where nobody says otherwise."""
+
+SERVED = 1
+"""The same where a tagger is served. Dynamic INT8 takes one scale for a whole batch: with more, an answer would
+depend on the strangers that it shares a batch with."""
 
 BATCH_COST = 32
 """What a batch costs besides its positions (calls, and reading all weights once), in positions; roughly."""

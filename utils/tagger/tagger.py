@@ -16,7 +16,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from utils.tagger.batching import Backend, BatchPlan, cheapest_batches, even_batches, packing_backend
+from utils.tagger.batching import (
+    USUAL,
+    Backend,
+    BatchPlan,
+    Reading,
+    cheapest_batches,
+    even_batches,
+    packing_backend,
+)
 from utils.tagger.marginals import path_evidence
 from utils.tagger.tokenizer import CharacterTokenizer, check_texts
 from utils.tagger.viterbi import viterbi
@@ -37,6 +45,7 @@ class Tagger:
         limit: word pieces that the model reads at once, [CLS] and [SEP] not counted.
         cut: a text to the ranges of it that are read apart.
         batches: the sorted lengths of those parts, and how many a batch may hold, to one range a batch.
+        eight_bits: whether activations are rounded to eight bits; who shares a batch may then change an answer.
     """
 
     backend: Backend
@@ -46,8 +55,16 @@ class Tagger:
     limit: int
     cut: TextCut = whole
     batches: BatchPlan = cheapest_batches
+    eight_bits: bool = False
 
-    def predict(self, texts: Sequence[str], batch_size: int = 16) -> list[list[Entity]]:
+    @property
+    def reading(self) -> Reading:
+        """How the tagger reads a text."""
+        if self.cut is whole:
+            return "whole"
+        return "packed" if self.batches is even_batches else "by sentence"
+
+    def predict(self, texts: Sequence[str], batch_size: int = USUAL) -> list[list[Entity]]:
         """Entities of each text, in order of their start, in code points.
 
         A text over `limit` characters is cut at sentence ends and its parts are tagged apart.

@@ -31,7 +31,7 @@ def test_check_passes_an_equal_run_and_breaches_a_worse_one(kept, tmp_path, caps
     Ledger(tmp_path / "run" / "ledger.json").append(row("quantized", "torch-int8", f1=40.0))
     assert cli.main(["check", str(tmp_path / "run")]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["stage", "scale", "backend", "metric", "old", "new", "band", "verdict"]
+    assert lines[0].split() == ["stage", "scale", "backend", "notebook", "metric", "old", "new", "band", "verdict"]
     assert any(re.search(r"quantized .* f1 .*85.5 .*40 .*BREACH$", line) for line in lines)
     assert not any(line.endswith(" ok") for line in lines)
 

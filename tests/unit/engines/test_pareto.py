@@ -14,6 +14,11 @@ def test_choices_join_the_times_of_one_scale_with_the_f1_of_the_other():
     assert found[0].megabytes == 4 and found[0].memory == 200
 
 
+def test_f1_is_that_of_the_notebook_that_was_asked_for():
+    others = [row | {"notebook": "08", "f1": 1.0} for row in ROWS]
+    assert pareto.choices([*ROWS, *others], "07") == pareto.choices(ROWS, "07")
+
+
 @pytest.mark.parametrize(("margin", "backend"), [(0.3, "torch-fp32"), (0.5, "onnx-int8"), (2.5, "openvino-int8")])
 def test_the_pick_is_the_fastest_within_the_margin(margin, backend):
     assert pareto.pick(pareto.choices(ROWS, "07"), margin).backend == backend

@@ -1,7 +1,7 @@
 """Original, fair baseline and result, measured together: time in one session, F1 on test; and what that says."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from utils.measure.latency import THREADS, Latency, pinned_threads
 from utils.measure.ledger import Measured, make_row
 from utils.measure.machine import machine
 from utils.measure.memory import MB, Memory, directory_bytes
+from utils.measure.row import base_name
 from utils.measure.verdict import Estimate, Verdict, f1_difference, times_as_fast, verdict
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
@@ -182,18 +183,23 @@ def _rows(
     scores: dict[str, Evaluation],
     again: RanerModel,
 ) -> list[dict]:
-    """The ledger's rows: all versions, and the fair baseline, which is as large and as slow as the original."""
+    """The ledger's rows: all versions, and the fair baseline, which is as large and as slow as the original.
+
+    Times are compared with those of the original, read whole; F1 of the result with the fair baseline's.
+    """
     with pinned_threads(THREADS):
         here = machine()
     held = _memory(work, (versions[0], versions[-1]))
     scale = "article" if work.model.config.hidden_size >= ARTICLE_HIDDEN_SIZE else "mini"
-    baseline = make_row(AGAIN, NOTEBOOK, scale, "torch-fp32", Measured(again, scores[AGAIN]))
+    seed, base = work.run.seed, (base_name(WHOLE, "torch-fp32", "whole"), times[WHOLE])
+    baseline = make_row(AGAIN, NOTEBOOK, scale, "torch-fp32", Measured(again, scores[AGAIN], seed=seed))
     rows = []
     for version in versions:
         there = here | {"versions": here["versions"] | engine(version.backend, version.path)}
         stage, path = version.stage, version.path
-        known = Measured(version.model, scores.get(stage), times[stage], held.get(stage), path, there)
-        rows.append(make_row(stage, NOTEBOOK, scale, version.backend, known))
+        known = Measured(version.model, scores.get(stage), times[stage], held.get(stage), path, there, base, seed=seed)
+        compared = replace(known, baseline=(AGAIN, scores[AGAIN])) if stage == RESULT else replace(known, steps=0)
+        rows.append(make_row(stage, NOTEBOOK, scale, version.backend, compared))
     return [*rows[:2], baseline, *rows[2:]]
 
 
