@@ -529,9 +529,17 @@ intervals = {f"{v.backend}, {v.stage}": (v.evaluation.f1_low, v.evaluation.f1_hi
 figures.front_figure(measured, best, intervals)
 
 # %% [markdown]
+# The numbers are one half of the article, its code is the other. What becomes of it when it is tried? Each line below ran a moment ago, in a few lines of our own, on tensors or on a random model of a few numbers. Look at which faults stop with an error and which ones go on and answer something else.
+
+# %% tags=["nbval-ignore-output"]
+from utils.studies import article_code
+
+table(article_code.CODE_HEADER, article_code.code_faults())
+
+# %% [markdown]
 # ### Exercise 1: percent of what?
 #
-# The article writes "320ms → 140ms (提速 56%)". How many **times as fast** is 140 ms? One number.
+# The article writes "320ms → 140ms(提速 56%)". How many **times as fast** is 140 ms? One number.
 
 # %%
 times_as_fast = ...

@@ -16,6 +16,8 @@ In reading order:
 - `ledger`: rows made of measurements, and the file that keeps them
 - `bands`: how far a second run may stray
 - `comparison`: a run beside its reference
+- `claim`: one number of the article, how it is read off a run, what the run says about it
+- `claim_list`: all of them, section by section
 - `claims`: the article's numbers beside a run's
 - `artifacts`: files that notebooks leave for each other, each with its identity; what goes when a run is done
 - `run`: settings, artifacts and ledger that the notebooks of a run share

@@ -4,6 +4,7 @@ import functools
 import importlib.metadata
 import math
 import platform
+from collections.abc import Collection
 
 import cpuinfo
 import psutil
@@ -19,6 +20,12 @@ INT8_FLAGS = (*VNNI, "asimddp")
 
 FLAGS = ("avx2", "avx512f", *INT8_FLAGS)
 """CPU features that decide how fast float and 8-bit integer products are."""
+
+CLASSES = {
+    "amx_int8": "AMX", "avx512_vnni": "AVX-512 VNNI", "avx_vnni": "AVX-VNNI", "asimddp": "NEON dot product",
+    "avx512f": "AVX-512", "avx2": "AVX2",
+}  # fmt: skip
+"""Flag -> kind of CPU, the quickest with 8-bit integers first."""
 
 PACKAGES = ("torch", "transformers", "onnxruntime", "numpy")
 
@@ -42,6 +49,11 @@ def machine() -> dict:
         "versions": {"os": f"{platform.system()} {platform.machine()}", "python": platform.python_version()}
         | {package: importlib.metadata.version(package) for package in PACKAGES},
     }
+
+
+def cpu_class(flags: Collection[str]) -> str:
+    """The kind of CPU that decides how fast 8-bit integers are: the first of `CLASSES` among the flags."""
+    return next((name for flag, name in CLASSES.items() if flag in flags), "without AVX2")
 
 
 def usable_cpus() -> int:

@@ -2,6 +2,7 @@
 
 In reading order:
 
+- `article_code`: where the article's code fails, or answers something else than it says
 - `score_contest`: which head score is right
 - `sweep`: one pruning ratio after the other
 - `recovery_race`: what each second of a recovery brings back

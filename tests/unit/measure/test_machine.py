@@ -16,7 +16,7 @@ import torch
 from utils.files import ROOT
 from utils.measure import machine as machines
 from utils.measure.latency import pinned_threads
-from utils.measure.machine import machine, usable_cpus
+from utils.measure.machine import FLAGS, cpu_class, machine, usable_cpus
 
 
 def test_machine_names_versions_and_threads_and_is_json():
@@ -106,3 +106,23 @@ def test_flags_are_found_however_the_system_spells_them(monkeypatch):
     finally:
         machines._cpu.cache_clear()
     assert (found["cpu"], found["flags"]) == ("Some CPU", ["avx2", "avx512_vnni"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        (["avx2"], "AVX2"),
+        (["avx2", "avx512f"], "AVX-512"),
+        (["avx2", "avx512f", "avx512_vnni"], "AVX-512 VNNI"),
+        (["avx2", "avx_vnni"], "AVX-VNNI"),
+        (["amx_int8", "avx512_vnni"], "AMX"),
+        (["asimddp"], "NEON dot product"),
+        ([], "without AVX2"),
+    ],
+)
+def test_a_cpu_is_called_by_its_quickest_eight_bit_instructions(flags, name):
+    assert cpu_class(flags) == cpu_class(flags[::-1]) == name
+
+
+def test_every_flag_of_a_machine_has_its_class():
+    assert all(cpu_class([flag]) != "without AVX2" for flag in FLAGS)
