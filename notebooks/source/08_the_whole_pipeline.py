@@ -133,7 +133,7 @@ with remove.masked_heads(original, weakest):
     masked = torch_tagger(original, tokenizer).backend(*tokenizer.batch(texts[:8])[:2])
 removed = torch_tagger(pruned, tokenizer).backend(*tokenizer.batch(texts[:8])[:2])
 check("the parameters fall by exactly the predicted number", predicted.parameters == after)
-check("removed heads answer like masked heads, to 1e-5", np.abs(masked - removed).max() < 1e-5)
+check("removed heads answer like masked heads, to 1e-4", np.abs(masked - removed).max() < 1e-4)
 check("20 % of the heads are 18 % of the parameters, as the article says", (before - after) / before > 0.17)
 
 # %% [markdown]

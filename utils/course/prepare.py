@@ -34,7 +34,7 @@ def prepared(folder: Path, settings: Mapping[str, object]) -> dict[str, object]:
     given = {name: settings[name] for name in ("model", "corpus", "seed", "quick")}
     if types := settings.get("types"):
         run = open_run(str(folder), **given)
-        given["corpus"] = str(run.artifact("corpus", lambda path: _write_renamed(run, types, path)))
+        given["corpus"] = str(run.artifact("corpus", lambda path: _write_renamed(run, types, path), types))
     if settings.get("new_head"):
         run = open_run(str(folder), **given)
         given["model"] = str(run.artifact("new-head", lambda path: train_head(run, path)))

@@ -143,7 +143,7 @@ def _promise_mark(cells: Sequence[str]) -> str:
 def sentences(rows: Sequence[dict]) -> list[str]:
     """What a manager wants to know: how fast, at what price, and whether the article was right."""
     measured = _measured(rows)
-    fast = [pair for pair in measured if pair[1].get("times_as_fast")]
+    fast = [pair for pair in measured if pair[0] != ARTICLE[0] and pair[1].get("times_as_fast")]
     if not fast:
         return ["How many times as fast a version is, this run did not measure.", _promised(rows)]
     version, row = max(fast, key=lambda pair: pair[1]["times_as_fast"]["value"])
@@ -154,8 +154,8 @@ def _speed(version: TableRow, row: dict, measured: Sequence[tuple[TableRow, dict
     original = next((row for version, row in measured if version == ARTICLE[0]), row)
     sizes = [one["file_bytes"] for one in (row, original)]
     room = "" if None in sizes else f", in a file of {sizes[0] / MB:.0f} MB instead of {sizes[1] / MB:.0f}"
-    times = _spelled(row["times_as_fast"], ".1f")
-    return f"The fastest version is “{version.english}”: {times} times as fast as the original on this machine{room}."
+    times, base = _spelled(row["times_as_fast"], ".1f"), row["times_as_fast"]["base"]
+    return f"The fastest version is “{version.english}”: {times} times as fast as {base} on this machine{room}."
 
 
 def _price(row: dict) -> str:
@@ -163,7 +163,7 @@ def _price(row: dict) -> str:
     if not difference:
         return "What that costs in F1, this run did not measure."
     lost = LOST[verdict(_estimate(difference), -LOSS)]
-    return f"Its F1 differs from that of {difference['base']} by {_spelled(difference, '+.1f')} points: {lost}."
+    return f"Its F1 differs from the fair baseline's ({difference['base']}) by {_spelled(difference, '+.1f')} points: {lost}."
 
 
 def _promised(rows: Sequence[dict]) -> str:

@@ -92,10 +92,11 @@ def test_verdicts_come_first_and_hang_on_intervals():
 
 
 def test_three_sentences_say_how_fast_at_what_price_and_who_was_right():
-    speed, price, promised = sentences(ROWS)
-    assert "“this course: compressed”: 12.0 [11.0, 13.0] times as fast as the original" in speed
+    rows = [*ROWS, row("original", "torch-fp32", "article", **costs(750.0, 407), **fast(99.0, 98.0, 100.0))]
+    speed, price, promised = sentences(rows)
+    assert "“this course: compressed”: 12.0 [11.0, 13.0] times as fast as original on this machine" in speed
     assert "27 MB instead of 407" in speed
-    assert "original-again by -0.3 [-0.8, +0.2] points: less than 1 point is lost" in price
+    assert "(original-again) by -0.3 [-0.8, +0.2] points: less than 1 point is lost" in price
     measured = [a for a in audit(ROWS) if a.measured is not None]
     assert f"this run measured {len(measured)}: " in promised
 
