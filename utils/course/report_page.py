@@ -162,8 +162,8 @@ def _price(row: dict) -> str:
     difference = row["f1_difference"]
     if not difference:
         return "What that costs in F1, this run did not measure."
-    lost = LOST[verdict(_estimate(difference), -LOSS)]
-    return f"Its F1 differs from the fair baseline's ({difference['base']}) by {_spelled(difference, '+.1f')} points: {lost}."
+    points, lost = _spelled(difference, "+.1f"), LOST[verdict(_estimate(difference), -LOSS)]
+    return f"Its F1 differs from the fair baseline's ({difference['base']}) by {points} points: {lost}."
 
 
 def _promised(rows: Sequence[dict]) -> str:
