@@ -223,7 +223,7 @@ exercise(percent_of_published, exercises.relative_size(raner))
 # %% [markdown]
 # ## What you know now
 #
-# - The original's 420 MB fit the architecture. "-18 %" and "+35 %" from a fifth of the heads do not, and neither do 110 MB from linear layers alone.
+# - The original's 420 MB fit the architecture. "减少 18%" and "提升 35%" from a fifth of the heads do not, and neither do 110 MB from linear layers alone.
 # - What the course measures, every other claim included, ends up in one ledger.
 # - Your computer is ready, or you know what is missing.
 #

@@ -11,7 +11,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | predict to the last parameter what removing heads, neurons or characters saves; tell a mask from a removal, and say which of them is faster; keep the numbers of heads straight when pruning twice; find where the curve of F1 bends; say what *would* reach the article's "-18 %" |
+# | **You will be able to** | predict to the last parameter what removing heads, neurons or characters saves; tell a mask from a removal, and say which of them is faster; keep the numbers of heads straight when pruning twice; find where the curve of F1 bends; say what *would* reach the article's "减少 18%" |
 # | **You need** | [01 · RaNER and its data](01_raner_and_its_data.ipynb) and [02 · Measuring fairly](02_measuring_fairly.ipynb); head scores come from notebook 03, or are computed here; 4 GB of free memory |
 # | **Minutes** | shown below the set-up cell, from a measured run |
 
@@ -119,7 +119,7 @@ savings = {
 figures.savings_figure(savings, promised)
 
 # %% [markdown]
-# "35 % faster" is read kindly here, as 1.35 times the speed: then a quarter of the time has to go. Follow the blue line to 20 % of the heads, in both panels.
+# "提升 35%" is read kindly here, as 1.35 times the speed: then a quarter of the time has to go. Follow the blue line to 20 % of the heads, in both panels.
 
 # %%
 parameters_saved, work_saved = saved(heads=0.8)
@@ -517,7 +517,7 @@ check("each of the four saves 18 % of the parameters", all(parameters >= 17.5 fo
 check("the four save equally much work", max(w for _, w in arithmetic.values()) < 1.2 * min(w for _, w in arithmetic.values()))  # fmt: skip
 
 # %% [markdown]
-# The same "-18 %" on paper, and four different models. A percentage of parameters says nothing about time, nor about F1. Where the intervals of two ways overlap, this test set cannot rank them.
+# The same "减少 18%" on paper, and four different models. A percentage of parameters says nothing about time, nor about F1. Where the intervals of two ways overlap, this test set cannot rank them.
 
 # %% [markdown]
 # ## Into the ledger
@@ -573,7 +573,7 @@ check("four bytes a parameter explain every file, to 2 %", all(abs(ratio - 1) < 
 # %% [markdown]
 # ## What you know now
 #
-# - What a cut saves is known before it is made: parameters exactly, time roughly. "-18 %" and "+35 %" from a fifth of the heads fail on paper; the verdict of your machine stands above.
+# - What a cut saves is known before it is made: parameters exactly, time roughly. "减少 18%" and "提升 35%" from a fifth of the heads fail on paper; the verdict of your machine stands above.
 # - A mask and a million zeros change what a model says, not what it costs. Only smaller matrices are faster.
 # - Numbers of heads are names, not places.
 # - Heads give time rather than size, neurons give both, characters give size only. A curve without retraining says where to stop, and a stricter look at its interval says whether to believe it.

@@ -17,7 +17,7 @@ SOURCES = sorted((ROOT / "notebooks" / "source").glob("*.py"))
 
 QUOTED = re.compile(r'"([^"\n]+)"|“([^”\n]+)”|「([^」\n]+)」')
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-NUMBER = re.compile(r"(?:[\d.±→<≥+ ]|ms|MB|%)*\d(?:[\d.±→<≥+ ]|ms|MB|%)*")
+NUMBER = re.compile(r"(?:[-+\d.±→<≥ ]|ms|MB|%)*\d(?:[-+\d.±→<≥ ]|ms|MB|%)*")
 """A quotation that is a number, such as those of the article's table."""
 
 

@@ -253,7 +253,7 @@ def _rows(evidence: Evidence, scale: str, version: Version, column: str) -> list
     """Rows of a version in which the column was measured, those of later notebooks first; at least one."""
     found = [row for row in evidence.rows.get((scale, *version), ()) if row.get(column) is not None]
     if not found:
-        raise NotMeasured(f"no {column} of {_named(version)} in this ledger: run the notebook that measures it")
+        raise NotMeasured(f"{_named(version)} has no {column} in this ledger: run the notebook that measures it")
     return sorted(found, key=lambda row: row["notebook"], reverse=True)
 
 
