@@ -185,8 +185,9 @@ def removal_figure(
             _removal_line(axes, points, GREY, "s", f"BERT-base, {way} (published)", linestyle="none")
         for number, (name, points) in enumerate(lines.items()):
             _removal_line(axes, points, SERIES[number // 2], "o", name)
-        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         plain_axes(axes, title, "taken out (%)", "of the full score lost (%)")
+    for axes in panels:
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     if panels[0].lines:
         panels[0].legend(frameon=False, fontsize=9)
     return figure
