@@ -308,9 +308,9 @@ check("pairing makes the interval narrower", width_paired < width_unpaired)
 #
 # ## What does the original cost at the article's size?
 #
-# mini-RaNER has the right grid of heads, but its matrices are a sixteenth of the article's. To cost every step at the article's size we need a model of that size, and none that is trained may be put into this repository. So we build the **twin**: every feature of mini repeated four times, every matrix divided by what it now reads four times over. It computes *the same function* with 768 features and 3,072 neurons, and a vocabulary padded to 21,128.
+# mini-RaNER has the right grid of heads, but its matrices are a quarter of the article's. To cost every step at the article's size we need a model of that size, and none that is trained may be put into this repository. So we build the **twin**: every feature of mini repeated twice, every matrix divided by what it now reads twice over. It computes *the same function* with 768 features and 3,072 neurons, and a vocabulary padded to 21,128.
 #
-# Let us be honest about it. The twin is no better than mini, and three quarters of it are copies. No step of the course may exploit that, for a real RaNER has no copies. It is good for one thing: milliseconds and megabytes. They depend on the *sizes* of the matrices, not on what is in them. (With a network, pass the real one: `make course MODEL=...`.)
+# Let us be honest about it. The twin is no better than mini, and half of what it computes are copies. No step of the course may exploit that, for a real RaNER has no copies. It is good for one thing: milliseconds and megabytes. They depend on the *sizes* of the matrices, not on what is in them. (With a network, pass the real one: `make course MODEL=...`.)
 #
 # **Predict:** how many times slower than mini is the twin on the article? The arithmetic is in front of you.
 

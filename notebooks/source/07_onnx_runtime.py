@@ -56,7 +56,7 @@ article = run.article.text
 show_minutes("07")
 
 # %% [markdown]
-# The article exports its model to ONNX, quantises it there and reports "85 ± 5" ms. It calls this the last step and explains nothing. Every part of it can go wrong without an error message. So this notebook counts and compares after every step.
+# The article exports its model to ONNX, quantises it there and reports "85 ± 5" ms. It explains none of the steps. Every part of it can go wrong without an error message. So this notebook counts and compares after every step.
 #
 # ## The model as a graph
 #
