@@ -265,7 +265,7 @@ q_x, q_w = (
 sums = (q_x.integers - q_x.zero_point) @ q_w.integers.T
 by_hand = q_x.scale * q_w.scale * sums + matrix.bias.detach()
 of_torch = dynamic.quantize_only(raner, [name]).get_submodule(name)(activations)
-check("integers by hand give what torch's INT8 layer gives, to 1e-4", (by_hand - of_torch).abs().max() < 1e-4)
+check("integers by hand give what torch's INT8 layer gives, to 1e-4", float((by_hand - of_torch).abs().max()) < 1e-4)
 
 # %% [markdown]
 # ## How large will the file be?
