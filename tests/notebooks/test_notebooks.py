@@ -17,17 +17,13 @@ from utils.course.cli import main
 from utils.course.report import ARTICLE, OWN
 from utils.measure.ledger import Ledger
 from utils.measure.machine import machine
+from utils.measure.row import Row
 from utils.model.checkpoint import load_raner, save_raner
 from utils.text.corpus import load_corpus
 from utils.text.entities import Corpus
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-ROW = {
-    "stage", "notebook", "scale", "backend", "heads_per_layer", "ffn_per_layer", "vocabulary", "parameters",
-    "file_bytes", "precision", "recall", "f1", "f1_low", "f1_high", "f1_by_type", "latency_ms", "rss_mb", "machine",
-}  # fmt: skip
-
 ANSWERS_ONLY = {"PYTHONWARNINGS": "", "COURSE_REPEATS": "1"}
 """For runs of which nobody reads the times."""
 
@@ -94,7 +90,7 @@ def check_ledger(run: Path, stages: set[tuple[str, str, str]]) -> None:
     rows = Ledger(run / "ledger.json").rows()
     assert stages <= {(row["stage"], row["backend"], row["scale"]) for row in rows}
     for row in rows:
-        assert row.keys() == ROW
+        assert row.keys() == Row.model_fields.keys()
         assert row["latency_ms"] is None or 0 < row["latency_ms"]["p50"] <= row["latency_ms"]["p95"]
         assert row["f1"] is None or 0 <= row["f1_low"] <= row["f1"] <= row["f1_high"] <= 100
 
@@ -125,7 +121,7 @@ def other_corpus(tmp_path) -> Path:
 def other_model(tmp_path) -> Path:
     """A directory with the embedded model, less a layer's neurons, some others, and the characters nobody needs."""
     model, tokenizer = load_raner()
-    fewer = prune_neurons(model, {2: list(range(100)), 7: list(range(768))})
+    fewer = prune_neurons(model, {2: list(range(100)), 7: list(range(1536))})
     texts = [sentence.text for split in load_corpus() for sentence in split]
     return save_raner(*prune_vocabulary(fewer, tokenizer, texts), tmp_path / "model")
 
@@ -140,5 +136,5 @@ def test_the_course_runs_with_other_parameters(tmp_path, other_corpus, other_mod
     assert main(["run", *settings, *chosen, "--out", str(tmp_path / "runs")]) == 0
     check_ledger(tmp_path / "runs" / "latest", VERSIONS)
     original = Ledger(tmp_path / "runs" / "latest" / "ledger.json").row("original", "mini", "torch-fp32")
-    assert original["ffn_per_layer"] == [768, 768, 668, 768, 768, 768, 768, 0, 768, 768, 768, 768]
+    assert original["ffn_per_layer"] == [1536, 1536, 1436, *[1536] * 4, 0, *[1536] * 4]
     assert original["vocabulary"] < load_raner()[0].config.vocab_size
