@@ -229,7 +229,7 @@ check("ONNX Runtime in float32 gives torch's emissions, to 1e-4", np.abs(in_onnx
 #
 # Heads, neurons, characters, bits, engine, reading: what do all tools give together? *compressed* and *compressed-more* lose heads and neurons as the cell below prints, then every character that train and dev do not use. They learn from the untouched model (distillation), go to ONNX in eight bits, and read sentences packed into rows. How large may a cut be? Cuts were tried on dev: *compressed* is the largest one of which dev does not say that it loses more than the points beside it, *compressed-more* the same with more to lose. Test has no say in it.
 #
-# They need more steps than a fifth of the heads did. So they have a fair baseline of their own: the original, trained for as many steps.
+# They need more steps than a fifth of the heads did, and longer ones: a teacher's answers allow a higher learning rate than labels do. So they have a fair baseline of their own: the original, trained for as many steps, at the gentle rate, which is the better one for it.
 #
 # **Predict:** how many times as fast as the original is *compressed* at the article's size?
 
@@ -245,13 +245,14 @@ sparing = Recipe(scored=sizes.own_scored)
 work = Work(run, original, tokenizer, run.corpus, (), Target(speedup=8.0), sparing)  # as `make compress` has it
 fisher = search.scores(work, f"mini/own-scores-seed{seed}", original)
 own_schedule = replace(schedule, steps=sizes.own_steps)
+steeper = replace(own_schedule, learning_rate=pipeline.TAUGHT_RATE)
 lessons = distillation.Distillation(teacher=original, hidden=0)
 
 
 def compress(name, path):
     target = recipes.left_after(original, recipes.COMPRESSED[name])
     student, out = recipes.prune_to(original, *fisher, target), path.with_name(f"{name}-checkpoints")
-    taught = distillation.distil(student, tokenizer, run.training, out, own_schedule, lessons)
+    taught = distillation.distil(student, tokenizer, run.training, out, steeper, lessons)
     save_raner(*remove.prune_vocabulary(taught, tokenizer, work.known), path)
     shutil.rmtree(out)
 

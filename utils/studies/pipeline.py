@@ -38,6 +38,9 @@ RECOVERY_STEPS, RECOVERY_RATE = (16, 4), 1e-4
 """Steps of a batch of 32 sentences, in full and in a quick run, and the peak of the learning rate: a third of a pass
 over the embedded train, so that notebook 05 can train seven models alike in its few minutes."""
 
+TAUGHT_RATE = 4e-4
+"""Peak of the learning rate of a model that is distilled after a deep cut: it has far to go, and soft targets bear it."""
+
 
 def recovery_schedule(run: Run) -> Schedule:
     """The course's one recovery, on `run.training`: of every cut that is judged, and of the original beside it."""
