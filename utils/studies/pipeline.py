@@ -39,7 +39,7 @@ RECOVERY_STEPS, RECOVERY_RATE = (16, 4), 1e-4
 over the embedded train, so that notebook 05 can train seven models alike in its few minutes."""
 
 TAUGHT_RATE = 4e-4
-"""Peak of the learning rate of a model that is distilled after a deep cut: it has far to go, and soft targets bear it."""
+"""Peak of the rate at which a deep cut is distilled: it has far to go, and soft targets bear it."""
 
 
 def recovery_schedule(run: Run) -> Schedule:
