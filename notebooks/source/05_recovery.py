@@ -475,7 +475,7 @@ recovered = {
     name: pipeline.trained(run, f"{name.replace(', ', '-').replace(' ', '-')}-recovered", m, tokenizer, schedule)
     for name, m in shipped.items()
 }
-clear_output(wait=True)
+clear_output()
 
 # %% tags=["nbval-ignore-output"]
 after_recovery = {name: tested(m) for name, m in recovered.items()}
