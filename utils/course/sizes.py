@@ -54,7 +54,7 @@ SIZES = {
     "08": {
         "scored": (256, 64),
         "own_scored": (128, 32),
-        "own_steps": (40, 4),
+        "own_steps": (64, 4),
         "long": (200, 30),
         "rounds": (Rounds(7), Rounds(2)),
         "repeats": (7, 2),
