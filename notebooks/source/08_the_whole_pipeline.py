@@ -329,8 +329,9 @@ versions = [
 ]
 
 # %% tags=["nbval-ignore-output"]
+here = machine()
 for v in versions:
-    known = Measured(v.model, v.evaluation, path=v.path, baseline=v.baseline, steps=v.steps, seed=seed)
+    known = Measured(v.model, v.evaluation, path=v.path, machine=here, baseline=v.baseline, steps=v.steps, seed=seed)
     run.ledger.append(make_row(v.stage, "08", "mini", v.backend, known))
     same = agreement(baseline.predictions, v.evaluation.predictions)
     print(f"{v.stage:>16} {v.backend:>10}: F1 {v.evaluation.scores.f1:.1f}, {same:.0f} % of the sentences as before")
@@ -340,7 +341,7 @@ for stage, again_model, judged, steps in (
     ("original-again", again, fair, schedule.steps),
     ("original-again-own", own_again, own_fair, own_schedule.steps),
 ):
-    known = Measured(again_model, judged, baseline=untouched, steps=steps, seed=seed)
+    known = Measured(again_model, judged, machine=here, baseline=untouched, steps=steps, seed=seed)
     run.ledger.append(make_row(stage, "08", "mini", "torch-fp32", known))
 
 # %% [markdown]
@@ -459,7 +460,7 @@ header = (
 table(header, [cells(*pair) for pair in zip(versions, big_rows, strict=True)])
 
 # %% tags=["nbval-ignore-output"]
-print(f"base: the original in torch, float32, read {fastest}; {' '.join(machine()['flags'])}")
+print(f"base: the original in torch, float32, read {fastest}; {' '.join(here['flags'])}")
 ends = {}
 for row in big_rows[-2:]:
     ends[row["stage"]] = "{:.1f} [{:.1f}, {:.1f}]".format(*times(row))
