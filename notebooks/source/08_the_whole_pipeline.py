@@ -47,6 +47,7 @@ from utils.course.tables import table
 from utils.course.teaching import check, exercise, reveal, show_minutes
 from utils.engines import onnx_export, onnx_quantize, onnx_session, pareto
 from utils.engines.variants import Variant, measure_variants
+from utils.files import write_atomically
 from utils.measure import claims
 from utils.measure.evaluation import evaluate
 from utils.measure.ledger import Measured, make_row
@@ -404,6 +405,7 @@ slower, start, *changes = factors
 fastest = start.name.removeprefix("original, read ")
 print(f"the original takes {slower.milliseconds:.0f} ms {slower.name.removeprefix('original, ')}, "
       f"and {start.milliseconds:.0f} ms {start.name.removeprefix('original, ')}: that is the base")  # fmt: skip
+write_atomically(run.artifacts / "waterfall.png", report.png(waterfall_figure(factors)))
 waterfall_figure(factors)
 
 # %% tags=["nbval-ignore-output"]
