@@ -494,7 +494,7 @@ check("and the same number of parameters", len({r["parameters"] for r in written
 #
 # All that was found here was found in one model. Does it say anything of yours? That depends on how much a model holds twice, and this can be seen: take parts out, and look what is missed.
 #
-# Two models are asked. **mini-RaNER** is a BERT that was pre-trained on a very large text before it learned to tag. **Its predecessor** in this course tagged too, and was made from nothing, on two cores: three layers were trained, copied on top of themselves to six, then to twelve (`utils/studies/train_mini.py`). Both were asked once, by the commands below, on all test sentences.
+# Two models are asked. **mini-RaNER** is a BERT that was pre-trained on a very large text before it learned to tag. **Its predecessor** in this course tagged too, and was made from nothing, on two cores: three layers were trained, copied on top of themselves to six, then to twelve. Both were asked once, by the commands below, on all test sentences.
 #
 # **Predict:** leave out one single layer of twelve. How many points of F1 does that cost the pre-trained model, and how many the copied one?
 

@@ -18,11 +18,12 @@ from utils.compress.pruning.select import select_globally
 from utils.compress.quantization.dynamic import quantize
 from utils.compress.quantization.saved import load_quantized_tagger, save_quantized
 from utils.course import cli, reference
+from utils.course.sizes import SIZES
 from utils.measure.evaluation import evaluate
 from utils.measure.ledger import Ledger, Measured, make_row
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.torch_tagger import torch_tagger
-from utils.text.corpus import load_corpus
+from utils.text.corpus import evenly_spaced, load_corpus
 
 REFERENCE = Ledger(reference.REFERENCE / "ledger.json")
 FIFTH = 29
@@ -59,7 +60,12 @@ def baseline(score):
 def article_heads(corpus, tokenizer):
     """The fifth of the heads that the article's code takes out, as notebook 03 computes it."""
     original, _ = load_raner()
-    return select_globally(article_score(original, make_batches(corpus.train[::10], tokenizer, original.labels)), FIFTH)
+    sizes = {name: full for name, (full, _) in SIZES["03"].items()}
+    drawn = evenly_spaced(corpus.train, sizes["scored"] + sizes["tried"])
+    to_try = evenly_spaced(drawn, sizes["tried"])
+    to_score = [sentence for sentence in drawn if sentence not in to_try]
+    batches = make_batches(to_score, tokenizer, original.labels, batch_size=sizes["batch"])
+    return select_globally(article_score(original, batches), FIFTH)
 
 
 @pytest.fixture
@@ -79,7 +85,7 @@ def check(tmp_path, capsys):
 
 def with_row(row: dict) -> list[dict]:
     """The reference run with this row in the place of its own."""
-    place = ("stage", "scale", "backend")
+    place = ("stage", "scale", "backend", "notebook")
     return [row if all(row[key] == old[key] for key in place) else old for old in REFERENCE.rows()]
 
 
@@ -123,6 +129,9 @@ def test_dropout_while_answering_is_caught(check, score, model, tokenizer):
     def dropping(input_ids, attention_mask):
         return model.train()(torch.from_numpy(input_ids), torch.from_numpy(attention_mask)).logits.numpy()
 
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.1
     torch.manual_seed(1)
     tagger = replace(torch_tagger(model, tokenizer), backend=dropping)
     code, breaches = check(with_row(remade("original", "torch-fp32", score(tagger), model)))
