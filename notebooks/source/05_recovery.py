@@ -501,7 +501,7 @@ base.f1_figure({"after recovery": {name: (e.scores.f1, e.f1_low, e.f1_high) for 
 # %% [markdown]
 # Read the column before the last. Against the untouched original a recovered model may look like a gift, or like a greater loss than it is; against the original with the same training stands what the cut costs. And look at the controls: where they come close, it is the training that does the work, and less the choice of what goes.
 #
-# A ? is the usual answer here, and an honest one. A test set of this size can show a loss of several points, not one of a few tenths. The same experiment on MSRA, a public corpus many times as large, takes too long for a notebook. It was made once, with `python -m utils.studies.recovery_bars`:
+# A ? is the usual answer here, and an honest one. A test set of this size can show a loss of several points, not one of a few tenths. The same experiment on MSRA, a public corpus many times as large, takes hours, too long for a notebook. `python -m utils.studies.recovery_bars` makes it, and its table then stands here:
 
 # %%
 report.study_table()
