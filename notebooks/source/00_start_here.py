@@ -159,7 +159,7 @@ check("the article's smaller model needs more memory than its larger one", prune
 # %% [markdown]
 # ## The map of the course
 #
-# Each station starts from what the one before left behind, and writes one line a version into a ledger. Hollow stations are not built yet.
+# Each station starts from what the one before left behind, and writes one line a version into a ledger. The colours say what is done there.
 
 # %%
 present = {path.name[:2] for path in (DATA.parent / "notebooks" / "source").glob("[0-9][0-9]_*.py")}

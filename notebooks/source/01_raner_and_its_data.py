@@ -341,7 +341,7 @@ table(
 )  # fmt: skip
 
 # %% [markdown]
-# Ten errors, spread over the test set. For a *wrong boundary* compare the two texts: does the model take too much or too little? Now browse all of them. Choose a kind or a trap and step through the sentences.
+# About ten errors, spread over the test set. For a *wrong boundary* compare the two texts: does the model take too much or too little? Now browse all of them. Choose a kind or a trap and step through the sentences.
 
 # %% tags=["nbval-ignore-output"]
 widgets.error_browser(sample, baseline.predictions)
@@ -349,9 +349,9 @@ widgets.error_browser(sample, baseline.predictions)
 # %% [markdown]
 # ## What you know now
 #
-# - RaNER gives one of thirteen tags to each character; the CRF sees to it that the tags make whole names.
-# - The test split asks for names that training never showed. Traps are where the model is asked the most.
-# - Heads hold about a quarter of the parameters, feed-forward networks hold twice as many.
+# - RaNER gives one of thirteen tags to each character; the CRF scores the moves between tags, so that fewer names begin and never end. It forbids nothing: a few may still do so.
+# - The test split asks for names that training never showed. What fools a lookup table need not fool the model: see above which traps do.
+# - Heads hold a little more than a quarter of the parameters, feed-forward networks hold twice as many.
 # - The baseline stands in the ledger, with its interval and with empty columns for what has not been measured.
 #
 # **Next:** [02 · Measuring fairly](02_measuring_fairly.ipynb) fills the empty columns, and finds out how far a number can be trusted.

@@ -245,7 +245,7 @@ print(f"by hand [{low:.1f}, {high:.1f}], by utils/measure [{baseline.f1_low:.1f}
 base.bootstrap_figure({"F1": my_f1s}, "F1 (points)")
 
 # %% [markdown]
-# How much to leave out on either side? One fortieth of the draws seems right for 95 %. But such an interval of some hundred sentences is a little too narrow: in simulations it misses the truth more often than it says. So `percentile_interval` leaves out less (`OUTSIDE` in `utils/measure/bootstrap.py`), and holds the truth in 95 of 100 samples.
+# How much to leave out on either side? One fortieth of the draws seems right for 95 %. But such an interval of some hundred sentences is a little too narrow: in simulations it misses the truth more often than it says. So `percentile_interval` leaves out less (`OUTSIDE` in `utils/measure/bootstrap.py`), to miss the truth no more often than it says.
 
 # %%
 width = baseline.f1_high - baseline.f1_low
@@ -274,7 +274,7 @@ print(f"INT8 minus original: 95 % interval {difference.low:+.2f} to {difference.
 check("INT8 loses at most 0.8 points (article)", verdict(difference, -0.8))
 
 # %% [markdown]
-# If the interval holds zero, this test set cannot tell the two apart. It may still rule something out: where the *whole* interval lies above the article's loss, INT8 loses less than that (✓); where all of it lies below, more (✗); where the loss lies inside, the sentences cannot tell (?). This is the one rule of the course: a **verdict** hangs on an interval and a margin, never on the point in the middle, and no p-value stands beside it.
+# If the interval holds zero, this test set cannot tell the two apart. More can be asked of it, with a **margin**: here -0.8, the article's loss. Where the *whole* interval lies above the margin, INT8 loses less than that (✓); where all of it lies below, more (✗); where the margin lies inside, the sentences cannot tell (?). This is the one rule of the course: a **verdict** hangs on an interval and a margin, never on the point in the middle, and no p-value stands beside it.
 #
 # `paired_bootstrap` gives both systems the same thousand resamples. What if it did not?
 #
@@ -308,7 +308,7 @@ check("pairing makes the interval narrower", width_paired < width_unpaired)
 #
 # ## What does the original cost at the article's size?
 #
-# mini-RaNER has the right grid of heads, but its matrices are a quarter of the article's. To cost every step at the article's size we need a model of that size, and none that is trained may be put into this repository. So we build the **twin**: every feature of mini repeated twice, every matrix divided by what it now reads twice over. It computes *the same function* with 768 features and 3,072 neurons, and a vocabulary padded to 21,128.
+# mini-RaNER has the right grid of heads, but its matrices are a quarter of the article's. To cost every step at the article's size we need a model of that size, and none that is trained may be put into this repository. So we build the **twin**: every feature of mini repeated twice, every matrix halved, because it now reads everything twice. It computes *the same function* with 768 features and 3,072 neurons, and a vocabulary padded to 21,128.
 #
 # Let us be honest about it. The twin is no better than mini, and half of what it computes are copies. No step of the course may exploit that, for a real RaNER has no copies. It is good for one thing: milliseconds and megabytes. They depend on the *sizes* of the matrices, not on what is in them. (With a network, pass the real one: `make course MODEL=...`.)
 #
@@ -385,4 +385,4 @@ check("memory is more than the file", written["rss_mb"] * 1e6 > written["file_by
 # - F1: an interval by resampling sentences; differences always paired.
 # - The original at the article's size stands in the ledger. Everything that follows is compared with that row.
 #
-# **Next:** the heads. Which of the 144 matter, and what happens when the others go? [08 · The whole pipeline](08_the_whole_pipeline.ipynb) walks the whole way once.
+# **Next:** the heads. Which of the 144 matter, and what happens when the others go? [03 · Head importance](03_head_importance.ipynb) asks them one by one.

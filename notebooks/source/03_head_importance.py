@@ -73,7 +73,7 @@ print(f"{total} heads; scored on {len(to_score)} sentences, tried on {len(to_try
 #
 # $$ I_h = L(\xi_h = 0) - L $$
 #
-# Here $\xi_h$ is a *gate*, a factor in front of what head $h$ adds to its sentence: 1 leaves it, 0 takes it out. A sample has noise, so we ask two halves of the sentences apart. For a head of layer 9 only the layers from 9 on are computed again; it takes a minute all the same.
+# Here $\xi_h$ is a *gate*, a factor in front of what head $h$ adds to its sentence: 1 leaves it, 0 takes it out. A sample has noise, so we ask two halves of the sentences apart. For a head of layer 9 only the layers from 9 on are computed again; it takes its time all the same.
 #
 # **Predict:** for how many of the heads does the loss *fall* when they are taken out?
 
@@ -163,11 +163,11 @@ exercise(score_of_head, exercises.michel_by_hand())
 # Per character, per sentence or per batch: three different scores, and papers do not always say which one they used. The last depends on how many sentences happen to share a batch.
 
 # %% [markdown]
-# ## Ten ways to guess
+# ## Eleven ways to guess
 #
 # | family | score | asks |
 # |---|---|---|
-# | gradient | Michel, three variants | how steep is the loss? |
+# | gradient | Michel, four variants | how steep is the loss? |
 # | | Taylor | does it rise or fall along the straight line? |
 # | | Fisher | how steep, squared: sentences that care a lot count more |
 # | activation | the article's *code* | how peaked is attention? (its `attn.pow(2).mean()`) |
@@ -264,7 +264,7 @@ reveal(my_guess, f"closest: {closest}; no better than chance: {', '.join(lost) o
 # %% [markdown]
 # ## What is left of F1 when many heads go?
 #
-# The oracle knows what happens when **one** head goes. We want many to go at once, and heads may stand in for each other: each of two twins can be spared, but not both. So the ranking is not the end. Mask the lowest heads of each score, more and more of them, and tag *dev*.
+# The oracle knows what happens when **one** head goes. We want many to go at once, and heads may stand in for each other: each of two twins can be spared, but not both. So the ranking is not the end. Nor need the two pictures above agree: among heads that are worth next to nothing, the oracle's own order is largely noise, and a score may miss its lowest fifth and still spare the heads that matter. Mask the lowest heads of each score, more and more of them, and tag *dev*.
 #
 # **Predict:** will the oracle's own order give the best curve? And how many points of F1 are left with half of the heads gone, without any retraining?
 
@@ -340,7 +340,7 @@ check("what is on disk has a value for every head", scores_on_disk.shape == (lay
 # %% [markdown]
 # ## Keep the upper layers?
 #
-# "可优先保留第 9–12 层的注意力头,对低层进行适度剪枝": keep layers 9 to 12, prune the low ones. The reason given is that low layers look at neighbouring words, and high ones at roles in the sentence. That is an experiment. Take **equally many** heads from the lower, the middle or the upper third, the weakest of each by the winning score; and once wherever that score likes.
+# "可优先保留第 9–12 层的注意力头,对低层进行适度剪枝": keep layers 9 to 12, prune the low ones. The reason given is that low layers look at neighbouring words, and high ones at roles in the sentence. That is an experiment. Take **equally many** heads from the lower, the middle or the upper third, the weakest of each by the winning score, and once wherever that score likes: first a fifth of all heads, then as many as a whole third holds.
 #
 # **Predict: taking heads from which third costs the most?**
 
@@ -519,7 +519,9 @@ for name, of_model in missed.items():
     check(f"{name}: every layer of the lower half is worth a point of F1", verdict(least_missed, 1))
 
 # %% [markdown]
-# A layer that can go unnoticed has a twin, or has nothing to say. Now heads and neurons: the lowest by score, and as many at random (five draws: their mean, the least and the most), before and after a recovery of one epoch. Random choices are recovered too, once a share. Without this control a recovery's merit looks like the score's. All losses are counted from the model as it was, so a training that would have helped the whole model as well makes them smaller. **Predict:** which way of choosing is better *after* the recovery, and by how much?
+# The average hides much: one layer that nothing can do without may hold most of it. Look at the bars. A layer that can go unnoticed has a twin, or has nothing to say.
+#
+# Now heads and neurons: the lowest by score, and as many at random (five draws: their mean, with the least and the most in round brackets; square ones hold a 95 % interval), before and after a recovery of one epoch. Random choices are recovered too, once a share. Without this control a recovery's merit looks like the score's. All losses are counted from the model as it was, so a training that would have helped the whole model as well makes them smaller, even negative. **Predict:** which way of choosing is better *after* the recovery, and by how much?
 
 # %%
 my_guess = ...
@@ -549,6 +551,6 @@ figures.removal_figure(redundancy.loss_panels(studies), published.published_pane
 # - Gradients guess it in one pass, if they are not added up by accident, and if one says where the absolute value stands.
 # - A score is judged by the curve it gives, beside dice and with an interval. The article's code and its formula are two different scores.
 # - "Keep the upper layers" was tested here, with a verdict for this model.
-# - What a model loses without single layers, and with random heads, says whether its prices carry over. Copies make every cut look cheap.
+# - What a model loses without single layers, and with random heads, says whether its prices carry over. Copies make most cuts look cheap.
 #
 # **Next:** [04 · Pruning](04_pruning.ipynb) takes heads out for real, and asks what that saves.

@@ -299,7 +299,7 @@ check("only the removal has fewer parameters", counts["half of the heads removed
 # %% [markdown]
 # Each ratio is taken round by round, against the original's time in the same round: a busy moment then slows both sides of it. The verdict hangs on the interval of their median.
 #
-# This failure is worth remembering, because both dead ends are what libraries offer first. A mask is an extra multiplication. Zeros help only where a kernel knows how to skip them, and dense kernels do not look. Masks are good for *trying*: one model, any choice of heads, no surgery. What is to be fast has to be smaller.
+# Masks and zeros are worth remembering, because they are what libraries offer first. A mask is an extra multiplication. Zeros help only where a kernel knows how to skip them, and dense kernels do not look. Masks are good for *trying*: one model, any choice of heads, no surgery. What is to be fast has to be smaller.
 
 # %% [markdown]
 # ## Twice is once

@@ -241,7 +241,7 @@ check(
 
 
 # %% [markdown]
-# Dev has chosen the epoch, so the curve flatters a little. Test has not been asked yet. Two differences matter: against the cut model (did recovery help?) and against the original (is it all back?).
+# Dev has chosen the epoch, so the curve flatters, and dev is other sentences than test: compare what was measured on the same ones only. Test has not been asked yet. Two differences matter: against the cut model (did recovery help?) and against the original (is it all back?).
 
 
 # %% tags=["nbval-ignore-output"]
@@ -458,7 +458,7 @@ check("one NaN stops the training, at its first step", "loss is nan at step 1," 
 #
 # ## Do the four cuts hold their bars?
 #
-# Now the cuts that one would ship, each fine-tuned on train as the original was: the course's one recovery, `pipeline.recovery_schedule`. And two **controls** for the strongest: as large, recovered alike, but chance says which heads go, or which neurons. **Predict:** which of the four will miss its bar? And how far behind are the controls?
+# Now the cuts that one would ship, each fine-tuned on train, with the steps that the original above was trained again with: the course's one recovery, `pipeline.recovery_schedule`. It is short, so that one notebook can train them all alike; a bar that is missed here may be held after more steps. And two **controls** for the strongest: as large, recovered alike, but chance says which heads go, or which neurons. **Predict:** which of the four will miss its bar? And how far behind are the controls?
 
 # %%
 my_guess = ...
@@ -501,7 +501,7 @@ base.f1_figure({"after recovery": {name: (e.scores.f1, e.f1_low, e.f1_high) for 
 # %% [markdown]
 # Read the column before the last. Against the untouched original a recovered model may look like a gift, or like a greater loss than it is; against the original with the same training stands what the cut costs. And look at the controls: where they come close, it is the training that does the work, and less the choice of what goes.
 #
-# A ? is the usual answer here, and an honest one. A test set of this size can show a loss of several points, not one of a few tenths. The same experiment on MSRA, a public corpus many times as large, takes hours, too long for a notebook. `python -m utils.studies.recovery_bars` makes it, and its table then stands here:
+# A ? is an honest answer. A test set of this size can show a loss of several points, not one of a few tenths. The same experiment on MSRA, a public corpus many times as large, takes hours, too long for a notebook. `python -m utils.studies.recovery_bars` makes it, and its table then stands here:
 
 # %%
 report.study_table()
@@ -564,4 +564,4 @@ check("what is on disk has the heads and neurons of its cut", pruned_shape.size_
 # - Dev chooses, test reports, and a training loss proves nothing but memory.
 # - A loss that is no number must stop a training at once.
 #
-# **Next:** [08 · The whole pipeline](08_the_whole_pipeline.ipynb) puts recovery between pruning and fewer bits. Notebook 10 asks whether a small student, taught from the start, would have been better than a large model cut down.
+# **Next:** [06 · Dynamic quantisation](06_dynamic_quantization.ipynb) takes bits instead of parts. Notebook 08 puts recovery between the two. Notebook 10 asks whether a small student, taught from the start, would have been better than a large model cut down.

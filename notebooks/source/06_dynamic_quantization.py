@@ -400,7 +400,7 @@ check("torch INT8 loses at most 0.5 points of F1", verdict(lost, -0.5))
 check("torch INT8 loses at most 0.8 points of F1 (article)", verdict(lost, -0.8))
 
 # %% [markdown]
-# Some sentences change and F1 hardly moves: where the model was undecided, a rounding tips it over, to the wrong side or to the right one. Agreement sees every such change, F1 only their balance. Look at both.
+# Where the model was undecided, a rounding tips it over, to the wrong side or to the right one. Agreement sees every such change, F1 only their balance. Look at both: many changes that balance are chance, and a ✗ says that they do not balance. Then this INT8 is too coarse for this model. Is every INT8?
 #
 # ### Is INT8 the same everywhere?
 #
@@ -414,8 +414,8 @@ exported = run.artifact(f"mini/original-onnx-seed{seed}", lambda path: onnx_expo
 in_onnx = run.artifact(f"mini/original-onnx-int8-seed{seed}", lambda path: onnx_quantize.quantize_onnx(exported, path))
 texts = [sentence.text for sentence in test]
 answers = {
-    "torch, 16 sentences a call": evaluations["quantized"].predictions,
-    "torch, one sentence a call": load_quantized_tagger(small["quantized"]).predict(texts, batch_size=1),
+    "torch, 16 sentences a call": load_quantized_tagger(small["quantized"]).predict(texts, batch_size=16),
+    "torch, one sentence a call": evaluations["quantized"].predictions,
     "ONNX Runtime, 16 sentences a call": onnx_session.load_onnx_tagger(in_onnx).predict(texts),
 }
 changes = {name: f1_difference(test, baseline.predictions, found, seed) for name, found in answers.items()}
@@ -448,9 +448,9 @@ reveal(my_guess, f"{max(layers, key=layers.get)}; {kind}")
 figures.sensitivity_figure(damages)
 
 # %% [markdown]
-# Only some of the test sentences are asked, since so many models are: on so few F1 and agreement are coarse: most layers move nothing at all. The **noise** column sees more: how far the emissions moved, in percent of their size. A part with much noise and no changed sentence was lucky; one with little noise is safe.
+# Only some of the test sentences are asked, since so many models are: on so few F1 and agreement are coarse: a part may move nothing at all, or seem to help. The **noise** column sees more: how far the emissions moved, in percent of their size. A part with much noise and no changed sentence was lucky; one with little noise is safe.
 #
-# Were one part far worse than all others, it would stay in float32: that is what sensitivity is for. And note how the noises add up: not like numbers, but like independent errors, by their squares.
+# A part that is far worse than all others can stay in float32: that is what sensitivity is for. And note how the noises add up: not like numbers, but like independent errors, by their squares.
 
 # %% tags=["nbval-ignore-output"]
 together = damages["everything"].noise
@@ -522,7 +522,7 @@ print(f"training with the rounding instead of without: {gain.value:+.2f} points,
 check("training with the rounding is half a point better than without", verdict(gain, 0.5))
 
 # %% [markdown]
-# The two were compared with each other, not with the first line: both were trained. Where that is no gain, the rounding was hardly what limited this model, and training for it has little to repair. It earns its keep where fewer bits are left.
+# The two were compared with each other, not with the first line: both were trained. Where that is a gain, the weights have found places where the rounding harms less; beside the first line it may be a loss all the same. Where it is none, the rounding was hardly what limited this model, and training for it has little to repair. It earns its keep where rounding hurts, most of all where fewer bits are left.
 #
 # ## What does it bring?
 #
@@ -564,7 +564,7 @@ reveal(my_guess, ", ".join(f"{scale}: {gain:.2f} times as fast" for scale, gain 
 #
 # ## Where is INT8 slower?
 #
-# Rounding the input, finding its range, unpacking the result: all of that costs time too, about the same for every number that flows. What it buys are cheaper *multiplications*, and there are as many of them for each number as the matrix is wide. **Predict:** in which corner does INT8 lose: wide or narrow, long text or short, one thread or two?
+# Rounding the input, finding its range, unpacking the result: all of that costs time too, about the same for every number that flows. What it buys are cheaper *multiplications*, and there are as many of them for each number as the matrix is wide. **Predict:** in which corner does INT8 gain least, and does it lose anywhere: wide or narrow, long text or short, one thread or two?
 
 # %%
 my_guess = ...
@@ -605,7 +605,7 @@ check("at the article's size and length, torch INT8 is at least 2.2 times as fas
 figures.speedup_figure(faster)
 
 # %% [markdown]
-# A small model that tags short texts gains little, or loses. Then INT8 is worth it for the file alone, or not at all. The width of the matrices decides.
+# Compare the two pictures first: width decides most. Length pulls both ways. On short texts what each call costs anyway weighs more; on long ones attention's own products do, which stay in float32 and grow with the square of the length. Where a curve comes near the line at 1, INT8 is worth it for the file alone, or not at all.
 #
 # ### Rounding alone brings nothing
 #
@@ -631,6 +631,7 @@ base.latency_figure(times)
 # - torch on x86 rounds activations to seven bits, so that two products fit into sixteen.
 # - `{nn.Linear}` leaves the character table in float32. What a file will weigh can be counted before anything is done.
 # - `save_pretrained` does not save an INT8 model. `save_quantized` does, and the proof is equality to the last bit.
-# - INT8 pays by the width of the matrices. On narrow ones and short texts it may be slower than float32.
+# - INT8 pays by the width of the matrices. On narrow ones it gains less, and on some machines nothing: measure at your own lengths.
+# - What INT8 costs in F1 depends on the engine and on the model. One number for "INT8" does not exist.
 #
 # **Next:** [07 · ONNX Runtime](07_onnx_runtime.ipynb), the same integers in other engines.

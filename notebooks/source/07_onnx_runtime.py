@@ -315,7 +315,7 @@ table(
 )  # fmt: skip
 
 # %% [markdown]
-# Read the columns against each other. Scales for each channel cost nothing and cannot hurt. Unsigned weights take a detour on CPUs whose instruction multiplies *unsigned* activations by *signed* weights. Float embeddings change the file and not the time: they are looked up, not multiplied. And would anybody have noticed the two mistakes? Preflight does:
+# Read the columns against each other. Scales for each channel cost nothing and cannot hurt. Unsigned weights take a detour on CPUs whose instruction multiplies *unsigned* activations by *signed* weights. Float embeddings change the file and not the time: they are looked up, not multiplied. What fixed ranges cost stands in the F1 column and nowhere else: no look at the graph shows it. And would anybody have noticed the two mistakes, unsigned weights and float embeddings? Preflight does:
 
 # %% tags=["nbval-ignore-output"]
 report(int8["unsigned weights"])
@@ -434,7 +434,7 @@ figures.engine_curves({"2 threads, texts of 64 characters": in_batches}, "texts 
 # %% [markdown]
 # ## One long text, or its sentences?
 #
-# Attention compares every character with every other one. Twelve sentences of forty characters are compared within themselves only, in one batch if they are padded to the longest. That saves work, and it costs context. **Predict:** does F1 fall when a news text is cut into sentences, and how far?
+# Attention compares every character with every other one. Twelve sentences of forty characters are compared within themselves only, in one batch if they are padded to the longest. That saves work, and it costs context. The dynamic INT8 graph reads here, notebook 08 asks the same in float32. **Predict:** does F1 fall when a news text is cut into sentences, and how far?
 
 # %%
 my_guess = ...
@@ -611,7 +611,7 @@ check(
 )
 
 # %% [markdown]
-# These ratios come from one session, in which the INT8 versions and the original took turns, all of them reading the article in one piece: like is held against like.
+# These ratios come from one session, in which the INT8 versions and the original took turns, all of them reading the article in one piece: like is held against like. The pick above goes by the measured F1 alone; the verdict on F1 asks its whole interval, and may be less sure.
 
 # %% tags=["nbval-ignore-output"]
 if peers:

@@ -343,6 +343,8 @@ table(
 # `inf`: fewer than that were answered at all, so a line in the picture ends. The percentile of the answers alone would look *better* under overload, because it leaves out those who waited in vain.
 #
 # *Typed over* is an edit whose typist was faster than the server: its answer is not missed. *Shed* was refused with a time to come back. *Failed or lost* is what must not happen.
+#
+# Each point is a few seconds of one run: a single stall of the machine makes a bump, and then fewer typists may wait longer than more.
 
 # %%
 everyone = [load for curve in curves.values() for load in curve.values()]

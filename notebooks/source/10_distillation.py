@@ -306,7 +306,7 @@ check("the cut model still has all its layers", pruned.config.num_hidden_layers 
 twins.clear()  # memory for the trainings
 
 # %% [markdown]
-# Who is equally fast at one size is not at the other. Keep that in mind for the table at the end.
+# Who is equally fast at one size need not be at the other. Keep that in mind for the table at the end.
 
 # %% [markdown]
 # ## Which layers does a student start from?
@@ -519,13 +519,13 @@ as_large = parameters["pruned-equal"] / parameters[f"student-{depth}"]
 check("equal latency is also equal size, to 5 %", abs(as_large - 1) < 0.05)
 
 # %% [markdown]
-# A ? twice in the verdict means that this test set cannot tell. Whatever it says, look at the counts as well: a few heads and neurons in every layer, or all of a few layers. Equal time can be spent in very different places, and equal time is not equal size.
+# A ? twice in the verdict means that this test set cannot tell. Whatever it says, look at the counts as well: a few heads and neurons in every layer, or all of a few layers. Equal time can be spent in very different places, and need not be equal size: the tick above answers that for these two models only.
 #
 # ## What this contest cannot say
 #
 # - **Neither started from nothing.** Both are parts of a pre-trained BERT that learned to tag. The student has whole layers, but three of them do not stand for twelve: the layers between, whose outputs they used to read, are gone. The cut model has all its layers, each a poorer one. Which damage heals in few steps need not be the one that heals further.
 # - **The teacher has seen the "unlabelled" half with its labels** when it was trained, and the labelled half as well. Its soft targets there are better than on text from the street.
-# - **Steps are few.** Distillation is usually given millions of sentences; who lags behind after so few may catch up. Change `budget` and see.
+# - **Steps are few.** Distillation is usually given millions of sentences; who lags behind after so few may catch up, a student as well as a recipe: look which curves still rise where they end. Change `budget` and see.
 # - **Equal steps are not equal seconds.** The teacher's reading comes on top of the steps, and its price is in the table. Who has to pay for time rather than for text asks another question.
 # - **The corpus is small, and each training has one seed.** An interval that holds 0 is not a draw; and it knows of other sentences, but not of what other seeds would have trained.
 # - **One depth, one machine.** Change `depth` to 4. Layers wait for each other, heads and neurons do not: the more cores, the harder it gets for the deep and thin model.

@@ -33,7 +33,7 @@ SIZES = {
         "mini_rounds": (Rounds(9), Rounds(3)),
         "twin_rounds": (Rounds(5), Rounds(2)),
     },
-    "05": {"train": (600, 128), "dev": (100, 32), "steps": (20, 12), "scored": (128, 64)},
+    "05": {"train": (320, 128), "dev": (100, 32), "steps": (30, 12), "scored": (128, 64)},
     "06": {
         "sample": (100, 30),
         "calibration": (96, 32),
