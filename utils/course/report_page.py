@@ -20,7 +20,7 @@ from utils.course.report import (
     versions,
 )
 from utils.course.tables import UNMEASURED
-from utils.measure.claims import AUDIT_HEADER, HOLDS, UNKNOWN, audit, audit_cells
+from utils.measure.claims import AUDIT_HEADER, MARKS, audit, audit_cells
 from utils.measure.memory import MB
 from utils.measure.verdict import Estimate, Verdict, verdict
 
@@ -35,8 +35,6 @@ HEADER = (
     "",
     "file MB",
 )
-
-PROMISES_HEADER = ("", *AUDIT_HEADER)
 
 LOSS = 1.0
 """Points of F1 that the second sentence asks about."""
@@ -65,8 +63,8 @@ def html_report(rows: Sequence[dict], run: dict, picture: bytes) -> str:
         sentences=sentences(rows),
         headline_header=HEADER,
         headline=headline(rows),
-        promises_header=PROMISES_HEADER,
-        promises=promises(rows),
+        promises_header=AUDIT_HEADER,
+        promises=audit_cells(audit(rows)),
         comparison_header=COMPARISON_HEADER["en"],
         comparison=comparison(rows),
         stages_header=STAGES_HEADER,
@@ -128,18 +126,6 @@ def _mark(found: dict | None, promised: float | None) -> str:
     return "" if found is None or promised is None else verdict(_estimate(found), promised).mark
 
 
-def promises(rows: Sequence[dict]) -> list[list[str]]:
-    """The article's claims with a mark before each, as cells below `PROMISES_HEADER`."""
-    return [[_promise_mark(cells), *cells] for cells in audit_cells(audit(rows))]
-
-
-def _promise_mark(cells: Sequence[str]) -> str:
-    said = str(cells[AUDIT_HEADER.index("verdict")])
-    if said == UNKNOWN:
-        return UNMEASURED
-    return "?" if "cannot tell" in said else "✓" if said == HOLDS else "✗"
-
-
 def sentences(rows: Sequence[dict]) -> list[str]:
     """What a manager wants to know: how fast, at what price, and whether the article was right."""
     measured = _measured(rows)
@@ -167,10 +153,9 @@ def _price(row: dict) -> str:
 
 
 def _promised(rows: Sequence[dict]) -> str:
-    marks = [cells[0] for cells in promises(rows)]
-    measured = len(marks) - marks.count(UNMEASURED)
-    unsure = f", of {marks.count('?')} it cannot tell" if "?" in marks else ""
+    marks = [MARKS[audited.verdict] for audited in audit(rows)]
+    holds, fails, unsure, unmeasured = (marks.count(mark) for mark in "✓✗?–")
     return (
-        f"Of the article's {len(marks)} promises this run measured {measured}: "
-        f"{marks.count('✓')} hold here, {marks.count('✗')} do not{unsure}."
+        f"Of the article's {len(marks)} promises {holds} hold here and {fails} do not; "
+        f"of {unsure} this run cannot tell, and {unmeasured} it did not measure."
     )

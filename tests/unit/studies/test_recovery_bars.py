@@ -93,6 +93,7 @@ def test_rows_of_older_code_are_not_mixed_in(study, tmp_path):
         run_study(study, out, "the command")
 
 
+@pytest.mark.skipif(not STUDY.is_file(), reason="the study on MSRA has not been made with this model yet")
 def test_the_committed_rows_are_those_of_the_command_that_would_go_on_with_them():
     words = json.loads(STUDY.read_text("utf-8"))["command"].split()
     given = recovery_bars.command_line().parse_args(["--corpus", "some/msra", "--out", f"there/{STUDY.name}"])
