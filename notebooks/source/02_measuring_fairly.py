@@ -63,7 +63,8 @@ my_guess = ...
 raner, tokenizer = run.model()
 tagger = torch_tagger(raner, tokenizer)
 sentence = run.corpus.test[0].text
-timed_once = latency.measure_latency({"one sentence": lambda: tagger.predict([sentence])}, sizes.calls)
+calls_of_one = latency.Rounds(sizes.calls)
+timed_once = latency.measure_latency({"one sentence": lambda: tagger.predict([sentence])}, calls_of_one)
 calls = np.array(timed_once["one sentence"].samples)
 reveal(my_guess, float(100 * (calls.max() / calls.min() - 1)), "%")
 

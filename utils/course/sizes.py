@@ -11,7 +11,7 @@ from utils.measure.run import Run
 SIZES = {
     "01": {"every": (1, 5)},
     "02": {
-        "calls": (Rounds(100), Rounds(40)),
+        "calls": (100, 40),
         "rounds": (Rounds(15), Rounds(5)),
         "twin_rounds": (Rounds(7), Rounds(3)),
         "every": (1, 5),

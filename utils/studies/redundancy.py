@@ -27,6 +27,7 @@ from utils.compress.importance.gradients import neuron_importance
 from utils.compress.importance.registry import SCORES
 from utils.compress.pruning.remove import prune_heads, prune_neurons
 from utils.compress.pruning.select import select_globally
+from utils.compress.recipes import at_random
 from utils.compress.training import Schedule
 from utils.files import DATA, RUNS
 from utils.measure.bootstrap import paired_bootstrap
@@ -105,8 +106,7 @@ def _cuts_of_a_share(model: RanerModel, kind: str, share: float, scores: Tensor)
     """By score, and at random; the first random cut is recovered too, so that one sees what choosing is worth."""
     chosen = {"by score": (scores, True)}
     for draw in range(1, DRAWS + 1):
-        noise = torch.rand(scores.shape, generator=torch.Generator().manual_seed(draw))
-        chosen[f"at random, draw {draw}"] = (noise.where(~scores.isnan(), scores), draw == 1)
+        chosen[f"at random, draw {draw}"] = (at_random(scores, draw), draw == 1)
     count = round(share * int((~scores.isnan()).sum()))
     return {
         f"{share:.0%} of the {kind}, {way}": (partial(_cut, model, kind, score, count), recovered)
