@@ -28,8 +28,9 @@ from utils.course import widgets
 from utils.course.exercises import nb00 as exercises
 from utils.course.figures import base
 from utils.course.figures import nb00 as figures
+from utils.course.solutions import solution
 from utils.course.tables import table
-from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.course.teaching import check, exercise, predictions, show_minutes
 from utils.course.workshop import readiness
 from utils.files import DATA
 from utils.measure.run import open_run
@@ -37,6 +38,7 @@ from utils.model import anatomy, pruned_shape
 from utils.model.torch_tagger import torch_tagger
 
 run = open_run(run_dir, model, corpus, seed, quick)
+guesses = predictions(run, "00")
 show_minutes("00")
 
 # %% [markdown]
@@ -82,7 +84,7 @@ config = anatomy.published_config()
 parts = cost.cost_by_part(config, pruned_shape.pruning_map(config), length=502)
 millions = {name: part.parameters / 1e6 for name, part in parts.items()}
 attention_share = 100 * millions["attention"] / sum(millions.values())
-reveal(my_guess, round(attention_share, 1), "%")
+guesses.reveal("parameters in attention", my_guess, round(attention_share, 1), "%")
 
 # %%
 base.shares_figure({"RaNER as published": millions}, "M")
@@ -94,6 +96,10 @@ base.shares_figure({"RaNER as published": millions}, "M")
 # ### Exercise 1: twenty percent of the heads
 #
 # "参数量减少 18%" is said of removing 20 % of the heads. Each head is equally large. What percent of **all** parameters can go at most?
+#
+# All exercises work like this one: replace `...` by your answer, run that cell, then the next, which checks it. An answer that is not right gets a hint; try as often as you like. To see a solution, run the call below in a cell of your own: it takes the notebook's number and the exercise's place in it.
+#
+# Stuck? `solution("00", 1)` shows one way.
 
 # %%
 percent_gone = ...
@@ -113,6 +119,8 @@ check("not even removing half of the heads could", 0.50 * attention_share < 18)
 # ### Exercise 2: one byte instead of four
 #
 # A float32 takes 4 bytes, an INT8 takes 1. Quantising `{nn.Linear}` leaves the **embeddings** alone: they are a table, not a linear layer. What does the file weigh afterwards, in MB (10⁶ bytes)? Treat every parameter outside the embeddings as belonging to a linear layer.
+#
+# Stuck? `solution("00", 2)` shows one way.
 
 # %%
 print({name: f"{size:.2f} M" for name, size in millions.items()})
@@ -128,7 +136,7 @@ exercise(megabytes, exercises.int8_megabytes())
 
 # %%
 check("420 MB is about right for the original in float32", 400 < 4 * sum(millions.values()) < 420)
-check("INT8 for linear layers alone cannot reach 110 MB", megabytes > 110)
+check("INT8 for linear layers alone cannot reach 110 MB", exercises.published_int8_megabytes() > 110)
 
 # %% [markdown]
 # ### And the time?
@@ -141,7 +149,7 @@ my_guess = ...
 # %%
 work = {name: part.multiply_adds / 1e9 for name, part in parts.items()}
 attention_work = 100 * work["attention"] / sum(work.values())
-reveal(my_guess, round(attention_work, 1), "%")
+guesses.reveal("multiplications in attention", my_guess, round(attention_work, 1), "%")
 check("20 % of the heads do less than 10 % of the work, so they cannot save 35 % of it", 0.2 * attention_work < 10)
 
 # %% [markdown]
@@ -159,7 +167,7 @@ check("the article's smaller model needs more memory than its larger one", prune
 # %% [markdown]
 # ## The map of the course
 #
-# Each station starts from what the one before left behind, and writes one line a version into a ledger. The colours say what is done there.
+# Each station starts from what the one before left behind, and writes one line a version into a ledger. The colours say what is done there. Words that are new to you stand in the [glossary](glossary.md), each with the station that explains it.
 
 # %%
 present = {path.name[:2] for path in (DATA.parent / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
@@ -209,6 +217,8 @@ widgets.tagging_box(tagger, "高峰说，早高峰的时候不要去中关村。
 # ### Exercise 3: how small is mini?
 #
 # How many parameters does the model in memory have, as a percentage of the published one? Use `anatomy.parameters_by_part(raner)` and `millions`.
+#
+# Stuck? `solution("00", 3)` shows one way.
 
 # %%
 percent_of_published = ...
@@ -219,6 +229,12 @@ exercise(percent_of_published, exercises.relative_size(raner))
 # %% jupyter={"source_hidden": true} tags=["solution"]
 percent_of_published = 100 * sum(anatomy.parameters_by_part(raner).values()) / 1e6 / sum(millions.values())
 exercise(percent_of_published, exercises.relative_size(raner))
+
+# %% [markdown]
+# ## Your predictions
+
+# %% tags=["nbval-ignore-output"]
+guesses.review()
 
 # %% [markdown]
 # ## What you know now

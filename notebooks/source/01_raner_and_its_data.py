@@ -34,8 +34,9 @@ from utils.course.exercises import nb01 as exercises
 from utils.course.figures import base
 from utils.course.figures import nb01 as figures
 from utils.course.sizes import sizes_of
+from utils.course.solutions import solution
 from utils.course.tables import table
-from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.course.teaching import check, exercise, predictions, show_minutes
 from utils.measure import bootstrap, error_analysis, ledger, machine
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
@@ -48,6 +49,7 @@ from utils.text import tags
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("01", run)
+guesses = predictions(run, "01")
 show_minutes("01")
 
 # %% [markdown]
@@ -71,7 +73,7 @@ widgets.show(example.text, example.entities)
 my_guess = ...
 
 # %%
-reveal(my_guess, len(raner.labels), "tags")
+guesses.reveal("tags that RaNER needs", my_guess, len(raner.labels), "tags")
 print("  ".join(raner.labels))
 
 # %%
@@ -81,6 +83,8 @@ table(("character", *example.text[:16]), [("tag", *tags.bioes_tags(example)[:16]
 # ### Exercise 1: tag by hand
 #
 # In the next sentence 王 and 阿卜杜勒·拉赫曼 are persons, 北影 is a film studio. Write one tag for each character.
+#
+# Stuck? `solution("01", 1)` shows one way.
 
 # %%
 print(exercises.TO_TAG.text)
@@ -116,7 +120,8 @@ unseen = {
     kind: 100 * np.mean([e.text not in known for e in test_entities if e.type == kind])
     for kind in sorted({e.type for e in test_entities})
 }
-reveal(my_guess, round(100 * float(np.mean([e.text not in known for e in test_entities])), 1), "%")
+never_shown = 100 * np.mean([e.text not in known for e in test_entities])
+guesses.reveal("test entities that training never shows", my_guess, round(never_shown, 1), "%")
 
 # %%
 sentences = [sentence for split in data for sentence in split]
@@ -139,6 +144,8 @@ check("most test entities were never seen in training", np.mean([e.text not in k
 
 # %% [markdown]
 # ## What is inside RaNER?
+#
+# **RaNER** is short for retrieval-augmented NER, and that is how it was *trained*: [X. Wang et al. (2021)](https://aclanthology.org/2021.acl-long.142/) ask a search engine for texts that go with a sentence, let the network read the sentence with and without them, and train both readings to come to similar answers. Its encoder is [StructBERT](https://arxiv.org/abs/1908.04577) (W. Wang et al. 2020): BERT's architecture, which in pre-training also had to put shuffled words and neighbouring sentences into order. What is published as `damo/nlp_raner_named-entity-recognition_chinese-base-news` is such an encoder with a linear layer and a CRF, trained on the news of MSRA; when it tags it retrieves nothing, and that network is what this course makes smaller.
 #
 # Characters become vectors (embeddings), pass through layers of *attention* (heads) and *feed-forward* networks, and a linear layer turns each vector into one score for each tag, the **emissions**. A CRF chooses the tags.
 
@@ -177,6 +184,8 @@ base.shares_figure(
 # ### Exercise 2: one head
 #
 # How many parameters go when **one** head of the published RaNER is removed? It has 768 features and 12 heads a layer.
+#
+# Stuck? `solution("01", 2)` shows one way.
 
 # %%
 parameters_of_one_head = ...
@@ -206,7 +215,8 @@ alone = [rows.argmax(1) for rows in emissions]
 together = [viterbi(rows[None], [len(rows)], *tagger.crf)[0] for rows in emissions]
 broken_alone = sum(tags.illegal_moves(raner.labels, path) > 0 for path in alone)
 broken_together = sum(tags.illegal_moves(raner.labels, path) > 0 for path in together)
-reveal(my_guess, broken_alone, f"of {len(sample)} sentences; with the CRF {broken_together}")
+guesses.reveal("broken sentences without the CRF", my_guess, broken_alone, f"of {len(sample)} sentences")
+print(f"with the CRF: {broken_together}")
 
 # %% [markdown]
 # The CRF adds a score for every **move** from one tag to the next, learnt together with the network, and takes the *path* with the highest sum (Viterbi). Nobody told it the rules of BIOES. **Predict: which cells of the next picture will be dark purple?**
@@ -229,6 +239,8 @@ check("with the CRF fewer sentences have a forbidden move than without", broken_
 # ### Exercise 3: be Viterbi
 #
 # Three characters, three tags. The first table holds the emissions, the second the moves: *from* the row *to* the column. Which path has the highest sum? Answer with three letters, such as `"OOO"`.
+#
+# Stuck? `solution("01", 3)` shows one way.
 
 # %%
 table(("", *exercises.TAGS), [(f"character {i + 1}", *row) for i, row in enumerate(exercises.EMISSIONS)])
@@ -261,7 +273,7 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 baseline = evaluate(tagger, sample, seed)
 scores = baseline.scores
-reveal(my_guess, round(scores.f1, 1), "points")
+guesses.reveal("F1 on the test split", my_guess, round(scores.f1, 1), "points")
 print(f"precision {scores.precision:.1f}, recall {scores.recall:.1f}, {scores.support} entities")
 print(f"95 % interval of F1: {baseline.f1_low:.1f} to {baseline.f1_high:.1f}")
 
@@ -295,6 +307,30 @@ base.f1_figure({
 # %% [markdown]
 # Where two intervals overlap widely, the picture does not say which group is harder: there are only some dozens of sentences in each trap. It does say where to look.
 #
+# **Why is dev easier than test?** Notebooks that choose something score the model on *dev*, and find several points more than here. Has test more traps, or more names that training never showed?
+
+
+# %% tags=["nbval-ignore-output"]
+def percent(answers):
+    return 100 * sum(answers) / max(1, len(answers))
+
+
+rows = []
+for split, sentences in {"dev": data.dev[:: sizes.every], "test": sample}.items():
+    result = baseline if split == "test" else evaluate(tagger, sentences, seed)
+    spans = [{entity.span for entity in found} for found in result.predictions]
+    names = [(e.text in known, e.span in found) for s, found in zip(sentences, spans, strict=True) for e in s.entities]
+    old, new = ([right for seen, right in names if seen == kind] for kind in (True, False))
+    trapped = percent([s.trap not in ("", "none") for s in sentences])
+    shares = (trapped, percent([not seen for seen, _ in names]), percent(old), percent(new))
+    rows.append((split, f"{result.scores.f1:.1f}", *(f"{share:.0f} %" for share in shares)))
+table(("", "F1", "sentences with a trap", "names that are new", "old names found", "new names found"), rows)
+
+# %% [markdown]
+# Test has no more traps than dev, and the domains have the same shares in both. It does have more new names, mostly places. But compare the last two columns: where dev is better at old names *and* at new ones, another mix of the two cannot be the cause. Work it out: what would dev find with test's share of new names?
+#
+# What remains is in the sentences themselves. Two thirds of test were written later than dev, and the model does worse on these than on the older third: their names and their turns of phrase are less like what it knows. And dev was looked at while the model was made. How much of the distance is which, and how much is chance in so small a dev, this table does not say. So dev may choose; only test reports.
+#
 # Sentences without any entity have no F1: nothing can be found there, only invented.
 
 # %% tags=["nbval-ignore-output"]
@@ -327,7 +363,8 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 errors = error_analysis.error_table(sample, baseline.predictions)
 kinds_of_error = Counter(error.kind for error in errors)
-reveal(my_guess, max(kinds_of_error, key=kinds_of_error.get, default="none"))
+most = max(kinds_of_error, key=kinds_of_error.get, default="none")
+guesses.reveal("most frequent kind of error", my_guess, most)
 table(("kind", "errors"), kinds_of_error.most_common())
 
 # %% tags=["nbval-ignore-output"]
@@ -345,6 +382,12 @@ table(
 
 # %% tags=["nbval-ignore-output"]
 widgets.error_browser(sample, baseline.predictions)
+
+# %% [markdown]
+# ## Your predictions
+
+# %% tags=["nbval-ignore-output"]
+guesses.review()
 
 # %% [markdown]
 # ## What you know now

@@ -11,7 +11,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | say what a head is worth by taking it out; estimate the same from one backward pass, and avoid the bug that many scripts have; tell a good score from a bad one, and both from chance; test a rule of thumb such as "keep the upper layers"; see from what a model loses whether the price of a cut carries over to another model |
+# | **You will be able to** | say what a head is worth by taking it out; write the function that estimates the same from one backward pass, and avoid the bug that many scripts have; tell a good score from a bad one, and both from chance; test a rule of thumb such as "keep the upper layers"; see from what a model loses whether the price of a cut carries over to another model |
 # | **You need** | [01 · RaNER and its data](01_raner_and_its_data.ipynb) and [02 · Measuring fairly](02_measuring_fairly.ipynb) |
 # | **Minutes** | shown below the set-up cell, from a measured run |
 
@@ -26,7 +26,8 @@ quick = False
 import numpy as np
 import torch
 
-from utils.compress.batches import make_batches
+from utils.compress.batches import count_characters, make_batches
+from utils.compress.gates import gated, head_sites
 from utils.compress.importance import registry, weights
 from utils.compress.importance.oracle import leave_one_out
 from utils.compress.pruning import remove, select
@@ -35,8 +36,9 @@ from utils.course.exercises import nb03 as exercises
 from utils.course.figures import base
 from utils.course.figures import nb03 as figures
 from utils.course.sizes import sizes_of
+from utils.course.solutions import solution
 from utils.course.tables import table
-from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.course.teaching import attempted, check, exercise, predictions, show_minutes
 from utils.measure import ledger
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
@@ -48,6 +50,7 @@ from utils.text.corpus import evenly_spaced
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("03", run)
+guesses = predictions(run, "03")
 show_minutes("03")
 
 # %% [markdown]
@@ -63,7 +66,6 @@ drawn = evenly_spaced(run.corpus.train, sizes.scored + sizes.tried)
 to_try = evenly_spaced(drawn, sizes.tried)
 to_score = [sentence for sentence in drawn if sentence not in to_try]
 dev = evenly_spaced(run.corpus.dev, sizes.compared)
-batches = make_batches(to_score, tokenizer, raner.labels, batch_size=sizes.batch)
 print(f"{total} heads; scored on {len(to_score)} sentences, tried on {len(to_try)}, compared on {len(dev)}")
 
 # %% [markdown]
@@ -80,22 +82,31 @@ print(f"{total} heads; scored on {len(to_score)} sentences, tried on {len(to_try
 # %%
 my_guess = ...
 
+
 # %% tags=["nbval-ignore-output"]
-halves = [
-    leave_one_out(raner, make_batches(half, tokenizer, raner.labels, batch_size=sizes.batch))
-    for half in (to_try[::2], to_try[1::2])
-]
+def in_halves(sentences):
+    """Batches of every second sentence, and batches of the others."""
+    both = sentences[::2], sentences[1::2]
+    return [make_batches(half, tokenizer, raner.labels, batch_size=sizes.batch) for half in both]
+
+
+tried = in_halves(to_try)
+halves = [leave_one_out(raner, half) for half in tried]
 oracle = sum(halves) / 2
-reveal(my_guess, int((oracle < 0).sum()), f"of {total} heads")
+guesses.reveal("heads without which the loss falls", my_guess, int((oracle < 0).sum()), f"of {total} heads")
 
 # %% tags=["nbval-ignore-output"]
 fifth = round(0.2 * total)
 lowest = select.select_globally(oracle, fifth)
-base.head_grid(oracle, lowest, f"rise of the loss without each head; crossed: the lowest {fifth}")
+figures.oracle_figure(oracle, lowest)
+
+# %% [markdown]
+# The colours show **ranks**, the bars show sizes, and their axis is logarithmic far from 0. On an ordinary axis one would see the first few bars and a flat line. So the heads divide into a few that must stay and many that are worth next to nothing, whose order is hard to know.
 
 # %% tags=["nbval-ignore-output"]
-worth = oracle[~oracle.isnan()].sort(descending=True).values.clamp(min=0)
-tenth = 100 * worth[: total // 10].sum() / worth.sum()
+worth = oracle[~oracle.isnan()].sort(descending=True).values
+tenth = 100 * worth[: total // 10].sum() / worth.clamp(min=0).sum()
+print(f"the dearest head is worth {worth[0] / worth.abs().median():.0f} times as much as the one in the middle")
 print(f"a tenth of the heads holds {tenth:.0f} % of all the damage that single removals do")
 print(f"the two halves of the sentences agree with a rank correlation of {score_contest.spearman(*halves):.2f}")
 
@@ -111,7 +122,7 @@ print(f"the two halves of the sentences agree with a rank correlation of {score_
 #
 # ### A bug with a history
 #
-# Gradients **add up** in PyTorch until somebody sets them to zero. A well-known script did not, so each new batch came on top of the ones before. Three heads, two batches; the loss of each batch has the slopes given here. **Predict what the two methods say about each head.**
+# Gradients **add up** in PyTorch until somebody sets them to zero. A well-known script did not, so each new batch came on top of the ones before. Three heads, two batches; the loss of each batch has the slopes given here. **Predict what the method with the bug says about the three heads**, and what it should have said.
 
 # %%
 slopes_of_batches = torch.tensor([[1.0, 1, 3], [-1, -1, 1]])
@@ -136,7 +147,8 @@ def repaired(batches_of_slopes):
 
 
 # %%
-reveal(my_guess, f"{repaired(slopes_of_batches)}, and with the bug {with_the_bug(slopes_of_batches)}")
+guesses.reveal("three heads, with the bug", my_guess, with_the_bug(slopes_of_batches))
+print("repaired:", repaired(slopes_of_batches))
 other_order = slopes_of_batches.flip(0)
 check("repaired, the order of the batches does not matter", repaired(other_order) == repaired(slopes_of_batches))
 check("with the bug it does", with_the_bug(other_order) != with_the_bug(slopes_of_batches))
@@ -147,6 +159,8 @@ check("with the bug it does", with_the_bug(other_order) != with_the_bug(slopes_o
 # ### Exercise 1: where does the absolute value stand?
 #
 # Here are the slopes of **one** head for three sentences (rows) of three characters (columns). Take the absolute value **sentence by sentence**, as in the formula, and divide by the number of characters $N$.
+#
+# Stuck? `solution("03", 1)` shows one way.
 
 # %%
 print(exercises.SLOPES)
@@ -161,6 +175,72 @@ exercise(score_of_head, exercises.michel_by_hand())
 
 # %% [markdown]
 # Per character, per sentence or per batch: three different scores, and papers do not always say which one they used. The last depends on how many sentences happen to share a batch.
+#
+# ### Build it: a gate in front of every head
+#
+# Now in a real network. `gated` puts a *hook* before the matrix that mixes the heads of a layer: a function that multiplies what each head hands in by its gate. With that, here is the loss of each sentence of a batch:
+#
+# Stuck? `solution("03", 2)` shows one way.
+
+
+# %%
+def losses_with_gates(model, batch, gates):
+    """The loss of each sentence, (sentences,); gates: for each layer a tensor (sentences, 1, heads)."""
+    with gated(head_sites(model).projections, gates):
+        emissions = model(batch["input_ids"], batch["attention_mask"]).logits
+    return model.sequence_losses(emissions, batch["labels"])
+
+
+# %% [markdown]
+# To try it on there is a tiny random tagger of 2 layers and 4 heads. It comes **out of a training**, so its dropout is on; `eval()` turns it off. First every gate is 1, then the first head of the first layer gets a 0: that is what the oracle does.
+
+# %%
+tiny, tiny_batches = exercises.small_tagger().eval(), exercises.small_batches()
+ones = [torch.ones(3, 1, exercises.HEADS) for _ in range(exercises.LAYERS)]
+with_all = losses_with_gates(tiny, tiny_batches[0], ones)
+ones[0][:, :, 0] = 0
+without_one = losses_with_gates(tiny, tiny_batches[0], ones)
+check("a gate of 0 takes the head out: every sentence has another loss", bool((with_all != without_one).all()))
+
+# %% [markdown]
+# The oracle needs such a pass for each head. You need one for all of them: the gradient says what a small move of each gate would do. Write a function of a model and a list of batches that returns Michel's score, a tensor `(layers, heads)`:
+#
+# 1. for each batch, gates of 1 with `requires_grad=True`: one for each layer, sentence and head;
+# 2. the losses of the batch, added up, and their gradients: `torch.autograd.grad(loss, gates)` gives a tensor for each layer. (Sentences do not read each other, so each gate's gradient is that of its own sentence.)
+# 3. the absolute values, added up over all sentences;
+# 4. divided by the number of characters, `count_characters(batches)`.
+
+# %%
+gate_scores = ...
+
+# %%
+exercise(gate_scores, exercises.gate_scores)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def gate_scores(model, batches):
+    model.eval()
+    layers, heads = model.config.num_hidden_layers, model.config.num_attention_heads
+    total = torch.zeros(layers, heads)
+    for batch in batches:
+        gates = [torch.ones(len(batch["labels"]), 1, heads, requires_grad=True) for _ in range(layers)]
+        loss = losses_with_gates(model, batch, gates).sum()
+        slopes = torch.stack(torch.autograd.grad(loss, gates))  # (layers, sentences, 1, heads)
+        total += slopes.abs().sum((1, 2))
+    return total / count_characters(batches)
+
+
+exercise(gate_scores, exercises.gate_scores)
+
+# %% [markdown]
+# That is the core of this notebook. The library's `Michel, per example` does the same, so your function must agree with it on the real model, too:
+
+# %%
+scored = in_halves(to_score)
+some = scored[0][:1]
+if attempted(gate_scores):
+    yours, library = gate_scores(raner, some), registry.SCORES["Michel, per example"](raner, some)
+    check("on the real model, yours is the library's score", torch.allclose(yours, library, rtol=1e-3))
 
 # %% [markdown]
 # ## Eleven ways to guess
@@ -175,14 +255,19 @@ exercise(score_of_head, exercises.michel_by_hand())
 # | | attention entropy, confidence | how sure is the head of where to look? |
 # | weight | weight magnitude | how large are the matrices? No data needed |
 #
-# **Predict: which comes closest to the oracle, and which is no better than chance?**
+# Each is asked on both halves of its sentences, and the mean is taken: the halves will be of use.
+#
+# **Predict: which comes closest to the oracle?** And which are no better than chance?
 
 # %%
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-scores = {name: score(raner, batches) for name, score in registry.SCORES.items() if name != "random"}
-scores["Michel, by layer"] = weights.normalize_layers(scores["Michel, per example"])
+estimates = {
+    name: [score(raner, half) for half in scored] for name, score in registry.SCORES.items() if name != "random"
+}
+estimates["Michel, by layer"] = [weights.normalize_layers(half) for half in estimates["Michel, per example"]]
+scores = {name: sum(of_halves) / 2 for name, of_halves in estimates.items()}
 figures.score_grids({"the oracle": oracle, **scores})
 
 # %% [markdown]
@@ -201,6 +286,8 @@ check("per batch, more cancels than per sentence", bool((per_batch <= per_exampl
 # ### Exercise 2: Spearman by hand
 #
 # Does the article's *code* compute what its *formula* means? Give the rank correlation of the two scores below, with `argsort` and `np.corrcoef` only.
+#
+# Stuck? `solution("03", 3)` shows one way.
 
 # %%
 code, formula = (scores[name][~oracle.isnan()].numpy() for name in ("article's code", "Frobenius norm"))
@@ -219,12 +306,15 @@ my_correlation = np.corrcoef(ranks(code), ranks(formula))[0, 1]
 exercise(my_correlation, exercises.rank_correlation(code, formula))
 
 # %% tags=["nbval-ignore-output"]
-print(f"the article's code and its formula rank the heads with a correlation of {my_correlation:.2f}")
+if attempted(my_correlation):
+    print(f"the article's code and its formula rank the heads with a correlation of {my_correlation:.2f}")
 
 # %% [markdown]
 # ### Exercise 3: what would chance share?
 #
 # A second question: which heads would a score *take out*? Say that two scores each choose a fifth of all heads, and know nothing of each other. How many heads do the two choices share on average?
+#
+# Stuck? `solution("03", 4)` shows one way.
 
 # %%
 print(f"{fifth} of {total} heads each")
@@ -238,35 +328,73 @@ shared = fifth * fifth / total  # each of the first choice's heads is in the sec
 exercise(shared, exercises.shared_by_chance(fifth, total))
 
 # %% [markdown]
-# So a number alone says little. Every comparison needs to be told **what chance would have got**: the grey band, from scores that are noise. The dashed line is the other end, the oracle's two halves against each other. No score has seen the sentences that the oracle tried; had they been the same ones, a signed score such as Taylor's would have copied their noise and looked best.
+# So a number alone says little. Every comparison needs two ends. The lower one is **what chance would have got**: the grey band, from scores that are noise. The upper one is what can be reached at all: the dashed line is the oracle's two halves against each other, and a hollow point is a *score* on one half of its sentences against itself on the other half. A score that does not even agree with itself cannot agree with anything else. (Neither is a strict limit: a half has more noise than the whole.)
 
 
 # %% tags=["nbval-ignore-output"]
-def agreement(score):
-    return {"Spearman with the oracle": score_contest.spearman(score, oracle),
-            "lowest fifth in common (%)": score_contest.overlap(score, oracle, fifth)}  # fmt: skip
+def agreement(first, second):
+    return {
+        "Spearman": score_contest.spearman(first, second),
+        "lowest fifth in common (%)": score_contest.overlap(first, second, fifth),
+    }
 
 
-measured = {name: agreement(score) for name, score in scores.items()}
+def by_measure(found):
+    """name -> measure -> value, turned into measure -> name -> value."""
+    return {m: {name: values[m] for name, values in found.items()} for m in ("Spearman", "lowest fifth in common (%)")}
+
+
+# %% tags=["nbval-ignore-output"]
+measured = by_measure({name: agreement(score, oracle) for name, score in scores.items()})
+with_itself = by_measure({name: agreement(*of_halves) for name, of_halves in estimates.items()})
 noise = [weights.random_score(raner, seed=100 * seed + i) for i in range(20)]
-by_chance = [agreement(score) for score in noise]
-measures = list(by_chance[0])
-bands = {m: (min(a[m] for a in by_chance), max(a[m] for a in by_chance)) for m in measures}
-itself = dict(zip(measures, (score_contest.spearman(*halves), score_contest.overlap(*halves, fifth)), strict=True))
-figures.agreement_figure({m: {name: a[m] for name, a in measured.items()} for m in measures}, bands, itself)
+by_chance = by_measure({i: agreement(score, oracle) for i, score in enumerate(noise)})
+bands = {measure: (min(values.values()), max(values.values())) for measure, values in by_chance.items()}
+figures.agreement_figure(measured, bands, agreement(*halves), with_itself)
 
 # %% tags=["nbval-ignore-output"]
-low, high = bands["Spearman with the oracle"]
-closest = max(measured, key=lambda name: measured[name]["Spearman with the oracle"])
-lost = [name for name, a in measured.items() if low <= a["Spearman with the oracle"] <= high]
-reveal(my_guess, f"closest: {closest}; no better than chance: {', '.join(lost) or 'none'}")
+correlations = measured["Spearman"]
+closest = max(correlations, key=correlations.get)
+guesses.reveal("the score closest to the oracle", my_guess, closest)
+lost = [name for name, value in correlations.items() if value <= max(bands["Spearman"])]
+print("no better than chance:", ", ".join(lost) or "none")
+
+# %% [markdown]
+# A score *left* of the band is no better than chance either: it is worse.
+#
+# ### May a score be judged by the sentences that it has seen?
+#
+# No score above has seen the sentences that the oracle tried. Suppose that it had. Taylor's score has a **sign**: it adds up slopes that pull up and slopes that pull down, and what remains is small, so the accidents of these very sentences make much of it. Michel's takes the absolute value first.
+#
+# **Predict:** on the oracle's own sentences, how high is Taylor's correlation with the oracle?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+pair = ("Taylor", "Michel, per example")
+seen = {name: sum(registry.SCORES[name](raner, half) for half in tried) / 2 for name in pair}
+looks = {name: score_contest.spearman(seen[name], oracle) for name in pair}
+guesses.reveal("Taylor on the oracle's own sentences", my_guess, looks["Taylor"])
+columns = ("Spearman", "with the oracle, same sentences", "with the oracle, others", "with itself, others")
+rows = [(name, looks[name], correlations[name], with_itself["Spearman"][name]) for name in pair]
+table(columns, [(name, *(f"{value:.2f}" for value in values)) for name, *values in rows])
+
+# %% tags=["nbval-ignore-output"]
+for name in pair:
+    gain = score_contest.spearman_gain(seen[name], scores[name], oracle, seed)
+    print(f"{name}: {gain.value:+.2f} by having seen the sentences, interval {gain.low:+.2f} to {gain.high:+.2f}")
+    check(f"{name} looks 0.1 better where it has seen the sentences", verdict(gain, 0.1))
+
+# %% [markdown]
+# Read the table from left to right. What a score wins on sentences that it has seen, and does not keep on others, was their noise, which the oracle had copied as well. The last column says it without any oracle: how much of the score comes back on other sentences.
 
 # %% [markdown]
 # ## What is left of F1 when many heads go?
 #
 # The oracle knows what happens when **one** head goes. We want many to go at once, and heads may stand in for each other: each of two twins can be spared, but not both. So the ranking is not the end. Nor need the two pictures above agree: among heads that are worth next to nothing, the oracle's own order is largely noise, and a score may miss its lowest fifth and still spare the heads that matter. Mask the lowest heads of each score, more and more of them, and tag *dev*.
 #
-# **Predict:** will the oracle's own order give the best curve? And how many points of F1 are left with half of the heads gone, without any retraining?
+# **Predict:** how many points of F1 are left with half of the heads gone, by the best score, without any retraining? And will the oracle's own order do better still?
 
 # %%
 my_guess = ...
@@ -290,10 +418,8 @@ half = ratios.index(0.5)
 whole = score_contest.curve_f1(dev, [score_contest.predictions_without(raner, tokenizer, {}, dev)])[0]
 by_oracle = f1["the oracle"]
 best_at_half = max(scores, key=lambda name: f1[name][half])
-reveal(
-    my_guess,
-    f"of {whole:.1f} points {f1[best_at_half][half]:.1f} by {best_at_half}, {by_oracle[half]:.1f} by the oracle",
-)
+guesses.reveal("F1 without half of the heads", my_guess, f1[best_at_half][half], f"points of {whole:.1f}")
+print(f"best there: {best_at_half}; by the oracle {by_oracle[half]:.1f}")
 best_score = max(scores, key=lambda name: np.mean(f1[name]))
 to_best = score_contest.lead(dev, curves["the oracle"], curves[best_score], seed)
 check("the oracle's order is half a point better than any score's", verdict(to_best, 0.5))
@@ -305,9 +431,12 @@ check("the oracle's order is half a point better than any score's", verdict(to_b
 
 # %% tags=["nbval-ignore-output"]
 ranking = score_contest.standings(dev, {name: curves[name] for name in scores}, seed)
-table(("score", "mean F1", "95 % interval", "first (% of the draws)", "Spearman with the oracle"),
-      [(s.name, f"{s.f1:.1f}", f"{s.low:.1f} to {s.high:.1f}", f"{s.first:.0f}", f"{measured[s.name][measures[0]]:.2f}")
-       for s in ranking])  # fmt: skip
+columns = ("score", "mean F1", "95 % interval", "first (% of the draws)", "Spearman with the oracle")
+rows = [
+    (s.name, f"{s.f1:.1f}", f"{s.low:.1f} to {s.high:.1f}", f"{s.first:.0f}", f"{correlations[s.name]:.2f}")
+    for s in ranking
+]
+table(columns, rows)
 
 # %% tags=["nbval-ignore-output"]
 winner, second = ranking[0].name, ranking[1].name
@@ -369,19 +498,20 @@ costs = {
     for count, by in taken.items()
 }
 dearest = max(thirds, key=lambda name: costs[few][name])
-reveal(my_guess, f"{dearest}, when {few} heads go")
-table(("heads taken from", *(f"{count} heads: F1 lost" for count in taken)),
-      [(name, *(f"{costs[count][name]:.1f}" for count in taken)) for name in ways])  # fmt: skip
+guesses.reveal(f"third that costs the most ({few} heads)", my_guess, dearest)
+columns = ("heads taken from", *(f"{count} heads: F1 lost" for count in taken))
+table(columns, [(name, *(f"{costs[count][name]:.1f}" for count in taken)) for name in ways])
 
 # %% [markdown]
 # Now the verdict, with the sentences' noise in it: yes or no only where the whole interval is on one side of half a point.
 
 # %% tags=["nbval-ignore-output"]
-lower, _, upper = (taken[many][name] for name in thirds)
+low_layers, _, high_layers = thirds
+lower, upper = taken[many][low_layers], taken[many][high_layers]
 d = f1_difference(dev, upper, lower, seed)
 print(f"lower third out instead of upper third: {d.value:+.1f} points of F1, interval {d.low:+.1f} to {d.high:+.1f}")
 check("losing the lower third is half a point cheaper than losing the upper one (article)", verdict(d, 0.5))
-free = f1_difference(dev, taken[few]["anywhere"], taken[few][next(iter(thirds))], seed)
+free = f1_difference(dev, taken[few]["anywhere"], taken[few][low_layers], seed)
 print(f"the weakest of the low layers instead of anywhere: {free.value:+.1f}, {free.low:+.1f} to {free.high:+.1f}")
 check("taking heads from the low layers only is half a point better than anywhere (article)", verdict(free, 0.5))
 
@@ -436,8 +566,8 @@ def attention_of(text):
 # %% tags=["nbval-ignore-output"]
 several = [attention_of(sentence.text) for sentence in dev[:20]]
 means = {title: sum(looked_at(maps[place]) for maps in several) / len(several) for title, place in extremes.items()}
-table(("percent of attention on", "[CLS], [SEP]", "itself", "1 to 3 away", "farther"),
-      [(title, *(f"{share:.0f}" for share in shares)) for title, shares in means.items()])  # fmt: skip
+columns = ("percent of attention on", "[CLS], [SEP]", "itself", "1 to 3 away", "farther")
+table(columns, [(title, *(f"{share:.0f}" for share in shares)) for title, shares in means.items()])
 
 # %% [markdown]
 # It is tempting to read a purpose into such a picture. Remember what the curves said about scores that look at attention alone: what a head *looks at* is not yet what it *contributes*.
@@ -474,7 +604,7 @@ reported = {"nothing taken": baseline}
 for stage, name in choices.items():
     pruned = remove.prune_heads(raner, select.select_globally(contenders[name], fifth))
     reported[name] = evaluate(torch_tagger(pruned, tokenizer), test, seed)
-    found = ledger.Measured(pruned, reported[name])
+    found = ledger.Measured(pruned, reported[name], baseline=("original", baseline))
     run.ledger.append(ledger.make_row(stage, "03", "mini", "torch-fp32", found))
 intervals = {name: (e.scores.f1, e.f1_low, e.f1_high) for name, e in reported.items()}
 base.f1_figure({"a fifth of the heads gone, no retraining (test)": intervals})
@@ -496,7 +626,7 @@ check("and the same number of parameters", len({r["parameters"] for r in written
 #
 # Two models are asked. **mini-RaNER** is a BERT that was pre-trained on a very large text before it learned to tag. **Its predecessor** in this course tagged too, and was made from nothing, on two cores: three layers were trained, copied on top of themselves to six, then to twelve. Both were asked once, by the commands below, on all test sentences.
 #
-# **Predict:** leave out one single layer of twelve. How many points of F1 does that cost the pre-trained model, and how many the copied one?
+# **Predict:** leave out one single layer of twelve. How many points of F1 does the layer in the *middle* cost the pre-trained model, when its layers are sorted by what they cost? And the copied one?
 
 # %%
 my_guess = ...
@@ -508,8 +638,11 @@ for name, path in redundancy.STUDIES.items():
 
 # %%
 missed = {name: redundancy.lost_without_layers(study) for name, study in studies.items()}
-means = {name: np.mean([layer.value for layer in of_model.values()]) for name, of_model in missed.items()}
-reveal(my_guess, ", ".join(f"{name}: {points:.1f} points on average" for name, points in means.items()))
+costs_of_layers = {name: [layer.value for layer in of_model.values()] for name, of_model in missed.items()}
+medians = {name: float(np.median(points)) for name, points in costs_of_layers.items()}
+guesses.reveal("F1 without one layer, median", my_guess, medians.get("mini-RaNER"), "points")
+for name, points in costs_of_layers.items():
+    print(f"{name}: median {medians[name]:.1f} points, mean {np.mean(points):.1f}, most {max(points):.1f}")
 figures.layers_figure(missed)
 
 # %%
@@ -519,9 +652,9 @@ for name, of_model in missed.items():
     check(f"{name}: every layer of the lower half is worth a point of F1", verdict(least_missed, 1))
 
 # %% [markdown]
-# The average hides much: one layer that nothing can do without may hold most of it. Look at the bars. A layer that can go unnoticed has a twin, or has nothing to say.
+# Compare the two means with the two medians, and look at the bars: one layer that nothing can do without may hold most of a mean. The median says what a layer usually costs. A layer that can go unnoticed has a twin, or has nothing to say.
 #
-# Now heads and neurons: the lowest by score, and as many at random (five draws: their mean, with the least and the most in round brackets; square ones hold a 95 % interval), before and after a recovery of one epoch. Random choices are recovered too, once a share. Without this control a recovery's merit looks like the score's. All losses are counted from the model as it was, so a training that would have helped the whole model as well makes them smaller, even negative. **Predict:** which way of choosing is better *after* the recovery, and by how much?
+# Now heads and neurons: the lowest by score, and as many at random (five draws: their mean, with the least and the most in round brackets; square ones hold a 95 % interval), before and after a recovery of one epoch. Random choices are recovered too, once a share. Without this control a recovery's merit looks like the score's. All losses are counted from the model as it was, so a training that would have helped the whole model as well makes them smaller, even negative. **Predict:** half of mini-RaNER's heads are gone, and the rest has been recovered. By how many points of F1 is the choice by score better than the random one?
 
 # %%
 my_guess = ...
@@ -530,8 +663,11 @@ my_guess = ...
 empty = {"rows": []}
 mini, predecessor = (studies.get(name, empty) for name in redundancy.STUDIES)
 cells = card.removal_table(mini, predecessor)
-table(("F1 lost without", "mini-RaNER", "recovered", "its predecessor", "recovered"),
-      [(what, *of_both) for what, of_both in cells.items() if "%" in what])  # fmt: skip
+recovered = {row["stage"]: row["recovered"]["f1"] for row in mini["rows"] if "recovered" in row}
+by_score, by_dice = (recovered.get(f"50% of the heads, {way}", np.nan) for way in ("by score", "at random, draw 1"))
+guesses.reveal("half of the heads by score, after recovery", my_guess, by_score - by_dice, "points better")
+columns = ("F1 lost without", "mini-RaNER", "recovered", "its predecessor", "recovered")
+table(columns, [(what, *of_both) for what, of_both in cells.items() if "%" in what])
 
 # %% [markdown]
 # And real BERT, of base size? The grey points are six tasks of [Prasanna et al. 2020](https://arxiv.org/abs/2005.00561), from the authors' files, five seeds each. Their scores are accuracies and correlations, ours is F1; so all are shown as a share of the full score that was lost. (Guessing still gets a third of MNLI right, and no entity at all: read the lower ends with care.)
@@ -545,10 +681,17 @@ figures.removal_figure(redundancy.loss_panels(studies), published.published_pane
 # Read each curve from left to right. A model whose random curve stays flat has spares, and on it every score looks good. Where the random curve rises early, choosing is worth something; look how much of that is left after the recovery. So before you carry a price over to a model of your own, take out one layer at a time. That costs as many evaluations as there are layers, and says which of these curves is yours.
 
 # %% [markdown]
+# ## Your predictions
+
+# %% tags=["nbval-ignore-output"]
+guesses.review()
+
+# %% [markdown]
 # ## What you know now
 #
 # - What a head is worth is an experiment: take it out. Even that oracle has noise, and it knows only about one head at a time.
-# - Gradients guess it in one pass, if they are not added up by accident, and if one says where the absolute value stands.
+# - Gradients guess it in one pass, if they are not added up by accident, and if one says where the absolute value stands. You have written that pass.
+# - A score is judged on sentences that it has not seen, between what chance gets and what it gets against itself.
 # - A score is judged by the curve it gives, beside dice and with an interval. The article's code and its formula are two different scores.
 # - "Keep the upper layers" was tested here, with a verdict for this model.
 # - What a model loses without single layers, and with random heads, says whether its prices carry over. Copies make most cuts look cheap.

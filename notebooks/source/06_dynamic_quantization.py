@@ -11,7 +11,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | turn a matrix into 8-bit integers by hand and bound the error; say why activations get seven bits; predict an INT8 file to the percent, and name what stays in float32; save a quantised model so that it comes back bit for bit; find the channel, and the part of a model, that INT8 hurts; say why two engines with "INT8" differ; say when INT8 is *slower* |
+# | **You will be able to** | turn a matrix into 8-bit integers by hand and bound the error; write an INT8 layer yourself; say why activations get seven bits; predict an INT8 file to the percent, and name what stays in float32; save a quantised model so that it comes back bit for bit; find the channel, and the part of a model, that INT8 hurts; say why two engines with "INT8" differ, by changing one factor at a time; say when INT8 is *slower* |
 # | **You need** | [02 · Measuring fairly](02_measuring_fairly.ipynb); two CPU cores and 4 GB of free memory |
 # | **Minutes** | shown below the set-up cell, from a measured run |
 
@@ -38,8 +38,9 @@ from utils.course.exercises import nb06 as exercises
 from utils.course.figures import base, results
 from utils.course.figures import nb06 as figures
 from utils.course.sizes import sizes_of
+from utils.course.solutions import solution
 from utils.course.tables import table
-from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.course.teaching import attempted, check, exercise, predictions, show_minutes
 from utils.engines import onnx_export, onnx_quantize, onnx_session
 from utils.engines.variants import Variant, measure_variants
 from utils.files import CheckpointError
@@ -53,12 +54,13 @@ from utils.model.checkpoint import save_raner
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
-from utils.studies import redundancy, sensitivity
+from utils.studies import int8_factors, loud_channels, redundancy, rounding, sensitivity
 from utils.tagger.tagger import emissions_of
 from utils.text.corpus import evenly_spaced
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("06", run)
+guesses = predictions(run, "06")
 show_minutes("06")
 
 # %% [markdown]
@@ -85,7 +87,7 @@ weight = raner.bert.encoder.layer[0].intermediate.dense.weight.detach()
 grid = integers.quantize_tensor(weight)
 error = integers.dequantize_tensor(grid) - weight
 print(f"{weight.numel():,} weights became {len(grid.integers.unique())} different integers of one scale")
-reveal(my_guess, 100 * rms(error) / rms(weight), "%")
+guesses.reveal("change of a typical weight", my_guess, 100 * rms(error) / rms(weight), "%")
 
 # %% [markdown]
 # `quantize_tensor` is a page of code in `utils/compress/quantization/integers.py`; open it. Nothing in it knows about neural networks. It lays an even grid over the range of the numbers and takes the nearest point of each. So the error can be foretold: half a step at most, and if every place between two points is equally likely, $\text{step} / \sqrt{12}$ typically.
@@ -107,7 +109,12 @@ my_guess = ...
 by_row = integers.quantize_tensor(weight, axis=0)
 errors = {"one grid": error, "a grid for each row": integers.dequantize_tensor(by_row) - weight}
 steps = {"one grid": grid.scale, "a grid for each row": by_row.scale}
-reveal(my_guess, 100 * (1 - rms(errors["a grid for each row"]) / rms(error)), "% less")
+guesses.reveal(
+    "error that falls with a grid for each row",
+    my_guess,
+    100 * (1 - rms(errors["a grid for each row"]) / rms(error)),
+    "% less",
+)
 figures.rounding_figure(weight, errors, steps)
 
 # %% [markdown]
@@ -124,7 +131,11 @@ after = {
     "a grid for each row": integers.quantize_tensor(spoiled, axis=0),
 }
 others = {name: rms((integers.dequantize_tensor(q) - spoiled)[1:]) / rms(errors[name][1:]) for name, q in after.items()}
-reveal(my_guess, ", ".join(f"{name}: {ratio:.1f} times" for name, ratio in others.items()))
+guesses.reveal(
+    "error of the other rows after one outlier",
+    my_guess,
+    ", ".join(f"{name}: {ratio:.1f} times" for name, ratio in others.items()),
+)
 left = len(after["one grid"].integers[1:].unique())
 print(f"with one grid, the other rows have {left} integers left to share")
 
@@ -137,6 +148,8 @@ check("with a grid for each row, the other rows do not notice", same)
 # ### Exercise 1: the scales
 #
 # The layer below has two outputs and three inputs. Give the scales of a **symmetric 8-bit grid for each output channel**, as a list. (255 steps span from minus to plus the largest absolute value.)
+#
+# Stuck? `solution("06", 1)` shows one way.
 
 # %%
 print(exercises.MATRIX)
@@ -150,6 +163,35 @@ my_scales = np.abs(exercises.MATRIX).max(axis=1) / 127.5
 exercise(my_scales, exercises.channel_scales)
 
 # %% [markdown]
+# ### How few bits?
+#
+# Eight is a habit, not a law. Here the weights of all linear layers go to coarser and coarser grids and are read back at once, and all else stays float32. Such a **simulation** says what a rounding costs in F1, and nothing about time. A part of the test sentences is enough for a curve, and each point has its interval.
+#
+# **Predict:** with how many bits does F1 still fall by less than two points, with one grid, and with a grid for each row?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+part = evenly_spaced(run.test, sizes.sample)
+yardstick = sensitivity.Yardstick(raner, tokenizer, part, seed)
+
+
+def curve(by_row):
+    """What weights of so many bits cost. In float32 it does not matter who shares a call."""
+    settings = {bits: rounding.Rounding(weights=bits, by_row=by_row) for bits in sizes.bits}
+    return {bits: yardstick.damage(rounding.rounded(raner, s), batch_size=16).f1 for bits, s in settings.items()}
+
+
+curves = {"one grid": curve(by_row=False), "a grid for each row": curve(by_row=True)}
+fewest = {name: min((b for b, d in line.items() if d.f1 > -2), default="none") for name, line in curves.items()}
+in_words = ", ".join(f"{name}: {bits}" for name, bits in fewest.items())
+guesses.reveal("bits that cost less than two points", my_guess, in_words)
+figures.bits_figure(curves)
+
+# %% [markdown]
+# A curve like this is flat, and then it is a cliff: each bit less doubles the step, and the error with it. Where the cliff stands depends on the grids. At eight bits both lines may look alike; count how many bits each of them stands away from its cliff.
+#
 # ## And what flows through it?
 #
 # A product of integers needs integers on both sides: the **activations** are rounded too. "Dynamic" means that the grid of each input is laid when it arrives, over the range that it happens to have. Here is what the second matrix of a feed-forward network reads, right behind the GELU, while the article is tagged.
@@ -175,7 +217,9 @@ grids = {
     "affine, 7 bits": integers.quantize_tensor(activations, bits=7, symmetric=False),
 }
 typical = {name: 100 * rms(integers.dequantize_tensor(q) - activations) / rms(activations) for name, q in grids.items()}
-reveal(my_guess, typical["symmetric, 8 bits"] / typical["affine, 8 bits"], "times as large")
+guesses.reveal(
+    "error on the symmetric grid", my_guess, typical["symmetric, 8 bits"] / typical["affine, 8 bits"], "times as large"
+)
 header = ("grid", "step", "zero point", "error (% of a typical activation)")
 table(header, [(n, f"{float(q.scale):.4f}", int(q.zero_point), f"{typical[n]:.2f}") for n, q in grids.items()])
 
@@ -191,9 +235,53 @@ check("with seven it always fits", sums[7] <= largest_sum)
 # %% [markdown]
 # Newer CPUs have VNNI instructions, which add in 32 bits. torch's dynamic kernels stay with seven bits even there; the eighth comes back further down, where ranges are fixed ahead.
 #
+# ### And if an engine kept all eight?
+#
+# ONNX Runtime's dynamic INT8 does, on every CPU. `rounding.lost_in_pairs` computes what AVX2's instruction (`vpmaddubsw`) would make of it: products are added two and two, and what leaves 16 bits is cut off. So the next cell sees an older CPU, whatever this one is.
+#
+# **Predict:** by how many points does F1 fall because of the cut-off sums? And which cure is better: seven bits for the activations, or seven for the weights?
+
+# %%
+my_guess = ...
+
+
+# %% tags=["nbval-ignore-output"]
+def damages_of(settings):
+    """What each rounding does to a part of the test, one sentence a call."""
+    return {name: yardstick.damage(rounding.rounded(raner, setting)) for name, setting in settings.items()}
+
+
+def damage_table(damages):
+    """F1 with its interval, and the noise."""
+    header = ("simulated", "F1 minus float32", "interval", "noise in the emissions (%)")
+    f1 = {name: d.f1 for name, d in damages.items()}
+    rows = [(n, f"{d.f1:+.2f}", f"{d.low:+.2f} to {d.high:+.2f}", f"{damages[n].noise:.1f}") for n, d in f1.items()]
+    return table(header, rows)
+
+
+narrow = damages_of(int8_factors.NARROW)
+guesses.reveal("points lost by sums of 16 bits", my_guess, narrow["8 and 8 bits, sums of 16 bits"].f1.f1, "points")
+damage_table(narrow)
+
+# %% [markdown]
+# On so few sentences F1 has a wide interval. The **noise** sees more: how far the emissions moved, in percent of their size. F1 was measured once, on all test sentences; `utils/studies/int8_factors.py` did it.
+
+# %% tags=["nbval-ignore-output"]
+study = int8_factors.read_study()
+print(study["command"] if study else "This study was not made yet.")
+on_all = int8_factors.damages_in(study) if study else {}
+for case in narrow:
+    if case in on_all:
+        check(f"{case}: at most half a point is lost", verdict(on_all[case].f1, -0.5))
+
+# %% [markdown]
+# Nothing warns: the sums are wrong, the program runs on. So an INT8 file that was judged on a CPU with VNNI has to be judged again on the older CPU that will serve it. Engines call the cure **reduced range**. It takes a bit from one side: torch takes it from the activations, ONNX Runtime's `reduce_range` from the weights. Compare the noise of the last two lines: the cheaper side is the one whose grids are finer, and a cure may cost more than the illness.
+#
 # ### Exercise 2: where is zero?
 #
 # An activation lies between the two values below and becomes an integer from 0 to 255. **Which integer means 0?**
+#
+# Stuck? `solution("06", 2)` shows one way.
 
 # %%
 print(exercises.LOWEST, exercises.HIGHEST)
@@ -228,7 +316,9 @@ figures.channels_figure(channels)
 
 # %% tags=["nbval-ignore-output"]
 steps_left = {name: [255 * row["median"] / row["largest"] for row in rows] for name, rows in channels.items()}
-reveal(my_guess, ", ".join(f"{name}: {min(left):.0f}" for name, left in steps_left.items()))
+guesses.reveal(
+    "steps for the median channel", my_guess, ", ".join(f"{name}: {min(left):.0f}" for name, left in steps_left.items())
+)
 layer_numbers = range(1, len(steps_left["this run"]) + 1)
 table(("steps for the median channel", *layer_numbers), [(n, *(f"{x:.0f}" for x in s)) for n, s in steps_left.items()])
 
@@ -247,14 +337,73 @@ quiet = inputs.abs().amax(0) <= inputs.abs().amax(0).median()
 tried = {which: integers.quantize_tensor(inputs, 7, symmetric=False, axis=axis) for which, axis in axes.items()}
 moved = {which: rms((integers.dequantize_tensor(q) - inputs)[:, quiet]) for which, q in tried.items()}
 percents = (f"{which}: {100 * error / rms(inputs[:, quiet]):.2f} %" for which, error in moved.items())
-reveal(my_guess, "error of a typical number in a quiet channel: " + ", ".join(percents))
+guesses.reveal(
+    "grid that helps the quiet channels",
+    my_guess,
+    "error of a typical number in a quiet channel: " + ", ".join(percents),
+)
 
 # %% [markdown]
 # A grid for each row helps as far as some *characters* are louder than others, and can be had: its scale comes out of the sum over the inputs. (torchao and engines for large models have it; the two of this course lay one grid.) A grid for each channel is the one that fits, and cannot be had: its scale stands *inside* that sum, where only integers may be. Engines for large models get round it: they leave the loud channels in 16 bits, or move their size into the weights beforehand ([SmoothQuant](https://arxiv.org/abs/2211.10438)). Look whether your model needs it: the next sections measure what all this costs in F1.
 #
 # ## A whole layer, in integers
 #
-# Both sides are integers now. The sum over inputs runs in integers alone; scales are multiplied in once for each output, and the bias is added as the float it always was. Is that what torch computes?
+# Both sides are integers now: $w \approx s_w q_w$ and $x \approx s_x (q_x - z)$. The scales do not depend on which input it is, so they come out of the sum:
+#
+# $$\sum w x + b \approx s_w s_x \left(\sum q_w q_x - z \sum q_w\right) + b$$
+#
+# Inside the brackets are integers alone. The second sum, the **zero-point correction**, knows nothing of the inputs: engines compute it once for each row. The bias is added last, as the float it always was.
+#
+# ### Build it: an INT8 layer
+#
+# Write it in NumPy. `x` is `(characters, inputs)`, `weight` is `(outputs, inputs)`.
+#
+# 1. weights: a symmetric grid for each row, whose largest weight becomes 127
+# 2. inputs: one affine grid, 0 to 255, over their range (which includes 0)
+# 3. the product and the correction in 32-bit integers
+# 4. both scales, then the bias
+#
+# Stuck? `solution("06", 3)` shows one way.
+
+
+# %%
+def my_linear(x, weight, bias):
+    """A linear layer by integers: (characters, outputs)."""
+    return ...
+
+
+# %%
+exercise(my_linear(*exercises.LAYER), exercises.int8_linear)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def my_linear(x, weight, bias):
+    w_scale = np.abs(weight).max(axis=1, keepdims=True) / 127
+    w = np.round(weight / w_scale).astype(np.int32)
+    lowest, highest = min(x.min(), 0), max(x.max(), 0)
+    x_scale = (highest - lowest) / 255
+    zero = int(np.round(-lowest / x_scale))
+    q = np.clip(np.round(x / x_scale) + zero, 0, 255).astype(np.int32)
+    sums = q @ w.T - zero * w.sum(axis=1)
+    return x_scale * w_scale.T * sums + bias
+
+
+exercise(my_linear(*exercises.LAYER), exercises.int8_linear)
+
+# %% [markdown]
+# Now it reads the activations from above. How far may it be from the float layer? A weight is half its step off at most, times its input; an input half its step, times its weight. Added up over the inputs, that is a bound for each output.
+
+# %%
+x, w, b = activations.numpy(), matrix.weight.detach().numpy(), matrix.bias.detach().numpy()
+half_w = np.abs(w).max(axis=1) / 127 / 2
+half_x = (x.max() - min(x.min(), 0)) / 255 / 2
+bound = np.abs(x).sum(axis=1, keepdims=True) * half_w + (np.abs(w).sum(axis=1) + w.shape[1] * half_w) * half_x
+if attempted(my_linear(*exercises.LAYER)):
+    far = np.abs(my_linear(x, w, b) - (x @ w.T + b))
+    check("no output is further from the float layer than its bound", bool((far <= bound * 1.001).all()))
+
+# %% [markdown]
+# Is that what torch computes? Nearly: its kernels give the inputs seven bits, and the weights one grid for all rows. In torch instead of NumPy:
 
 # %%
 bits = 8 if torch.backends.quantized.engine == "qnnpack" else 7
@@ -284,7 +433,11 @@ plans = {
 }
 totals = {recipe: sum(stored.bytes for stored in plan) / 1e6 for recipe, plan in plans.items()}
 whole = sum(4 * stored.numbers for stored in plans["linear layers"]) / 1e6
-reveal(my_guess, f"{whole:.1f} MB -> " + ", ".join(f"{recipe}: {mb:.1f} MB" for recipe, mb in totals.items()))
+guesses.reveal(
+    "MB of the published model in INT8",
+    my_guess,
+    f"{whole:.1f} MB -> " + ", ".join(f"{recipe}: {mb:.1f} MB" for recipe, mb in totals.items()),
+)
 
 # %%
 kept = Counter()
@@ -302,6 +455,8 @@ check("with the character table, the file is that small", totals["linear layers 
 # ### Exercise 3: what was forgotten?
 #
 # In the file with **linear layers only**: what percent of the bytes is the character table, `bert.embeddings.word_embeddings.weight`? Use `plans["linear layers"]`; each entry has `name`, `numbers`, `bytes`, `kind`.
+#
+# Stuck? `solution("06", 4)` shows one way.
 
 # %%
 percent_forgotten = ...
@@ -355,7 +510,7 @@ try:
     outcome = "it works"
 except Exception as error:  # what it raises is the question
     outcome = f"{type(error).__name__}: {error}"
-reveal(my_guess, outcome)
+guesses.reveal("whether save_pretrained works", my_guess, outcome)
 
 # %% [markdown]
 # An INT8 layer keeps its weights *packed*, in an order that suits the CPU, and a packed object is no tensor. (Older versions were worse: they wrote a file, and loading it gave random weights without a word.) Our own `save_raner` refuses before it touches the disk, and says what to do.
@@ -392,7 +547,11 @@ small["quantized-linear"] = kept("mini", "quantized-linear", lambda: dynamic.qua
 evaluations = {stage: evaluate(load_quantized_tagger(path), test, seed) for stage, path in small.items()}
 tagged_otherwise = 100 - agreement(baseline.predictions, evaluations["quantized"].predictions)
 lost = f1_difference(test, baseline.predictions, evaluations["quantized"].predictions, seed)
-reveal(my_guess, f"{tagged_otherwise:.1f} in a hundred sentences; {lost.value:+.2f} points of F1")
+guesses.reveal(
+    "what torch's INT8 costs",
+    my_guess,
+    f"{tagged_otherwise:.1f} in a hundred sentences; {lost.value:+.2f} points of F1",
+)
 print(f"interval {lost.low:+.2f} to {lost.high:+.2f}")
 
 # %% tags=["nbval-ignore-output"]
@@ -404,7 +563,7 @@ check("torch INT8 loses at most 0.8 points of F1 (article)", verdict(lost, -0.8)
 #
 # ### Is INT8 the same everywhere?
 #
-# ONNX Runtime calls its recipe dynamic INT8, too. Both lay *one* grid over all activations of a call. But torch has seven bits for them on x86, and one grid for each weight matrix; ONNX Runtime has eight bits, and a grid for each row of the matrix. And a call is a **batch**: sixteen sentences share the grid that the loudest of them needs, unless they are read one by one. **Predict:** which of the three loses least?
+# ONNX Runtime calls its recipe dynamic INT8, too. Both lay *one* grid over all activations of a call. But torch has seven bits for them on x86, and one grid for each weight matrix; ONNX Runtime has eight bits, and a grid for each row of the matrix. And a call is a **batch**: sixteen sentences share the grid that the loudest of them needs, unless they are read one by one, as here. **Predict:** by how many points is ONNX Runtime's better than torch's?
 
 # %%
 my_guess = ...
@@ -412,24 +571,63 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 exported = run.artifact(f"mini/original-onnx-seed{seed}", lambda path: onnx_export.export_onnx(raner, tokenizer, path))
 in_onnx = run.artifact(f"mini/original-onnx-int8-seed{seed}", lambda path: onnx_quantize.quantize_onnx(exported, path))
-texts = [sentence.text for sentence in test]
+all_texts = [sentence.text for sentence in test]
 answers = {
-    "torch, 16 sentences a call": load_quantized_tagger(small["quantized"]).predict(texts, batch_size=16),
-    "torch, one sentence a call": evaluations["quantized"].predictions,
-    "ONNX Runtime, 16 sentences a call": onnx_session.load_onnx_tagger(in_onnx).predict(texts),
+    "torch": evaluations["quantized"].predictions,
+    "ONNX Runtime": onnx_session.load_onnx_tagger(in_onnx).predict(all_texts, batch_size=1),
 }
 changes = {name: f1_difference(test, baseline.predictions, found, seed) for name, found in answers.items()}
-reveal(my_guess, max(changes, key=lambda name: changes[name].value))
-table(("INT8", "difference of F1", "interval"),
-      [(name, f"{d.value:+.2f}", f"{d.low:+.2f} to {d.high:+.2f}") for name, d in changes.items()])  # fmt: skip
+table(
+    ("INT8, one sentence a call", "F1 minus float32", "interval"),
+    [(n, f"{d.value:+.2f}", f"{d.low:+.2f} to {d.high:+.2f}") for n, d in changes.items()],
+)
 
 # %% tags=["nbval-ignore-output"]
-shared, alone, other = answers.values()
-alone, other = (f1_difference(test, shared, found, seed) for found in (alone, other))
-check("a grid for each sentence is half a point better than one for sixteen", verdict(alone, 0.5))
-check("ONNX Runtime's INT8 is half a point better than torch's", verdict(other, 0.5))
+engine = f1_difference(test, answers["torch"], answers["ONNX Runtime"], seed)
+guesses.reveal("how much better ONNX Runtime's INT8 is", my_guess, engine.value, "points")
+check("ONNX Runtime's INT8 is half a point better than torch's", verdict(engine, 0.5))
 
 # %% [markdown]
+# ### Which of the differences is it?
+#
+# Two engines that differ in several things cannot say which of them matters. So the rounding of torch is simulated, and **one factor at a time** is changed into that of ONNX Runtime: the 255 of your layer's inputs, or the `axis=1` of its weights. The last line adds the third suspect, sixteen sentences that share a grid. **Predict:** which one change wins back most: eight bits for the activations, or a grid for each row of the weights?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+factors = damages_of(int8_factors.FACTORS)
+shared = yardstick.damage(rounding.rounded(raner, rounding.TORCH), batch_size=16)
+factors["as torch, 16 sentences a call"] = shared
+changed = ("activations with 8 bits", "a grid for each row of the weights")
+guesses.reveal("the change that wins back most", my_guess, min(changed, key=lambda name: factors[name].noise))
+damage_table(factors)
+
+# %% tags=["nbval-ignore-output"]
+for case in factors:
+    if case in on_all:
+        check(f"{case}: at most half a point is lost", verdict(on_all[case].f1, -0.5))
+
+# %% [markdown]
+# Read the noises by their squares, as independent errors add: where one of two is the larger, repairing the *smaller* one first seems to change nothing. Only both together show what each is worth. And the bits curve above was no contradiction: there the activations were exact, and the weights' error stood alone.
+#
+# Where does it happen? On the left: how many steps of a shared grid are left for the median row of the worst weight matrix of each layer, and for the median channel of the layer's input. On the right: what each rounding alone does to the products of a layer whose inputs are exact.
+
+# %% tags=["nbval-ignore-output"]
+inputs = rounding.inputs_of(raner, lambda: torch_tagger(raner, tokenizer).predict([article]))
+alone = {
+    "weights, one grid": rounding.Rounding(weights=8),
+    "weights, a grid for each row": rounding.Rounding(weights=8, by_row=True),
+    "activations, 7 bits": rounding.Rounding(inputs=7),
+    "activations, 8 bits": rounding.Rounding(inputs=8),
+}
+errors_by_layer = {name: rounding.output_errors(raner, inputs, setting) for name, setting in alone.items()}
+left_over = {"row of the weights": rounding.rows_left(raner), "channel of the input": steps_left["this run"]}
+figures.layers_figure(left_over, errors_by_layer)
+
+# %% [markdown]
+# The lines on the right say which rounding rules in which layer, and those on the left why: a grid that one loud channel stretches leaves few steps for all others, and a seventh bit instead of an eighth halves them once more.
+#
 # "INT8" is not one thing. Bits of the activations, grids of the weights, and who shares a grid belong to its name, and a loss that one engine has says little of another's. Notebook 07 goes on with ONNX Runtime.
 #
 # ## Which part suffers?
@@ -440,15 +638,14 @@ check("ONNX Runtime's INT8 is half a point better than torch's", verdict(other, 
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-sample = evenly_spaced(test, sizes.sample)
-damages = sensitivity.sensitivity(raner, tokenizer, sample, sensitivity.parts_of(raner), seed)
+damages = sensitivity.sensitivity(yardstick, raner, sensitivity.parts_of(raner))
 layers = {part: damage.noise for part, damage in damages.items() if part.startswith("layer")}
 kind = max(("attention", "feed-forward"), key=lambda part: damages[part].noise)
-reveal(my_guess, f"{max(layers, key=layers.get)}; {kind}")
+guesses.reveal("the most sensitive part", my_guess, f"{max(layers, key=layers.get)}; {kind}")
 figures.sensitivity_figure(damages)
 
 # %% [markdown]
-# Only some of the test sentences are asked, since so many models are: on so few F1 and agreement are coarse: a part may move nothing at all, or seem to help. The **noise** column sees more: how far the emissions moved, in percent of their size. A part with much noise and no changed sentence was lucky; one with little noise is safe.
+# Only some of the test sentences are asked, since so many models are, and one by one, as they are served. On so few F1 and agreement are coarse: a part may move nothing at all, or seem to help. The noise sees more. A part with much noise and no changed sentence was lucky; one with little noise is safe.
 #
 # A part that is far worse than all others can stay in float32: that is what sensitivity is for. And note how the noises add up: not like numbers, but like independent errors, by their squares.
 
@@ -476,9 +673,43 @@ small["quantized-static"] = kept(
 evaluations["quantized-static"] = evaluate(load_quantized_tagger(small["quantized-static"]), test, seed)
 alike = {stage: agreement(baseline.predictions, e.predictions) for stage, e in evaluations.items()}
 print(f"engine for fixed ranges: {static.choose_engine()}; for dynamic: {torch.backends.quantized.engine}")
-reveal(my_guess, ", ".join(f"{stage} {alike[stage]:.1f} %" for stage in ("quantized", "quantized-static")))
+guesses.reveal(
+    "which agrees more with float32",
+    my_guess,
+    ", ".join(f"{stage} {alike[stage]:.1f} %" for stage in ("quantized", "quantized-static")),
+)
 
 # %% [markdown]
+# ### A channel that is louder still
+#
+# The channels of this model are loud, but not as loud as those of models a hundred times as large. So one is **planted**. Between a head's values and the matrix that mixes the heads, a channel may be made sixty-four times as loud in the one and as much softer in the other: the model computes what it did. (A LayerNorm of BERT is no such place: what it puts out also goes *past* the next matrix.)
+
+# %% tags=["nbval-ignore-output"]
+loud = loud_channels.planted(raner, times=64)
+answered, _ = yardstick.answers_of(loud)
+check("with one loud channel a layer, float32 answers the same", agreement(yardstick.answers, answered) == 100)
+
+# %% [markdown]
+# Now static INT8, simulated: ranges are fixed by calibration texts. Four versions of it. One grid for each matrix; a grid for each row; ranges that leave out one value in a thousand (**percentile** calibration: what lies outside is cut off); and a part of the channel's size moved back from the activations into the weights, as [SmoothQuant](https://arxiv.org/abs/2211.10438) does (section 4, equation 4).
+#
+# **Predict:** which of them repair it?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+repaired = int8_factors.repairs(loud, tokenizer, calibration[:16])
+repairs = {name: yardstick.damage(model) for name, model in repaired.items()}
+guesses.reveal("what repairs a loud channel", my_guess, min(repairs, key=lambda name: repairs[name].noise))
+damage_table(repairs)
+
+# %% tags=["nbval-ignore-output"]
+for case, damage in repairs.items():
+    check(f"{case}: at most five points are lost", verdict(damage.f1, -5))
+
+# %% [markdown]
+# A grid for each row helps the loud *row* of the value matrix, not the loud *channel* that comes out of it: that one shares its grid with all others. Percentiles cut off in *every* layer, and what they cut off may be what the model reads: loud values are rare, not unimportant. Smoothing is free: it is done once, in the weights.
+#
 # ### Trained for it
 #
 # **Quantisation-aware** training rounds on the way forward and pretends on the way back that it did not. The weights learn to stand where the rounding does little harm. It is a training, however, and any training changes F1. So there is a control: the same sentences, as many epochs, in float32, and *then* static INT8.
@@ -557,7 +788,9 @@ results.results_figure(big_rows)
 # %% tags=["nbval-ignore-output"]
 time = {(row["scale"], row["stage"]): row["latency_ms"]["p50"] for row in mini_rows + big_rows}
 gains = {scale: time[scale, "original"] / time[scale, "quantized"] for scale in ("mini", "article")}
-reveal(my_guess, ", ".join(f"{scale}: {gain:.2f} times as fast" for scale, gain in gains.items()))
+guesses.reveal(
+    "how fast INT8 is", my_guess, ", ".join(f"{scale}: {gain:.2f} times as fast" for scale, gain in gains.items())
+)
 
 # %% [markdown]
 # Compare the dynamic and the static version. A static layer of torch need not search for ranges, but it rounds its *output* as well, only to turn it back into floats at once. Fixed ranges pay where integers may stay integers from one layer to the next, which is what the engines of notebook 07 try.
@@ -595,7 +828,7 @@ cells = [
     for n, gain in line.items()
 ]
 slower = [where for where, gain in cells if gain.value < 1]
-reveal(my_guess, "; ".join(slower) or "nowhere on this machine")
+guesses.reveal("where INT8 is slower", my_guess, "; ".join(slower) or "nowhere on this machine")
 least = min((gain for _, gain in cells), key=lambda gain: gain.value)
 check("INT8 is faster than float32 at every length, at both sizes", verdict(least, 1))
 longest = faster["the article's size"]["2 threads"][max(lengths)]
@@ -625,12 +858,20 @@ base.latency_figure(times)
 # %% [markdown]
 # This is also where torch is going. `torch.ao.quantization`, used here, announces its own removal; its successor, torchao, first gives a simulation like this one, and a compiler then turns it into integer kernels. That compilation wants a C++ compiler on every machine and time in every process. The kernels are good ones, but a course that has to start anywhere stays with what runs as it is. Notebook 07 looks at engines that bring integer kernels of their own.
 #
+# ## Your predictions
+
+# %% tags=["nbval-ignore-output"]
+guesses.review()
+
+# %% [markdown]
 # ## What you know now
 #
 # - An integer, a scale, a zero point. The error is half a step at most, and one outlier makes all steps large: a weight those of its row, a channel those of all that flows.
 # - torch on x86 rounds activations to seven bits, so that two products fit into sixteen.
 # - `{nn.Linear}` leaves the character table in float32. What a file will weigh can be counted before anything is done.
 # - `save_pretrained` does not save an INT8 model. `save_quantized` does, and the proof is equality to the last bit.
+# - A comparison of two engines that differ in three things explains none of them: change one at a time. The larger error hides the smaller.
+# - A loud channel is not repaired by a grid for each row of the weights. Its size has to go where no grid is shared.
 # - INT8 pays by the width of the matrices. On narrow ones it gains less, and on some machines nothing: measure at your own lengths.
 # - What INT8 costs in F1 depends on the engine and on the model. One number for "INT8" does not exist.
 #

@@ -25,11 +25,15 @@ seed = 1
 quick = False
 
 # %% tags=["nbval-ignore-output"]
+import asyncio
 import json
+import time
+from contextlib import suppress
 from itertools import islice
 
 import httpx
 import numpy as np
+from IPython.display import display
 from scipy.stats import binomtest
 from websockets.asyncio.client import connect
 
@@ -37,8 +41,9 @@ from utils.course import widgets
 from utils.course.exercises import nb09 as exercises
 from utils.course.figures import nb09 as figures
 from utils.course.sizes import sizes_of
+from utils.course.solutions import solution
 from utils.course.tables import table
-from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.course.teaching import attempted, check, exercise, predictions, show_minutes
 from utils.engines import onnx_session
 from utils.measure import calibration
 from utils.measure.evaluation import evaluate
@@ -55,6 +60,7 @@ from utils.tagger.tagger import emissions_of
 from utils.tagger.viterbi import viterbi
 
 run = open_run(run_dir, model, corpus, seed, quick)
+guesses = predictions(run, "09")
 sizes = sizes_of("09", run)
 show_minutes("09")
 
@@ -66,7 +72,7 @@ versions = pipeline.article_versions(run)
 onnx = versions["ONNX Runtime, quantised"]
 
 # %%
-print(", ".join(versions))
+print("; ".join(versions))
 tagger = onnx_session.load_onnx_tagger(onnx, threads=1)
 article = run.article.text
 text = "青河大学校长陈默昨日在北京说，新校区明年启用。"
@@ -80,7 +86,7 @@ text = "青河大学校长陈默昨日在北京说，新校区明年启用。"
 widgets.show(text, tagger.predict([text])[0])
 
 # %% [markdown]
-# Whose probability is it? The CRF gives every sequence of tags a score, and so a probability. An entity's confidence is the probability of **all sequences that have this entity**, whatever they say elsewhere: its *marginal*. For a text of three characters one can simply write all of them down.
+# Whose probability is it? The CRF gives every sequence of tags a score, and so a probability. An entity's confidence is the probability of **all sequences that have this entity**, whatever they say elsewhere: its *marginal* ([Culotta and McCallum 2004](https://aclanthology.org/N04-4028/)). For a text of three characters one can simply write all of them down.
 
 # %%
 short = "陈默说"
@@ -99,6 +105,8 @@ check("its confidence is the share of all sequences that say so, to 1e-6", agree
 # ### Exercise 1: how sure?
 #
 # A small CRF thinks these four sequences possible. What is its confidence in a person on the first two characters, `B-PER E-PER`?
+#
+# Stuck? `solution("09", 1)` shows one way.
 
 # %%
 for path, probability in exercises.PATHS.items():
@@ -120,14 +128,15 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 test = run.test
-predictions = evaluate(tagger, test, seed).predictions
-bands = calibration.reliability(test, predictions, edges=[0, 0.5, 0.7, 0.8, 0.9, 0.95, 1])
+answered = evaluate(tagger, test, seed).predictions
+bands = calibration.reliability(test, answered, edges=[0, 0.5, 0.7, 0.8, 0.9, 0.95, 1])
 gap = np.average([b.confidence - b.right for b in bands], weights=[b.count for b in bands])
-reveal(my_guess, f"confidence minus share of right ones: {100 * gap:+.1f} percentage points on average")
+honesty = f"confidence minus share of right ones: {100 * gap:+.1f} percentage points on average"
+guesses.reveal("too sure of itself?", my_guess, honesty)
 figures.reliability_figure(bands)
 
 # %% [markdown]
-# Below the dashed line the model promises more than it keeps. The page shows the number on hover and focus, and nothing more: whether a name is highlighted is decided by the best sequence, not by a threshold. Whoever wants one should choose it on *dev*, with a picture like this.
+# Below the dashed line the model promises more than it keeps. The page shows the number on hover and focus, and nothing more: whether a name is highlighted is decided by the best sequence, not by a threshold. Whoever wants one should choose it on *dev*, with a picture like this. (Networks are often too sure, and a single number learnt on dev helps: [Guo et al. 2017](https://arxiv.org/abs/1706.04599).)
 #
 # ## Step 2: only what changed
 #
@@ -141,15 +150,14 @@ my_guess = ...
 # %%
 states = [article, *islice(edits(article, seed), sizes.edits)]
 edited = trials.edited(tagger, states)
-print(
-    f"{len(article)} characters; first look: {edited[0].computed} sentences; then:", [e.computed for e in edited[1:11]]
-)
-check("after the first look, an edit costs one sentence, or two where it makes an end", all(0 <= e.computed <= 2 for e in edited[1:]))  # fmt: skip
+then = [edit.computed for edit in edited[1:]]
+print(f"{len(article)} characters; first look: {edited[0].computed} sentences; then:", then[:10])
+check("after the first look, an edit costs one sentence, or two where it makes an end", max(then) <= 2)
 check("the incremental answer is the full answer, confidences included", all(e.same for e in edited))
 
 # %% tags=["nbval-ignore-output"]
 faster = median_estimate([full / part for full, part, *_ in edited[1:]])
-reveal(my_guess, f"{faster.value:.0f} times")
+guesses.reveal("incremental analysis", my_guess, faster.value, "times as fast")
 check("an edit is at least 5 times as fast as the whole text", verdict(faster, 5))
 figures.edits_figure(edited)
 
@@ -183,11 +191,81 @@ async def three_questions():
 
 
 first, again, split = apart(three_questions())
-reveal(my_guess, f"{first.computed}, {again.computed} and {split.computed} of {split.sentences}")
+sentences = f"{first.computed}, {again.computed} and {split.computed} of {split.sentences}"
+guesses.reveal("sentences computed", my_guess, sentences)
 check("what was asked before is not computed again", again.computed == 0 and again.entities == first.entities)
 check("a new sentence end makes two new sentences", split.computed == 2)
 
 # %% [markdown]
+# ### Build it: a micro-batcher
+#
+# Behind such a queue stands the core of every server of models. Many engines like batches: one call with eight texts costs less than eight calls. So a server gathers what arrives within a short pause, calls the model once, and gives each answer to the one who asked. This is called *micro-batching*, or dynamic batching ([Crankshaw et al. 2017](https://arxiv.org/abs/1612.03079)).
+#
+# Write one round of it, `my_batch`; the server repeats it for ever.
+#
+# - `await waiting.get()` gives the next request, a pair of a text and a future, on which its sender waits.
+# - The batch ends when it holds `most` requests, or `pause` seconds after its first one came (`asyncio.timeout`).
+# - `await asyncio.to_thread(model, texts)` gives a list of answers, and the event loop goes on meanwhile.
+# - `exercises.finish(future, answer)` gives a sender an answer. If the model fails, give everyone of the batch the error instead.
+#
+# Stuck? `solution("09", 2)` shows one way.
+
+# %%
+my_batch = ...  # in place of the dots, your function:
+# async def my_batch(waiting, model, most, pause):
+#     batch = [await waiting.get()]
+#     ...
+
+# %%
+exercise(my_batch, exercises.micro_batcher)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+async def my_batch(waiting, model, most, pause):
+    batch = [await waiting.get()]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(pause):
+            while len(batch) < most:
+                batch.append(await waiting.get())
+    try:
+        answers = await asyncio.to_thread(model, [text for text, _ in batch])
+    except Exception as error:
+        answers = [error] * len(batch)
+    for (_, future), answer in zip(batch, answers, strict=True):
+        exercises.finish(future, answer)
+
+
+exercise(my_batch, exercises.micro_batcher)
+
+# %% [markdown]
+# Now a model that takes equally long for any number of texts, and thirty requests that come ten times as fast as it answers. Three servers: yours without batches, yours with them, and the course's `Batcher` (`utils/serving/batching.py`).
+#
+# **Predict:** how many calls does each of them make?
+
+# %%
+my_guess = ...
+
+
+# %% tags=["nbval-ignore-output"]
+def slow_model(texts):
+    """20 ms for any number of texts, and no entity in any of them."""
+    time.sleep(0.02)
+    return [[] for _ in texts]
+
+
+if attempted(my_batch):
+    compared = {
+        "yours, one at a time": apart(trials.repeated(my_batch, slow_model, most=1, pause=0.01)),
+        "yours, up to 8 within 10 ms": apart(trials.repeated(my_batch, slow_model, most=8, pause=0.01)),
+        "the course's Batcher": apart(trials.by_batcher(slow_model)),
+    }
+    rows = [(name, found.calls, f"{found.longest:.0f}") for name, found in compared.items()]
+    guesses.reveal("calls for thirty requests", my_guess, ", ".join(f"{name}: {calls}" for name, calls, _ in rows))
+    display(table(("server", "calls of the model", "longest wait (ms)"), rows))
+
+# %% [markdown]
+# The course's `Batcher` has no pause at all. While the model is busy, requests gather by themselves, and the next round takes them: a lone request is never held up. (Engines for language models go further and let texts join and leave while a batch is computed, [Yu et al. 2022](https://www.usenix.org/conference/osdi22/presentation/yu).) It does three things more. A round takes one sentence of each request in turn. If the model fails, it asks again for each sentence alone, so that one bad text harms no other. And our service does *not* put a round into one tensor, for the reason above: in dynamic INT8 a neighbour would change the answer.
+#
 # ## Step 4: an address
 #
 # `python -m utils.serving` puts the service behind HTTP; `make serve` is the same. Here it is started on a free port of this machine, asked, and stopped, all in one cell.
@@ -209,6 +287,8 @@ check("health, readiness, metrics and the page answer as well", alive == [200] *
 # ### Exercise 2: who counts how?
 #
 # The service says where a name is in **code points**, as Python counts. JavaScript counts UTF-16 units, in which some characters take two. Where does the page find 北京 in this text, as `[start, end]`?
+#
+# Stuck? `solution("09", 3)` shows one way.
 
 # %%
 print(exercises.EMOJI_TEXT, "北京 at", exercises.CODE_POINTS, "in code points")
@@ -243,7 +323,8 @@ with running_server("--model", str(onnx)) as address:
     answers = apart(typed_on(address, [long, text]))
 for answer in answers:
     print(answer["seq"], answer["type"], answer.get("code") or [e["text"] for e in answer["entities"]])
-check("the older text is superseded, the newer one is answered", [a.get("code") for a in answers] == ["superseded", None])  # fmt: skip
+codes = [answer.get("code") for answer in answers]
+check("the older text is superseded, the newer one is answered", codes == ["superseded", None])
 
 # %% [markdown]
 # The page does its part, too. While pinyin is being composed nothing is sent: 北京 is not "beijing". After the last key it waits for a pause of 300 ms, has one question on its way at a time, and drops an answer that comes too late.
@@ -288,7 +369,8 @@ with trials.served(onnx, article[:20], "--queue", "4", "--threads", "1") as addr
     answers = apart(trials.rush(address, rushed))
     later = httpx.post(f"{address}/v1/entities", json={"text": text}).status_code
 refused = [answer for answer in answers if answer.status_code == 503]
-reveal(my_guess, f"{len(refused)} of {len(answers)} are refused: {refused[0].json()}, Retry-After: {refused[0].headers['retry-after']}")  # fmt: skip
+said = f"{refused[0].json()}, Retry-After: {refused[0].headers['retry-after']}"
+guesses.reveal("what happens to too many", my_guess, f"{len(refused)} of {len(answers)} are refused: {said}")
 
 # %%
 check("every answer is 200 or 503", {answer.status_code for answer in answers} == {200, 503})
@@ -300,11 +382,13 @@ check("afterwards the service answers as before", later == 200)
 #
 # ## How many typists?
 #
-# Each typist changes one character of the article a second, at moments of their own, whether the last answer has come or not. A wait counts from the moment the edit was due, so a server that stalls cannot hide it. The clients run in this notebook and take their part of the same cores: what we measure is a lower bound.
+# Each typist changes one character of the article a second, at moments of their own, whether the last answer has come or not. A wait counts from the moment the edit was due, so a server that stalls cannot hide it ([Schroeder et al. 2006](https://www.usenix.org/conference/nsdi-06/open-versus-closed-cautionary-tale): open against closed loops). The clients run in this notebook and take their part of the same cores: what we measure is a lower bound.
 #
 # ### Exercise 3: with a pencil first
 #
 # How many typists keep all threads busy without a pause, with the numbers below?
+#
+# Stuck? `solution("09", 4)` shows one way.
 
 # %%
 print(f"{exercises.SENTENCE_MS:g} ms a sentence on one thread, {exercises.THREADS} threads")
@@ -321,6 +405,8 @@ exercise(most_typists, exercises.most_typists())
 # %% [markdown]
 # Long before that the waits grow: edits do not come in an orderly row.
 #
+# A single stall of the machine, a fraction of a second, can hold up every tenth edit of a short run, and then it alone decides what the slowest 5 % are. So the run is cut into five parts, each part has its own 95 %, and the median of the five counts. The least and the most of them are its interval.
+#
 # **Predict:** for which of the four versions are 95 % of all edits answered within 300 ms, with 60 typists?
 
 # %%
@@ -329,27 +415,40 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 curves = {name: trials.waits(path, sizes.typists, sizes.seconds, article) for name, path in versions.items()}
 most = max(sizes.typists)
-reveal(my_guess, ", ".join(name for name, curve in curves.items() if curve[most].within(95) < 300) or "none")
+in_time = {
+    name: verdict(median_estimate([-ms for ms in curve[most].parts(95)]), -300) for name, curve in curves.items()
+}
+guesses.reveal(
+    f"in time with {most} typists", my_guess, "; ".join(f"{name}: {found}" for name, found in in_time.items())
+)
 figures.load_figure(curves, limit=300)
 
+
 # %% tags=["nbval-ignore-output"]
-table(
-    ("version", "typists", "answers", "50 % within (ms)", "95 % within (ms)", "typed over", "shed", "failed or lost"),
-    [(name, count, len(load.milliseconds), *(f"{load.within(q):.0f}" for q in (50, 95)),
-      load.superseded, load.shed, load.failed + load.lost) for name, curve in curves.items() for count, load in curve.items()],
-)  # fmt: skip
+def row_of(name, count):
+    """One line of the table: answers, waits with their interval, and what got no answer."""
+    load = curves[name][count]
+    typical = median_estimate(load.parts(95))
+    slowest = f"{typical.value:.0f} ({typical.low:.0f} to {typical.high:.0f})"
+    lost = load.superseded, load.shed, load.failed + load.lost
+    return name, count, len(load.milliseconds), f"{load.within(50):.0f}", slowest, *lost
+
+
+header = ("version", "typists", "answers", "half in ms", "95 % in ms", "typed over", "shed", "failed or lost")
+table(header, [row_of(name, count) for name in curves for count in sizes.typists])
 
 # %% [markdown]
 # `inf`: fewer than that were answered at all, so a line in the picture ends. The percentile of the answers alone would look *better* under overload, because it leaves out those who waited in vain.
 #
 # *Typed over* is an edit whose typist was faster than the server: its answer is not missed. *Shed* was refused with a time to come back. *Failed or lost* is what must not happen.
 #
-# Each point is a few seconds of one run: a single stall of the machine makes a bump, and then fewer typists may wait longer than more.
+# Where an interval is wide, one or two parts were held up, by the service or by anything else on this machine; where even its lower end is beyond the line, the service cannot bear so many. Why a few slow answers matter so much: [Dean and Barroso 2013](https://research.google/pubs/the-tail-at-scale/).
 
 # %%
-everyone = [load for curve in curves.values() for load in curve.values()]
-check("every edit of every typist is accounted for", all(load.sent == count * sizes.seconds for curve in curves.values() for count, load in curve.items()))  # fmt: skip
-check("none failed and none was lost", sum(load.failed + load.lost for load in everyone) == 0)
+everyone = [(count, load) for curve in curves.values() for count, load in curve.items()]
+asked = all(load.sent == count * sizes.seconds for count, load in everyone)
+check("every edit of every typist is accounted for", asked)
+check("none failed and none was lost", sum(load.failed + load.lost for _, load in everyone) == 0)
 
 # %% [markdown]
 # ## Threads or processes?
@@ -363,10 +462,11 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 arrangements = {"1 process, 1 thread": (1, 1), "1 process, 2 threads": (1, 2), "2 processes, 1 thread each": (2, 1)}
-measured = {
-    name: trials.throughput(onnx, *size, sizes.clients, sizes.requests, article) for name, size in arrangements.items()
-}
-reveal(my_guess, " < ".join(sorted(measured, key=lambda name: measured[name].per_second)))
+measured = {}
+for name, (processes, threads) in arrangements.items():
+    measured[name] = trials.throughput(onnx, processes, threads, sizes.clients, sizes.requests, article)
+order = sorted(measured, key=lambda name: measured[name].per_second)
+guesses.reveal("threads or processes", my_guess, " < ".join(order))
 figures.throughput_figure(measured)
 
 # %% tags=["nbval-ignore-output"]
@@ -405,12 +505,21 @@ check("50+: and in less than 300 ms, for 95 % of them", verdict(in_time, 0.95))
 # %% [markdown]
 # A promise without its conditions says little: which text, how many edits a second, which percentile, and what else the machine was doing. Fifty *open connections* are easy. Fifty full articles in the same second are another matter, and the queue would say so.
 #
+# ## Your predictions
+
+# %% tags=["nbval-ignore-output"]
+guesses.review()
+
+# %% [markdown]
 # ## What you know now
 #
 # - A service is a tagger, a cache, a bounded queue and a few threads. Each step can be tested against the tagger alone.
 # - The fastest computation is the one that is not done: most of the speed while typing comes from sentences that are known.
 # - A marginal is the probability of the whole entity. Whether it keeps its word is measured, not assumed.
+# - A micro-batcher trades a short pause for fewer calls. Its limit, its errors and its order are where it goes wrong.
 # - Waits are told by percentiles of everything that was asked, counted from the moment it was due; and what was refused, typed over or lost is told apart.
 # - A second process costs a second model. Measure before you pay for it.
+#
+# **To read:** batches in servers of models, [Crankshaw et al. 2017](https://arxiv.org/abs/1612.03079) and [Yu et al. 2022](https://www.usenix.org/conference/osdi22/presentation/yu); the slowest answers, [Dean and Barroso 2013](https://research.google/pubs/the-tail-at-scale/); how to put load on a server, [Schroeder et al. 2006](https://www.usenix.org/conference/nsdi-06/open-versus-closed-cautionary-tale); confidence of a CRF, [Culotta and McCallum 2004](https://aclanthology.org/N04-4028/), and of networks, [Guo et al. 2017](https://arxiv.org/abs/1706.04599).
 #
 # **Next:** [10 · Distillation](10_distillation.ipynb) makes the model itself smaller, along another road. To put the page before other people: `make serve`, and the README's section on serving.

@@ -11,7 +11,7 @@
 #
 # | | |
 # |---|---|
-# | **You will be able to** | say what a teacher knows that a label does not, and turn it up with a temperature; make a shallow student and say which layers it copies; cut a deep model until it is *equally fast*; hold a fair contest between the two, and say what it leaves open |
+# | **You will be able to** | say what a teacher knows that a label does not, and turn it up with a temperature; build a shallow student, choose its layers and say how wide they are; cut a deep model until it is *equally fast*; hold a fair contest between the two, and say what it leaves open |
 # | **You need** | [04 · Pruning](04_pruning.ipynb); notebook 05 helps; head scores come from notebook 03, or are computed here; 4 GB of free memory |
 # | **Minutes** | shown below the set-up cell, from a measured run |
 
@@ -23,6 +23,7 @@ seed = 1
 quick = False
 
 # %% tags=["nbval-ignore-output"]
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -40,8 +41,9 @@ from utils.course.exercises import nb10 as exercises
 from utils.course.figures import base, results
 from utils.course.figures import nb10 as figures
 from utils.course.sizes import sizes_of
+from utils.course.solutions import solution
 from utils.course.tables import table
-from utils.course.teaching import check, exercise, reveal, show_minutes
+from utils.course.teaching import check, exercise, predictions, show_minutes
 from utils.engines.variants import Variant, measure_variants
 from utils.files import write_atomically
 from utils.measure import latency
@@ -61,6 +63,7 @@ from utils.text.formats import plain
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("10", run)
+guesses = predictions(run, "10")
 show_minutes("10")
 
 # %% [markdown]
@@ -108,7 +111,8 @@ shown = min(candidates, key=lambda sentence: soft_targets(sentence.text, 1).max(
 sharp = soft_targets(shown.text, 1)
 unsure = int(sharp.max(1).argmin())
 first, second = (teacher.labels[tag] for tag in sharp[unsure].argsort()[::-1][:2])
-reveal(my_guess, f"{sharp.max(1).mean():.3f}; at {shown.text[unsure]}: {first}, then {second}")
+print(f"least sure at {shown.text[unsure]}: {first}, then {second}")
+guesses.reveal("probability of the favourite at T = 1", my_guess, round(float(sharp.max(1).mean()), 3))
 
 # %% tags=["nbval-ignore-output"]
 temperatures = {f"T = {t}": soft_targets(shown.text, t) for t in (1, 2, 5)}
@@ -130,19 +134,21 @@ said = np.concatenate([emissions_of(torch_tagger(teacher, tokenizer), s.text) fo
 spread = {t: entropy(softmax(said / t, axis=1), axis=1) for t in heat}
 groups = {"inside names": inside, "outside": ~inside}
 curves = {name: {t: float(nats[chosen].mean()) for t, nats in spread.items()} for name, chosen in groups.items()}
-reveal(my_guess, max(curves, key=lambda name: curves[name][1]))
+guesses.reveal("where the teacher is less sure", my_guess, max(curves, key=lambda name: curves[name][1]))
 figures.entropy_figure(curves, np.log(len(teacher.labels)))
 
 # %%
-check("a temperature never changes the favourite",
-      all((sharp.argmax(1) == soft.argmax(1)).all() for soft in temperatures.values()))  # fmt: skip
-check("the hotter, the less sure: the entropy of every character rises",
-      all((spread[b] > spread[a]).all() for a, b in zip(heat, heat[1:], strict=False)))  # fmt: skip
+same_favourite = [(sharp.argmax(1) == soft.argmax(1)).all() for soft in temperatures.values()]
+check("a temperature never changes the favourite", all(same_favourite))
+rising = [(spread[hotter] > spread[colder]).all() for colder, hotter in zip(heat, heat[1:], strict=False)]
+check("the hotter, the less sure: the entropy of every character rises", all(rising))
 
 # %% [markdown]
 # ### Exercise 1: warm it up
 #
 # A teacher's emissions for one character, and $T = 2$. How large is the probability of the **second** tag?
+#
+# Stuck? `solution("10", 1)` shows one way.
 
 # %%
 print(dict(zip(exercises.TAGS, exercises.EMISSIONS.tolist(), strict=True)))
@@ -160,6 +166,8 @@ exercise(my_probability, exercises.softened())
 # ### Exercise 2: why is there a $T^2$ in front?
 #
 # The student is trained on $T^2 \, \mathrm{KL}(p_\mathrm{teacher} \,\|\, p_\mathrm{student})$, both at temperature $T$. Leave the factor out and go from $T = 100$ to $T = 200$: how many times as **small** does the gradient with respect to the student's emissions become? Think of two causes, or let `torch.autograd.grad` tell you.
+#
+# Stuck? `solution("10", 2)` shows one way.
 
 # %%
 times_as_small = ...
@@ -196,15 +204,14 @@ depths = (*sizes.depths, layers)
 shallow = {d: distillation.shallow_student(teacher, d) for d in depths}
 twins = {d: article_twin(student) for d, student in shallow.items()}
 article = run.article.text
-times = sweep.latency_sweep(
-    {("mini", d): m for d, m in shallow.items()} | {("article", d): m for d, m in twins.items()},
-    tokenizer, article, sizes.depth_rounds,
-)  # fmt: skip
+models = {("mini", d): m for d, m in shallow.items()} | {("article", d): m for d, m in twins.items()}
+times = sweep.latency_sweep(models, tokenizer, article, sizes.depth_rounds)
 percent = {
     scale: {d: 100 * latency.time_ratio(times[scale, d], times[scale, layers]) for d in depths}
     for scale in ("mini", "article")
 }
-reveal(my_guess, ", ".join(f"{scale}: {curve[depth]:.0f} %" for scale, curve in percent.items()))
+for scale, curve in percent.items():
+    guesses.reveal(f"time of {depth} layers, {scale}", my_guess, round(curve[depth]), "%")
 
 # %% tags=["nbval-ignore-output"]
 figures.depth_figure(percent)
@@ -212,21 +219,110 @@ figures.depth_figure(percent)
 # %% tags=["nbval-ignore-output"]
 as_fast = times_as_fast(times["article", layers], times["article", 1])
 mini, large = (np.divide(times[scale, 1].samples, times[scale, layers].samples) for scale in percent)
-check("at the article's size, one layer takes at most 1.5 times its share of the time",
-      verdict(as_fast, layers / 1.5))  # fmt: skip
+at_most = verdict(as_fast, layers / 1.5)
+check("at the article's size, one layer takes at most 1.5 times its share of the time", at_most)
 check("mini keeps a larger share of its time than its large twin", verdict(median_estimate(mini / large), 1))
 
 # %% [markdown]
 # What is above the dashed line is not in the layers: cutting the text into characters, looking up embeddings, the CRF. The lighter the layers, the more these weigh. A contest about speed should be decided where speed is a problem: **the article's size decides** below.
+
+# %% [markdown]
+# ## Which layers does a student start from?
 #
-# ## Which cut model is as fast?
+# A student of the teacher's width can start from *copies* of the teacher's layers. Which ones? `matching_layers` takes for each student layer the one of the same relative depth, so that the last stands for the last.
 #
-# Now the other contestant: the teacher with all its layers, but with heads and neurons taken out until it is as fast as the student. There are many such models. `left_of_work` says how many heads and neurons a number of multiplications buys when a share of it, the *split*, goes to heads.
+# ### Exercise 3: four of twelve
 #
-# **Predict:** spend it on heads, on neurons, or on both alike? Which split keeps most F1 before any training?
+# Which layers of a teacher of 12 does a student of 4 copy, counted from 0?
+#
+# Stuck? `solution("10", 3)` shows one way.
 
 # %%
-my_guess = ...
+my_layers = [..., ..., ..., ...]
+
+# %%
+exercise(my_layers, exercises.copied_layers)
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+my_layers = [(layer + 1) * 12 // 4 - 1 for layer in range(4)]
+exercise(my_layers, exercises.copied_layers)
+
+# %% [markdown]
+# ### Build it: a student out of its teacher
+#
+# A model's **state dict** names its tensors. What is in layer 4 has a name with `.layer.4.` in it; all else, the embeddings, the classifier and the CRF, belongs to no layer.
+#
+# Write `my_student(state, layers)`. It returns the state dict of a student: `[1, 4, 11]` makes the teacher's layers 1, 4 and 11 (counted from 0) the student's layers 0, 1 and 2. All else is kept. Every tensor is a copy, so that training the student leaves the teacher alone.
+#
+# Stuck? `solution("10", 4)` shows one way.
+
+# %%
+names = list(exercises.small_teacher().state_dict())
+print(*names[:7], "...", *names[-6:], sep="\n")
+my_student = ...
+
+# %%
+exercise(my_student, exercises.built_student)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def my_student(state, layers):
+    student = {name: tensor.clone() for name, tensor in state.items() if ".layer." not in name}
+    for new, old in enumerate(layers):
+        for name, tensor in state.items():
+            if f".layer.{old}." in name:
+                student[name.replace(f".layer.{old}.", f".layer.{new}.")] = tensor.clone()
+    return student
+
+
+exercise(my_student, exercises.built_student)
+
+# %% [markdown]
+# From here on `distillation.student_of` does the same. A student of all layers has to be its teacher:
+
+# %%
+every = distillation.student_of(teacher, range(layers))
+said = [emissions_of(torch_tagger(m, tokenizer), shown.text) for m in (teacher, every)]
+check("a student of all layers gives its teacher's emissions, to the last bit", np.array_equal(*said))
+
+# %% [markdown]
+# ### Build it: how far apart are the layers?
+#
+# A student may learn from the inside of its teacher, too: from the **hidden states**, what comes out of each layer. Each layer of the student is compared with the layer of the teacher that it stands for. Write `my_distance(student, teacher, layers)`: the mean squared difference, over all layers and all numbers in them. `student` and `teacher` are lists of tensors: first what comes out of the embeddings, then the output of layer 0, and so on. `layers` says which layer of the teacher, from 0, goes with each layer of the student.
+#
+# Stuck? `solution("10", 5)` shows one way.
+
+# %%
+my_distance = ...
+
+# %%
+exercise(my_distance, exercises.matched_states)
+
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+def my_distance(student, teacher, layers):
+    outputs = student[1:]  # the embeddings are the same, and no layer
+    matched = [teacher[layer + 1] for layer in layers]
+    apart = [(ours - theirs).square().mean() for ours, theirs in zip(outputs, matched, strict=True)]
+    return sum(apart) / len(apart)
+
+
+exercise(my_distance, exercises.matched_states)
+
+# %% [markdown]
+# `Distillation(hidden=1)` adds this distance to the loss. Below it is left out (`hidden=0`), for the student and for the cut model alike; change it and see whether it pays.
+#
+# ## Which layers, and how wide?
+#
+# Matching from the end is one choice. There are others, and there is a question before it: three whole layers do a quarter of the teacher's work, but so do six layers with half of their heads and neurons. Which parts stay there, the scores of notebook 03 say.
+#
+# The cut model below gets five tries on dev, so the student does as well:
+#
+# | try | layers |
+# |---|---|
+# | **first**, **last** | three whole ones from one end |
+# | **ends**, **starts** | the last, or the first, of each third of the teacher |
+# | **twice as many** | six thinner ones, the first of each sixth, with as many heads and neurons together as three whole layers have |
 
 # %% tags=["nbval-ignore-output"]
 batches = make_batches(labelled[: sizes.scored], tokenizer, teacher.labels)
@@ -234,11 +330,88 @@ winner, head_scores = pipeline.head_scores(run, teacher, batches)
 neuron_scores = gradients.neuron_importance(teacher, batches)
 print("heads are chosen by:", winner)
 
+
+# %%
+def starts(groups):
+    """The first layer of each group, where the teacher is cut into so many."""
+    return [0, *(end + 1 for end in distillation.matching_layers(groups, layers)[:-1])]
+
+
+def thinner(chosen):
+    """These layers of the teacher, with no more heads and neurons together than the student of whole layers."""
+    whole, size = distillation.student_of(teacher, chosen), pruned_shape.size_of(shallow[depth])
+    return recipes.prune_to(whole, head_scores[chosen], neuron_scores[chosen], size)
+
+
+ends = distillation.matching_layers(depth, layers)
+chosen_layers = {"first": range(depth), "last": range(layers - depth, layers), "ends": ends, "starts": starts(depth)}
+tries = {name: distillation.student_of(teacher, chosen) for name, chosen in chosen_layers.items()}
+tries["twice as many"] = thinner(starts(min(2 * depth, layers)))
+
 # %%
 length = len(article) + 2
-wide = twins[layers].config
 costs = sweep.cost_sweep(twins, length)
-splits = (0.2, 0.4, 0.6, 0.8)
+student_work = costs[depth].multiply_adds
+wide = twins[layers].config
+twins.clear()  # memory for the trainings
+share = student_work * layers / depth / costs[layers].multiply_adds
+check("a student's work is its share of the layers, to 1 %", abs(share - 1) < 0.01)
+works = sweep.cost_sweep(tries, length)
+most, least = (extreme(cost.multiply_adds for cost in works.values()) for extreme in (max, min))
+check("all five students do the same work, to 0.1 %", most / least < 1.001)
+
+# %% [markdown]
+# A student that nobody has trained yet gives hardly an answer to judge it by. So each trains for a few steps on the labels, and dev chooses then.
+#
+# **Predict:** which one does dev choose?
+
+# %%
+my_guess = ...
+
+
+# %% tags=["nbval-ignore-output"]
+def reached(recovered):
+    """F1 on dev of the epoch that was kept."""
+    return max(point.f1 for point in recovered.curve[1:])
+
+
+schedule = training.Schedule(seed=seed, steps=budget)
+short = replace(schedule, steps=sizes.try_steps)
+learn = fine_tuning.fine_tune
+tried = {name: recovery_race.run_recovery(learn, m, tokenizer, data, short) for name, m in tries.items()}
+clear_output(wait=True)
+best_try = max(tried, key=lambda name: reached(tried[name]))
+guesses.reveal("the student that dev chooses", my_guess, best_try)
+rows = [(name, f"{found.curve[0].f1:.1f}", f"{reached(found):.1f}") for name, found in tried.items()]
+table(("student", "F1 on dev, untrained", f"after {sizes.try_steps} steps"), rows)
+
+# %% tags=["nbval-ignore-output"]
+whole_layers = max(chosen_layers, key=lambda name: reached(tried[name]))
+compared = [tried[name].model for name in (whole_layers, "twice as many")]
+answers = [evaluate(torch_tagger(m, tokenizer), data.dev, seed).predictions for m in compared]
+gain = f1_difference(data.dev, *answers, seed)
+print(f"twice as many minus {whole_layers}, on dev: {gain.value:+.1f} points, {gain.low:+.1f} to {gain.high:+.1f}")
+check("at equal work, twice as many thinner layers are better than the best whole ones", verdict(gain, 0))
+
+# %% [markdown]
+# The layers that a student copies matter, and how many they are matters, too. Carry the thought on: a student of *all* layers, each thinner still, is the cut model. So both contestants stand on one road, from a few whole layers to many thin ones.
+
+# %%
+student = tries[best_try]
+student_layers = student.config.num_hidden_layers
+
+# %% [markdown]
+# ## Which cut model is as fast?
+#
+# Now the other contestant: the teacher with all its layers, but with heads and neurons taken out until it is as fast as the student. There are many such models; five are tried. `left_of_work` says how many heads and neurons a number of multiplications buys when a share of it, the *split*, goes to heads.
+#
+# **Predict:** spend it on heads, on neurons, or on both alike? Which split keeps most F1 before any training?
+
+# %%
+my_guess = ...
+
+# %%
+splits = (0.2, 0.3, 0.4, 0.6, 0.8)
 
 
 def cut_to(work, split):
@@ -247,20 +420,19 @@ def cut_to(work, split):
     return recipes.prune_to(teacher, head_scores, neuron_scores, target)
 
 
-alike = {split: cut_to(costs[depth].multiply_adds, split) for split in splits}
+alike = {split: cut_to(student_work, split) for split in splits}
 lefts = {split: pruned_shape.size_of(cut) for split, cut in alike.items()}
 table(("for heads", "heads left", "neurons left"), [(f"{split:.0%}", *left) for split, left in lefts.items()])
 
 # %%
 works = [sweep.cost_sweep({split: article_twin(cut)}, length)[split] for split, cut in alike.items()]
-student_work = costs[depth].multiply_adds
-check("the student's work is its share of the layers, to 1 %", abs(student_work * layers / depth / costs[layers].multiply_adds - 1) < 0.01)  # fmt: skip
-check("all these models do the student's work, to 0.1 %", all(abs(c.multiply_adds / student_work - 1) < 1e-3 for c in works))  # fmt: skip
+off = max(abs(cost.multiply_adds / student_work - 1) for cost in works)
+check("all these models do the student's work, to 0.1 %", off < 1e-3)
 
 # %% tags=["nbval-ignore-output"]
 untrained = {split: training.dev_f1(cut, tokenizer, data) for split, cut in alike.items()}
 split = max(untrained, key=untrained.get)
-reveal(my_guess, f"{split:.0%} for heads")
+guesses.reveal("share of the work for heads", my_guess, round(100 * split), "%")
 table(("for heads", "F1 on dev, untrained"), [(f"{s:.0%}", f"{f1:.1f}") for s, f1 in untrained.items()])
 
 # %% [markdown]
@@ -274,14 +446,15 @@ my_guess = ...
 def time_of(work):
     """How many times as long as the student's twin the twin of the model cut to `work` takes."""
     cut = article_twin(cut_to(work, split))
-    return student_race.times_as_long(cut, twins[depth], tokenizer, article, sizes.match_rounds).value
+    return student_race.times_as_long(cut, twin, tokenizer, article, sizes.match_rounds).value
 
 
-whole = student_race.Probe(costs[layers].multiply_adds, 100 / percent["article"][depth])
+twin = article_twin(student)
+whole = student_race.Probe(costs[layers].multiply_adds, 100 / percent["article"][depth])  # roughly, and far away
 probes = student_race.match_time(time_of, whole, student_work, tries=sizes.tries)
-reveal(my_guess, f"it takes {probes[0].ratio:.2f} times as long")
-table(("work, of the teacher's", "time, of the student's"),
-      [(f"{probe.work / whole.work:.1%}", f"{probe.ratio:.2f}") for probe in (whole, *probes)])  # fmt: skip
+guesses.reveal("time of the cut model at equal work", my_guess, round(probes[0].ratio, 2), "times the student's")
+rows = [(f"{probe.work / whole.work:.1%}", f"{probe.ratio:.2f}") for probe in probes]
+table(("work, of the teacher's", "time, of the student's"), rows)
 
 # %% [markdown]
 # Multiplications are not time. Every layer adds, normalises and copies, however little is left of its matrices, and narrow matrices keep a processor less busy. So the cut model pays for its depth, and has to give up more. The best of these tries is taken and measured once more, because who chooses the best of several noisy numbers also chooses luck.
@@ -289,87 +462,58 @@ table(("work, of the teacher's", "time, of the student's"),
 # %% tags=["nbval-ignore-output"]
 found = min(probes, key=lambda probe: abs(probe.ratio - 1))
 pruned = cut_to(found.work, split)
-again = {
-    "mini": student_race.times_as_long(pruned, shallow[depth], tokenizer, article, sizes.final_rounds),
-    "article": student_race.times_as_long(
-        article_twin(pruned), twins[depth], tokenizer, article, sizes.final_twin_rounds
-    ),
+pairs = {
+    "mini": (pruned, student, sizes.final_rounds),
+    "article": (article_twin(pruned), twin, sizes.final_twin_rounds),
 }
-for scale, (ratio, low, high) in again.items():
-    print(f"{scale}: the cut model takes {ratio:.2f} [{low:.2f}, {high:.2f}] times as long as the student of {depth}")
+again = {}
+for scale, (cut, other, rounds) in pairs.items():
+    again[scale] = student_race.times_as_long(cut, other, tokenizer, article, rounds)
+    ratio, low, high = again[scale]
+    print(f"{scale}: the cut model takes {ratio:.2f} [{low:.2f}, {high:.2f}] times as long as the student")
+
+# %% tags=["nbval-ignore-output"]
 shortest, longest = again["article"].low, again["article"].high
 check("at the article's size the cut model takes at least 95 % of the student's time", verdict(again["article"], 0.95))
 check("and at most 105 % of it", verdict(Estimate(-again["article"].value, -longest, -shortest), -1.05))
 
 # %%
 check("the cut model still has all its layers", pruned.config.num_hidden_layers == layers)
-twins.clear()  # memory for the trainings
 
 # %% [markdown]
 # Who is equally fast at one size need not be at the other. Keep that in mind for the table at the end.
 
 # %% [markdown]
-# ## Which layers does a student start from?
+# ## What do the copies bring?
 #
-# A student of the teacher's width can start from *copies* of the teacher's layers. Which ones? `matching_layers` takes for each student layer the one of the same relative depth, so that the last stands for the last.
-#
-# ### Exercise 3: four of twelve
-#
-# Which layers of a teacher of 12 does a student of 4 copy, counted from 0?
-
-# %%
-my_layers = [..., ..., ..., ...]
-
-# %%
-exercise(my_layers, exercises.copied_layers)
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-my_layers = [(layer + 1) * 12 // 4 - 1 for layer in range(4)]
-exercise(my_layers, exercises.copied_layers)
-
-# %% [markdown]
 # **Predict:** a student from copies and one from random numbers, both trained on the labels for equally many steps. How far apart do they end?
 
 # %%
 my_guess = ...
 
 # %%
-student = shallow[depth]
 torch.manual_seed(seed)
 fresh = RanerModel(student.config)
-copied = distillation.matching_layers(depth, layers)
-same = [torch.equal(a, b) for new, old in zip(student.bert.encoder.layer, copied, strict=True)
-        for a, b in zip(new.parameters(), teacher.bert.encoder.layer[old].parameters(), strict=True)]  # fmt: skip
-check("each layer of the student is a copy of a layer of the teacher", all(same))
-check("the random one has the same shape and not a matrix in common",
-      not any(torch.equal(a, b) for a, b in zip(fresh.parameters(), student.parameters(), strict=True) if a.dim() > 1))  # fmt: skip
+pairs = zip(fresh.parameters(), student.parameters(), strict=True)
+in_common = [torch.equal(a, b) for a, b in pairs if a.dim() > 1]
+check("the random one has the same shape and not a matrix in common", not any(in_common))
 
 # %% tags=["nbval-ignore-output"]
-schedule = training.Schedule(seed=seed, steps=budget)
-by_labels = {
-    "copied layers": recovery_race.run_recovery(fine_tuning.fine_tune, student, tokenizer, data, schedule),
-    "random weights": recovery_race.run_recovery(fine_tuning.fine_tune, fresh, tokenizer, data, schedule),
-}
+starts_from = {"copied layers": student, "random weights": fresh}
+by_labels = {name: recovery_race.run_recovery(learn, m, tokenizer, data, schedule) for name, m in starts_from.items()}
 clear_output(wait=True)
 levels = {"teacher": training.dev_f1(teacher, tokenizer, data)}
 base.recovery_figure({name: r.curve for name, r in by_labels.items()}, levels)
 
-
 # %% tags=["nbval-ignore-output"]
-def reached(recovered):
-    """F1 on dev of the epoch that was kept."""
-    return max(point.f1 for point in recovered.curve[1:])
-
-
-from_copies, from_nothing = map(reached, by_labels.values())
-reveal(my_guess, f"{from_copies:.1f} and {from_nothing:.1f} on dev")
 answers = [evaluate(torch_tagger(r.model, tokenizer), data.dev, seed).predictions for r in by_labels.values()]
 worth = f1_difference(data.dev, *reversed(answers), seed)
-print(f"copies minus random weights, on dev: {worth.value:+.1f} points, {worth.low:+.1f} to {worth.high:+.1f}")
+guesses.reveal("copies minus random weights, F1 on dev", my_guess, round(worth.value, 1), "points")
+print(f"95 % interval: {worth.low:+.1f} to {worth.high:+.1f}")
 check("starting from copies is worth more than 20 points", verdict(worth, 20))
 
 # %% [markdown]
-# Before it is *trained* by the teacher, a student *starts* from the teacher: what three of its layers learned from far more text than ours comes along in the copies. It is not all there at step 0: none of them ever had to do the work of four. Look at where the curve begins, and how fast it rises. Remember this when a paper compares a distilled student with a model trained from nothing.
+# Before it is *trained* by the teacher, a student *starts* from the teacher: what its layers learned from far more text than ours comes along in the copies. It is not all there at step 0: none of them ever had to do the work of its neighbours as well. Look at where the curve begins, and how fast it rises. Remember this when a paper compares a distilled student with a model trained from nothing.
 #
 # ## Labels, a teacher, or a teacher and more text?
 #
@@ -378,8 +522,8 @@ check("starting from copies is worth more than 20 points", verdict(worth, 20))
 # | | reads | learns |
 # |---|---|---|
 # | **labels** | the labelled half | the annotated tags |
-# | **teacher** | the labelled half | half the labels, half the soft targets |
-# | **teacher and text** | also the text without labels, and copies of the labelled half with other names | where there are no labels, the soft targets alone |
+# | **soft targets** | the labelled half | half the labels, half the soft targets |
+# | **soft targets, more text** | also the text without labels, and copies of the labelled half with other names | where there are no labels, the soft targets alone |
 #
 # Nobody needs to annotate the text: the teacher says what it thinks of it. So any file will do. Here it is the other half of *train*, written to a file as plain text. Put a file of your own in its place.
 
@@ -388,7 +532,8 @@ file = run.artifacts / "unlabelled.txt"
 write_atomically(file, "\n".join(sentence.text for sentence in unlabelled))
 copies = augmentation.swapped_copies(labelled, augmentation.name_pool(labelled), copies=1, seed=seed)
 texts = plain.read_texts(file) + [sentence.text for sentence in copies]
-check("the file holds the text of the other half, whole", "".join(plain.read_texts(file)) == "".join(s.text for s in unlabelled))  # fmt: skip
+same_text = "".join(plain.read_texts(file)) == "".join(sentence.text for sentence in unlabelled)
+check("the file holds the text of the other half, whole", same_text)
 print(f"{len(texts)} texts, such as:", labelled[0].text, copies[0].text, sep="\n")
 
 # %% [markdown]
@@ -400,40 +545,38 @@ print(f"{len(texts)} texts, such as:", labelled[0].text, copies[0].text, sep="\n
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-lessons = {
-    "teacher": distillation.Distillation(teacher, hidden=0),
-    "teacher and text": distillation.Distillation(teacher, texts, hidden=0),
-}
-methods = {"labels": fine_tuning.fine_tune}
+lesson = distillation.Distillation(teacher, hidden=0)
+lessons = {"soft targets": lesson, "soft targets, more text": replace(lesson, texts=texts)}
+methods = {"labels": learn}
 methods |= {name: partial(distillation.distil, distillation=lesson) for name, lesson in lessons.items()}
 students = {"labels": by_labels["copied layers"]}
-for name in ("teacher", "teacher and text"):
+for name in lessons:
     students[name] = recovery_race.run_recovery(methods[name], student, tokenizer, data, schedule)
 clear_output(wait=True)
 best_student = max(students, key=lambda name: reached(students[name]))
-reveal(my_guess, f"{best_student}, on dev")
+guesses.reveal("the recipe that helps the student most", my_guess, best_student)
 base.recovery_figure({name: r.curve for name, r in students.items()}, levels)
 
 # %% [markdown]
 # The first point of each curve is the student as it came; each other one is the end of an epoch, or of the training. The more there is to read, the later the first epoch ends, and the less often each sentence is seen in the same number of steps. New text has to be worth more than the old one once again.
 #
-# Steps are counted, time is measured. What did a step cost here, and what the whole training, with the teacher's reading before it and the scores on dev?
+# Steps are counted, time is measured. What did a step cost here, and what the whole training, with the teacher's reading before it and the scores on dev? The teacher reads each sentence once: what it said is kept, so the second recipe pays for the new text only, and the cut model below for nothing.
 
 # %% tags=["nbval-ignore-output"]
-ends = {name: (found.curve[-1], found.seconds) for name, found in students.items()}
-table(
-    ("recipe", "steps", "epochs", "seconds a step", "seconds in all"),
-    [(name, end.step, f"{end.epoch:.1f}", f"{end.seconds / end.step:.2f}", f"{in_all:.0f}")
-     for name, (end, in_all) in ends.items()],
-)  # fmt: skip
+rows = []
+for name, found in students.items():
+    end = found.curve[-1]
+    rows.append((name, end.step, f"{end.epoch:.1f}", f"{end.seconds / end.step:.2f}", f"{found.seconds:.0f}"))
+table(("recipe", "steps", "epochs", "seconds a step", "seconds in all"), rows)
 
 # %%
-check("every student made the same number of steps", {end.step for end, _ in ends.values()} == {budget})
+made = {found.curve[-1].step for found in students.values()}
+check("every student made the same number of steps", made == {budget})
 
 # %% [markdown]
 # ## The contest
 #
-# The cut model gets the same three recipes and the same number of steps, and the unpruned model is its teacher as well. Dev chooses one recipe for each side; both have three tries. Then test is asked, once.
+# The cut model gets the same three recipes and the same number of steps, and the unpruned model is its teacher as well. Dev chooses one recipe for each side. Both sides had five tries for their shape and have three for their recipe. Then test is asked, once.
 #
 # **Predict:** who wins, and by how many points of F1?
 
@@ -444,18 +587,19 @@ my_guess = ...
 cuts = {name: recovery_race.run_recovery(method, pruned, tokenizer, data, schedule) for name, method in methods.items()}
 clear_output(wait=True)
 best_cut = max(cuts, key=lambda name: reached(cuts[name]))
-base.recovery_figure({f"student, {best_student}": students[best_student].curve} |
-                {f"cut model, {name}": r.curve for name, r in cuts.items()}, levels)  # fmt: skip
+curves = {f"student: {best_student}": students[best_student].curve}
+curves |= {f"cut model: {name}": found.curve for name, found in cuts.items()}
+base.recovery_figure(curves, levels)
 
 # %%
-check("training kept the student's layers", students[best_student].model.config.num_hidden_layers == depth)
+check("training kept the student's layers", students[best_student].model.config.num_hidden_layers == student_layers)
 check(
     "and the heads and neurons of the cut model",
     pruned_shape.size_of(cuts[best_cut].model) == pruned_shape.size_of(pruned),
 )
 
 # %% tags=["nbval-ignore-output"]
-chosen = {f"student-{depth}": students[best_student].model, "pruned-equal": cuts[best_cut].model}
+chosen = {"student": students[best_student].model, "pruned-equal": cuts[best_cut].model}
 
 
 def saved(scale, stage, m):
@@ -474,8 +618,9 @@ check("both twins give the emissions of their models, to 1e-4", max(moved) < 1e-
 
 # %% tags=["nbval-ignore-output"]
 evaluations = {stage: evaluate(torch_tagger(m, tokenizer), data.test, seed) for stage, m in contest.items()}
-mini = [Variant(stage, "torch-fp32", run.artifacts / "mini" / stage, m, evaluations[stage])
-        for stage, m in contest.items()]  # fmt: skip
+mini = [
+    Variant(stage, "torch-fp32", run.artifacts / "mini" / stage, m, evaluations[stage]) for stage, m in contest.items()
+]
 article_size = [Variant(stage, "torch-fp32", saved("article", stage, m), m) for stage, m in large.items()]
 mini_rows = measure_variants(run, mini, "10", "mini")
 article_rows = measure_variants(run, article_size, "10", "article", repeats=7)
@@ -484,27 +629,30 @@ article_rows = measure_variants(run, article_size, "10", "article", repeats=7)
 # The answer, from the ledger:
 
 # %% tags=["nbval-ignore-output"]
-rows = {stage: [run.ledger.row(stage, scale, "torch-fp32") for scale in ("mini", "article")] for stage in contest}
-table(
-    ("", "F1 [95 %]", "layers", "heads", "neurons", "M parameters", "MB", "ms, article", "ms, mini"),
-    [(stage, f"{m['f1']:.1f} [{m['f1_low']:.1f}, {m['f1_high']:.1f}]", len(a["heads_per_layer"]),
-      sum(a["heads_per_layer"]), sum(m["ffn_per_layer"]), f"{a['parameters'] / 1e6:.1f}",
-      f"{a['file_bytes'] / 1e6:.0f}", f"{a['latency_ms']['p50']:.0f}", f"{m['latency_ms']['p50']:.1f}")
-     for stage, (m, a) in rows.items()],
-)  # fmt: skip
+rows, parameters = [], {}
+for stage in contest:
+    m, a = (run.ledger.row(stage, scale, "torch-fp32") for scale in ("mini", "article"))
+    parameters[stage] = a["parameters"]
+    left = (len(m["heads_per_layer"]), sum(m["heads_per_layer"]), sum(m["ffn_per_layer"]))
+    size = (f"{a['parameters'] / 1e6:.1f}", f"{a['file_bytes'] / 1e6:.0f}")
+    medians = (f"{a['latency_ms']['p50']:.0f}", f"{m['latency_ms']['p50']:.1f}")
+    rows.append((stage, f"{m['f1']:.1f} [{m['f1_low']:.1f}, {m['f1_high']:.1f}]", *left, *size, *medians))
+header = ("", "F1 [95 %]", "layers", "heads", "neurons", "M parameters", "MB", "ms, article", "ms, mini")
+table(header, rows)
 
 # %% tags=["nbval-ignore-output"]
 answers = [found.predictions for found in evaluations.values()]
 d = f1_difference(data.test, *answers, seed)
 better = {Verdict.YES: "the cut model", Verdict.NO: "the student", Verdict.UNSURE: "nobody, surely"}[verdict(d, 0)]
-reveal(my_guess, f"{better}: cut model minus student {d.value:+.1f} points, {d.low:+.1f} to {d.high:+.1f}")
+guesses.reveal("cut model minus student, F1 on test", my_guess, round(d.value, 1), "points")
+print(f"95 % interval: {d.low:+.1f} to {d.high:+.1f}; the better one is {better}")
 f1 = resampled_f1(data.test, answers, seed)
 base.bootstrap_figure({"cut model minus student": f1[1] - f1[0]}, "points of F1 on test", zero=True)
 
 # %% tags=["nbval-ignore-output"]
 check("at equal latency and after equally many steps, the cut model is at least as good", verdict(d, 0))
-check("at equal latency and after equally many steps, the student is at least as good",
-      verdict(Estimate(-d.value, -d.high, -d.low), 0))  # fmt: skip
+other_way = Estimate(-d.value, -d.high, -d.low)
+check("at equal latency and after equally many steps, the student is at least as good", verdict(other_way, 0))
 untouched = evaluate(torch_tagger(teacher, tokenizer), data.test, seed)
 for stage, found in evaluations.items():
     to_teacher = f1_difference(data.test, untouched.predictions, found.predictions, seed)
@@ -514,29 +662,35 @@ for stage, found in evaluations.items():
 results.results_figure(report.versions(mini_rows + article_rows))
 
 # %% tags=["nbval-ignore-output"]
-parameters = {stage: a["parameters"] for stage, (_, a) in rows.items()}
-as_large = parameters["pruned-equal"] / parameters[f"student-{depth}"]
+as_large = parameters["pruned-equal"] / parameters["student"]
 check("equal latency is also equal size, to 5 %", abs(as_large - 1) < 0.05)
 
 # %% [markdown]
-# A ? twice in the verdict means that this test set cannot tell. Whatever it says, look at the counts as well: a few heads and neurons in every layer, or all of a few layers. Equal time can be spent in very different places, and need not be equal size: the tick above answers that for these two models only.
+# A ? twice in the verdict means that this test set cannot tell. Whatever it says, look at the counts as well: a few heads and neurons in every layer, or more of them in fewer layers. Equal time can be spent in very different places, and need not be equal size: the tick above answers that for these two models only.
 #
 # ## What this contest cannot say
 #
-# - **Neither started from nothing.** Both are parts of a pre-trained BERT that learned to tag. The student has whole layers, but three of them do not stand for twelve: the layers between, whose outputs they used to read, are gone. The cut model has all its layers, each a poorer one. Which damage heals in few steps need not be the one that heals further.
+# - **Neither started from nothing.** Both are parts of a pre-trained BERT that learned to tag. The student lacks the layers between those that it copied, whose outputs they used to read. The cut model has all its layers, each a poorer one. Which damage heals in few steps need not be the one that heals further.
 # - **The teacher has seen the "unlabelled" half with its labels** when it was trained, and the labelled half as well. Its soft targets there are better than on text from the street.
 # - **Steps are few.** Distillation is usually given millions of sentences; who lags behind after so few may catch up, a student as well as a recipe: look which curves still rise where they end. Change `budget` and see.
 # - **Equal steps are not equal seconds.** The teacher's reading comes on top of the steps, and its price is in the table. Who has to pay for time rather than for text asks another question.
 # - **The corpus is small, and each training has one seed.** An interval that holds 0 is not a draw; and it knows of other sentences, but not of what other seeds would have trained.
-# - **One depth, one machine.** Change `depth` to 4. Layers wait for each other, heads and neurons do not: the more cores, the harder it gets for the deep and thin model.
-# - **Only training was counted.** To find the cut, heads and neurons were scored, four splits were tried on dev and times were measured. The student needs none of that.
-# - The two roads do not exclude each other: a student can be pruned.
+# - **Five students are not all.** Only two depths were tried, and which student is best after a few steps need not be the one that is best after many. A longer search on dev finds better layers to copy, for more time and at the risk of fitting dev.
+# - **One amount of work, one machine.** Change `depth` to 4. Layers wait for each other, heads and neurons do not: the more cores, the harder it gets for the deep and thin model.
+# - **Only training was counted.** To find the cut, heads and neurons were scored, splits were tried on dev and times were measured. A student of whole layers needs none of that.
+# - The two roads do not exclude each other: the thin student above was pruned.
 #
+# ## Your predictions
+
+# %% tags=["nbval-ignore-output"]
+guesses.review()
+
+# %% [markdown]
 # ## What you know now
 #
 # - A temperature shows a teacher's second thoughts. It changes no favourite, and $T^2$ keeps the loss at its strength.
 # - Equal work is not equal time. Whoever compares shapes has to measure, and to say at which size.
-# - A student that starts from its teacher's layers starts with what they learned, even where it cannot use it yet.
+# - A student that starts from its teacher's layers starts with what they learned, even where it cannot use it yet. Which layers, and how many thinner ones, is part of the experiment: a bad start makes a bad contest.
 # - A contest is fair at the same latency, with the same number of steps, the same data, as many tries and the same judge; and its answer is a difference with an interval.
 #
 # **Next:** the road that won here can go on through [08 · The whole pipeline](08_the_whole_pipeline.ipynb), quantised and exported like any other model.

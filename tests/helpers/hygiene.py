@@ -1,11 +1,12 @@
-"""What a committed notebook must look like. Every rule: notebook -> list of complaints, empty if clean.
+"""What a notebook and its source must look like. Every rule: notebook -> list of complaints, empty if clean.
 
-Exercises are recognised by their cells: a stub that holds `...`, a call of `exercise(`, and then a cell
-tagged `solution`, collapsed, that calls `exercise(` again and is told that it is right.
+Exercises are recognised by their cells: a stub that holds `...`, a call of `exercise(`, and then, in the source alone,
+a cell tagged `solution`, collapsed, that calls `exercise(` again and is told that it is right.
 """
 
 import ast
 import re
+import symtable
 from functools import cache
 from itertools import dropwhile
 from pathlib import Path
@@ -16,6 +17,7 @@ from matplotlib import font_manager
 from nbformat import NotebookNode
 
 from utils.course.figures.style import FALLBACK, FONT
+from utils.course.solutions import is_solution
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 
@@ -43,6 +45,14 @@ QUOTED = {
 """The article's numbers."""
 MEASURED_FIELDS = {"f1", "p50", "p_value", "low", "high"}
 """Attributes and keys of what was measured: a score, a time, a p-value, the ends of an interval."""
+OPEN = "not attempted yet"
+"""What an exercise without an answer prints."""
+NOISY = "nbval-ignore-output"
+"""The tag of cells whose output is measured, and another one each time."""
+HEADED = re.compile(r"^#+ ((?:Exercise|Build it)\b.*)$", re.M)
+"""The heading of an exercise."""
+STUCK = 'Stuck? `solution("{notebook}", {number})` shows one way.'
+"""A line of the text that begins an exercise."""
 COMPUTED = {"407"}
 """MB of a BERT-base in float32: counted, not measured."""
 
@@ -128,17 +138,121 @@ def measured_numbers(notebook: NotebookNode) -> list[str]:
 
 
 def exercises(notebook: NotebookNode) -> list[str]:
-    """Every exercise is open, has a checker, and a collapsed solution that its checker accepts."""
-    cells, complaints = code_cells(notebook), _unchecked(notebook)
-    for number, cell in enumerate(cells):
-        follower = cells[number + 1] if number + 1 < len(cells) else None
-        if _is_solution(cell):
-            complaints += _solution_faults(cell, cells[number - 1])
-        elif _asks(cell) and not (follower and _is_solution(follower)):
-            complaints.append(f"no solution after the exercise {cell.source!r}")
-        elif _asks(cell) and "not attempted yet" not in _printed(cell):
-            complaints.append(f"the exercise {cell.source!r} is not open")
+    """Every exercise is open and has a checker; solutions are not published."""
+    asked = [cell for cell in code_cells(notebook) if not is_solution(cell) and _asks(cell)]
+    complaints = [f"a solution: {cell.source!r}" for cell in code_cells(notebook) if is_solution(cell)]
+    complaints += [f"{c.source!r} is not open" for c in asked if OPEN not in _printed(c)]
+    return complaints + _unchecked(notebook)
+
+
+def solutions(source: NotebookNode) -> list[str]:
+    """In the source, every exercise is followed by a collapsed solution that is checked, too."""
+    cells, complaints = code_cells(source), _unchecked(source)
+    for before, cell in zip([None, *cells], [*cells, None], strict=True):
+        if before and _asks(before) and not is_solution(before) and not (cell and is_solution(cell)):
+            complaints.append(f"no solution after the exercise {before.source!r}")
+        if cell and is_solution(cell):
+            complaints += _solution_faults(cell, before)
     return complaints
+
+
+def wrong_solutions(executed: NotebookNode) -> list[str]:
+    """Solutions that their checkers did not call right, and cells that waited for them in vain, or were let down.
+
+    A cell with the tag of what is measured may find that a claim does not hold.
+    """
+    waiting = [cell for cell in code_cells(executed) if not is_solution(cell) and waits(cell)]
+    solved = [cell for cell in code_cells(executed) if is_solution(cell)]
+    return [
+        f"the solution {cell.source!r} prints {_printed(cell)!r}"
+        for cell in solved
+        if "✓ right" not in _printed(cell) or "✗" in _printed(cell)
+    ] + [
+        f"{cell.source!r}, after the solution, prints {_printed(cell)!r}"
+        for cell in waiting
+        if OPEN in _printed(cell) or ("✗" in _printed(cell) and NOISY not in cell.metadata.get("tags", []))
+    ]
+
+
+def answers_needed(source: NotebookNode) -> list[str]:
+    """Cells that read what a solution was the last to set: without it they fail, or print something else.
+
+    Under `if attempted(answer):` they may. What is set there is known to nobody else while the answer is open.
+    """
+    set_by_solutions, complaints = set(), []
+    for cell in code_cells(source):
+        if is_solution(cell):
+            set_by_solutions |= global_names(cell.source)[1]
+            continue
+        always, waiting = _parts(cell.source)
+        read, written = global_names(always)
+        set_by_solutions |= global_names(waiting)[1] - written
+        needed = sorted(read & set_by_solutions)
+        complaints += [f"{', '.join(needed)} of a solution in the cell {cell.source!r}"] if needed else []
+        set_by_solutions -= written
+    return complaints
+
+
+def waits(cell: NotebookNode) -> bool:
+    """Whether a part of the cell runs only when an exercise was attempted."""
+    return bool(_parts(cell.source)[1])
+
+
+def _parts(source: str) -> tuple[str, str]:
+    """What a cell does always, and what only under `if attempted(...):`."""
+    always, waiting = ast.Module([], []), ast.Module([], [])
+    for statement in ast.parse(source).body:
+        guarded = isinstance(statement, ast.If) and ast.unparse(statement.test).startswith("attempted(")
+        always.body += statement.orelse if guarded else [statement]
+        waiting.body += statement.body if guarded else []
+    return ast.unparse(always), ast.unparse(waiting)
+
+
+def global_names(source: str) -> tuple[set[str], set[str]]:
+    """The global names that a cell reads from others, functions included, and those that it sets."""
+    top = symtable.symtable(source, "cell", "exec")
+    written = {name.get_name() for name in top.get_symbols() if name.is_assigned() or name.is_imported()}
+    read = {name.get_name() for table in _tables(top) for name in table.get_symbols() if _reads(name, table)}
+    return read - _set_before_read(source), written
+
+
+def _tables(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
+    return [table, *(inner for child in table.get_children() for inner in _tables(child))]
+
+
+def _reads(name: symtable.Symbol, table: symtable.SymbolTable) -> bool:
+    return name.is_referenced() and (name.is_global() or table.get_type() == "module")
+
+
+def _set_before_read(source: str) -> set[str]:
+    """Names whose first statement in the cell sets them without reading them, in whatever is a plain assignment."""
+    met, ours = set(), set()
+    for statement in ast.parse(source).body:
+        names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        read = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+        stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        stored |= {statement.name} if isinstance(statement, ast.FunctionDef) else set()
+        ours |= stored - read - met if isinstance(statement, ast.Assign | ast.FunctionDef | ast.For) else set()
+        met |= read | stored
+    return ours
+
+
+def stuck(source: NotebookNode, notebook: str) -> list[str]:
+    """The text that begins an exercise says how to see its solution, whose number is right."""
+    texts = enumerate(_texts_before_solutions(source), 1)
+    wanted = [(text, STUCK.format(notebook=notebook, number=number)) for number, text in texts]
+    return [f"not said: {line}" for text, line in wanted if line not in text.split("\n")]
+
+
+def _texts_before_solutions(source: NotebookNode) -> list[str]:
+    """Of each solution, the Markdown with the heading of its exercise."""
+    found, asking = [], ""
+    for cell in source.cells:
+        if cell.cell_type == "markdown" and HEADED.search(cell.source):
+            asking = cell.source
+        elif is_solution(cell):
+            found.append(asking)
+    return found
 
 
 def _unchecked(notebook: NotebookNode) -> list[str]:
@@ -146,14 +260,10 @@ def _unchecked(notebook: NotebookNode) -> list[str]:
     marks: list[str] = []  # headings, and an empty one for each check
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            marks += re.findall(r"^#+ (Exercise\b.*)$", cell.source, re.M)
+            marks += HEADED.findall(cell.source)
         elif _asks(cell):
             marks.append("")
     return [f"no checker for {mark!r}" for mark, then in zip(marks, [*marks[1:], "end"], strict=True) if mark and then]
-
-
-def _is_solution(cell: NotebookNode) -> bool:
-    return "solution" in cell.metadata.get("tags", [])
 
 
 def _asks(cell: NotebookNode) -> bool:
@@ -164,12 +274,11 @@ def _printed(cell: NotebookNode) -> str:
     return "".join(output.get("text", "") for output in cell.outputs)
 
 
-def _solution_faults(cell: NotebookNode, before: NotebookNode) -> list[str]:
+def _solution_faults(cell: NotebookNode, before: NotebookNode | None) -> list[str]:
     faults = {
-        "follows no exercise": not _asks(before),
+        "follows no exercise": not (before and _asks(before)),
         "is not collapsed": not cell.metadata.get("jupyter", {}).get("source_hidden"),
         "is not checked": not _asks(cell),
-        "is not right": "✓ right" not in _printed(cell) or "✗" in _printed(cell),
     }
     return [f"the solution {cell.source!r} {fault}" for fault, present in faults.items() if present]
 
@@ -233,8 +342,9 @@ def _resolves(target: str, headings: set[str]) -> bool:
 
 
 def source_agrees(notebook: NotebookNode, source: str) -> list[str]:
-    """The notebook was built from its source script as it stands: same cells, same tags."""
-    built, written = (list(map(_essence, nb.cells)) for nb in (notebook, jupytext.reads(source, "py:percent")))
+    """The notebook was built from its source script as it stands, but for solutions: same cells, same tags."""
+    built = [_essence(cell) for cell in notebook.cells]
+    written = [_essence(cell) for cell in jupytext.reads(source, "py:percent").cells if not is_solution(cell)]
     if len(built) != len(written):
         return [f"{len(built)} cells in the notebook, {len(written)} in its source"]
     pairs = enumerate(zip(built, written, strict=True))

@@ -81,7 +81,7 @@ def cluener(text):
 def doccano(text):
     found = []
     for v in _values(text):
-        labels = v["label"] if "label" in v else v.get("labels")
+        labels = next((v[key] for key in ("label", "labels") if isinstance(v.get(key), list)), None)
         if labels is None:
             labels = [[e["start_offset"], e["end_offset"], e["label"]] for e in v["entities"]]
         found.append((v["text"], {tuple(label) for label in labels}))

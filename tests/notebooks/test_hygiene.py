@@ -35,12 +35,19 @@ def clean():
         printing("\n".join(["x = 1"] * 15)),
         printing("answer = ..."),
         printing("exercise(answer, checker)", OPEN),
-        printing("answer = 3\nexercise(answer, checker)", RIGHT, HIDDEN),
         new_code_cell(PLOT, outputs=[IMAGE]),
     ]
     for count, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), 1):
         cell.execution_count = count
     return new_notebook(cells=cells)
+
+
+def solved():
+    """The clean notebook's source, executed: its solution is the cell after the exercise."""
+    notebook = clean()
+    notebook.cells[2].source += '\n\nStuck? `solution("04", 1)` shows one way.'
+    notebook.cells.insert(6, printing("answer = 3\nexercise(answer, checker)", RIGHT, HIDDEN))
+    return notebook
 
 
 def set_source(index, source):
@@ -85,17 +92,14 @@ BREAKS = [
     ("measured_numbers", add_prose("It lost 0.4 points.")),
     ("measured_numbers", add_prose("It keeps 98.7 % of the tags.")),
     ("measured_numbers", add_prose("F1 of 86.3")),
-    ("exercises", lambda nb: nb.cells[6].update(source="", metadata={}, outputs=[])),
+    ("exercises", lambda nb: nb.cells[3].metadata.update(HIDDEN)),
     ("exercises", lambda nb: nb.cells.append(new_markdown_cell("### Exercise 2: nobody checks this"))),
     ("exercises", lambda nb: nb.cells.insert(2, new_markdown_cell("### Exercise 0: nobody checks this"))),
-    ("exercises", lambda nb: nb.cells[6].metadata.pop("jupyter")),
-    ("exercises", lambda nb: nb.cells[6].outputs.clear()),
-    ("exercises", lambda nb: nb.cells[6].outputs[0].update(text="✗ too small\n")),
-    ("exercises", set_source(6, "answer = 3")),
+    ("exercises", lambda nb: nb.cells.append(new_markdown_cell("### Build it: nobody checks this"))),
     ("exercises", set_source(5, "print(answer)")),
     ("exercises", lambda nb: nb.cells[5].outputs[0].update(text=RIGHT)),
-    ("glyphs", set_source(7, f'draw(title="{OUTSIDE_THE_FONTS}")')),
-    ("glyphs", set_source(7, f'draw(title=f"{{x}}{OUTSIDE_THE_FONTS}")')),
+    ("glyphs", set_source(6, f'draw(title="{OUTSIDE_THE_FONTS}")')),
+    ("glyphs", set_source(6, f'draw(title=f"{{x}}{OUTSIDE_THE_FONTS}")')),
     ("glyphs", set_output(3, output_type="stream", name="stdout", text="Glyph 134071 missing from font(s) Some Sans.")),
     ("links", add_prose("[gone](77_gone.ipynb)")),
     ("links", add_prose("[outside](../../elsewhere.txt)")),
@@ -121,15 +125,104 @@ def test_a_broken_copy_is_caught_by_its_rule_alone(name, damage):
     [
         set_source(3, "x = 2"),
         set_source(2, "other words"),
-        lambda nb: nb.cells[6].metadata.tags.clear(),
+        lambda nb: nb.cells[1].metadata.tags.clear(),
+        lambda nb: nb.cells.insert(6, solved().cells[6]),
         lambda nb: nb.cells.pop(),
     ],
 )
 def test_a_source_that_went_its_own_way_is_caught(damage):
-    source, notebook = jupytext.writes(clean(), "py:percent"), clean()
+    source, notebook = jupytext.writes(solved(), "py:percent"), clean()
+    notebook.cells[2].source = solved().cells[2].source
     assert hygiene.source_agrees(notebook, source) == []
     damage(notebook)
     assert len(hygiene.source_agrees(notebook, source)) == 1
+
+
+UNSOLVED = [
+    lambda nb: nb.cells.pop(6),
+    lambda nb: nb.cells.insert(6, printing("exercise(answer, checker)")),
+    lambda nb: nb.cells[6].metadata.pop("jupyter"),
+    lambda nb: nb.cells.append(nb.cells[6]),
+    set_source(6, "answer = 3"),
+    set_source(5, "print(answer)"),
+]
+
+
+@pytest.mark.parametrize("damage", UNSOLVED)
+def test_an_exercise_of_a_source_without_a_proper_solution_is_caught(damage):
+    notebook = solved()
+    assert hygiene.solutions(notebook) == []
+    damage(notebook)
+    assert hygiene.solutions(notebook) != []
+
+
+@pytest.mark.parametrize("text", ["", "✗ too small\n", "✓ right\n✗ too small\n", OPEN])
+def test_a_solution_that_is_not_right_is_caught(text):
+    notebook = solved()
+    assert hygiene.wrong_solutions(notebook) == []
+    notebook.cells[6].outputs = printing("", text).outputs
+    assert len(hygiene.wrong_solutions(notebook)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "faults"),
+    [("✓ as the library\n", [], 0), (OPEN, [], 1), ("✗ as the library\n", [], 1), ("✗ fast\n", [hygiene.NOISY], 0)],
+)
+def test_a_cell_that_waits_for_the_solution_must_get_what_it_needs(text, tags, faults):
+    notebook = solved()
+    notebook.cells.append(printing("if attempted(answer):\n    check('x', answer == 3)", text, {"tags": tags}))
+    assert len(hygiene.wrong_solutions(notebook)) == faults
+
+
+WAITING = "if attempted(answer):\n    twice = 2 * answer"
+NEEDY = (
+    "print(answer)",
+    "def f():\n    return answer",
+    "[f(answer) for x in y]",
+    "answer = answer + 1",
+    f"{WAITING}\nprint(answer)",
+    f"{WAITING}\nprint(twice)",
+    f"{WAITING}\nelse:\n    print(answer)",
+)
+FREE = (
+    "answer = 4\nprint(answer)",
+    "[answer for answer in x]",
+    "def f(answer):\n    return answer",
+    "other = 1",
+    WAITING,
+    f"{WAITING}\n    print(twice)",
+    f"{WAITING}\ntwice = 2\nprint(twice)",
+)
+
+
+@pytest.mark.parametrize("source", NEEDY)
+def test_a_cell_that_needs_the_answer_of_an_exercise_is_caught(source):
+    notebook = solved()
+    notebook.cells.append(new_code_cell(source))
+    notebook.cells.append(new_code_cell("answer = twice = 1"))
+    assert len(hygiene.answers_needed(notebook)) == 1
+
+
+@pytest.mark.parametrize("source", FREE)
+def test_a_cell_that_does_not_passes(source):
+    notebook = solved()
+    notebook.cells += [new_code_cell(source), new_code_cell("other + 1")]
+    assert hygiene.answers_needed(notebook) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda nb: nb.cells[2].update(source=nb.cells[2].source.replace("1)` shows", "2)` shows")),
+        lambda nb: nb.cells[2].update(source=nb.cells[2].source.replace("04", "05")),
+        add_prose("And more."),
+    ],
+)
+def test_who_is_stuck_is_told_the_right_number(damage):
+    notebook = solved()
+    assert hygiene.stuck(notebook, "04") == []
+    damage(notebook)
+    assert len(hygiene.stuck(notebook, "04")) == 1
 
 
 POINTS = (
@@ -162,6 +255,26 @@ def test_a_tick_on_a_verdict_or_on_what_has_no_interval_passes(source):
     assert hygiene.point_estimates(new_notebook(cells=[new_code_cell(source)])) == []
 
 
-@pytest.mark.parametrize("source", sorted((hygiene.FOLDER / "source").glob("*.py")), ids=lambda path: path.stem)
+each_source = pytest.mark.parametrize(
+    "source", sorted((hygiene.FOLDER / "source").glob("*.py")), ids=lambda path: path.stem
+)
+
+
+@each_source
 def test_no_tick_of_the_course_hangs_on_a_point(source):
     assert hygiene.point_estimates(jupytext.read(source, fmt="py:percent")) == []
+
+
+@each_source
+def test_every_exercise_of_the_course_has_a_solution(source):
+    assert hygiene.solutions(jupytext.read(source, fmt="py:percent")) == []
+
+
+@each_source
+def test_the_course_runs_while_its_exercises_are_open(source):
+    assert hygiene.answers_needed(jupytext.read(source, fmt="py:percent")) == []
+
+
+@each_source
+def test_every_exercise_of_the_course_says_how_to_see_its_solution(source):
+    assert hygiene.stuck(jupytext.read(source, fmt="py:percent"), source.name[:2]) == []

@@ -18,6 +18,7 @@ In reading order:
 - `report_page`: a run as `report.html`, verdicts first
 - `tables`: every table of text
 - `sizes`: how much each notebook reads and repeats, in full and in a quick run
+- `solutions`: an exercise's solution, from the notebook's source
 - `teaching`: predictions, checks and exercises, as a notebook prints them
 - `widgets`: entities in colour, a box to type into, a browser of errors
 - `exercises`: the checkers, one module a notebook

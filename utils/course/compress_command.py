@@ -58,7 +58,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
         **only_if_given,
     )
     command.add_argument(
-        "--texts", metavar="FILE", help="texts like those to come, without labels, to learn from", **only_if_given
+        "--texts",
+        metavar="FILE",
+        help="texts like those to come, without labels, to learn from (unlabelled.txt beside the corpus's splits)",
+        **only_if_given,
     )
     command.add_argument(
         "--out", type=Path, default=RUNS / "compressed", metavar="DIR", help="folder of the result (runs/compressed)"

@@ -79,7 +79,7 @@ def _pictures(work: Work, trial: Trial) -> list[Shown]:
                waterfall_figure(trial.waterfall)),
         _shown("The search", "F1 on dev before any training, over predicted time, engine by engine.",
                search_figure([c for c in known.found if c.engine in engines], budgets)),
-        _shown("Learning", "F1 on dev after each epoch; the result is cut before each of its parts.",
+        _shown("Learning", "F1 on dev after each pass; the result is cut before each of its parts.",
                recovery_figure(learned, {})),
     ]  # fmt: skip
 
@@ -90,5 +90,5 @@ def _shown(title: str, caption: str, figure: Picture) -> Shown:
 
 def _curve(work: Work, names: str) -> list[Epoch]:
     """The learning curves of a training's parts, one behind the other."""
-    parts = [work.curve(names.format(step)) for step in range(1, len(work.recipe.epochs) + 1)]
+    parts = [work.curve(names.format(step)) for step in range(1, len(work.recipe.steps) + 1)]
     return concatenate_curves([part for part in parts if part])

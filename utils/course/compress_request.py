@@ -103,8 +103,9 @@ def work_of(settings: Mapping, out: Path, recipe: "Recipe | None") -> "Work":
 
     target = _target(settings)
     try:
-        types, texts = start_check.parse_types(settings["types"]), _texts(settings["texts"])
-        corpus = load_corpus(settings["corpus"] or DEFAULT_CORPUS)
+        source = settings["corpus"] or DEFAULT_CORPUS
+        types, texts = start_check.parse_types(settings["types"]), _texts(settings["texts"], source)
+        corpus = load_corpus(source)
         model, tokenizer = load_raner(settings["model"] or MINI_RANER)
         check_unpruned(model)
         start_check.check_counts(corpus, "a compression")
@@ -126,13 +127,15 @@ def _target(settings: Mapping) -> "Target":
         raise CourseError(str(error)) from None
 
 
-def _texts(source: str) -> list[str]:
+def _texts(source: str, corpus: str | Path) -> list[str]:
+    """Those of the file that was given, or those that lie beside the corpus."""
+    from utils.text.corpus import load_unlabelled
     from utils.text.entities import CorpusError
     from utils.text.formats.plain import read_texts
 
-    texts = read_texts(source) if source else []
+    texts = read_texts(source) if source else load_unlabelled(corpus)
     if any("\0" in text for text in texts):
-        raise CorpusError(f"{source}: holds NUL characters, so it is no text file in UTF-8")
+        raise CorpusError(f"{source or corpus}: holds NUL characters, so it is no text file in UTF-8")
     return texts
 
 

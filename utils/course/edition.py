@@ -35,11 +35,15 @@ SAME = ("cpu", "flags", "cores", "versions")
 
 
 @contextmanager
-def plain_notebooks() -> Iterator[Path]:
-    """A folder with the notebooks as their sources have them, without outputs, for as long as the block runs."""
+def plain_notebooks(solved: bool = False) -> Iterator[Path]:
+    """A folder with the notebooks as their sources have them, without outputs, for as long as the block runs.
+
+    Args:
+        solved: with the solutions.
+    """
     with TemporaryDirectory() as folder:
         for source in _sources():
-            write_notebook(plain_notebook(source), Path(folder, f"{source.stem}.ipynb"))
+            write_notebook(plain_notebook(source, solved), Path(folder, f"{source.stem}.ipynb"))
         yield Path(folder)
 
 

@@ -3,6 +3,7 @@
 A notebook appears under its own name only when all its cells went through.
 """
 
+import copy
 import json
 import os
 from pathlib import Path
@@ -16,6 +17,7 @@ from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
 
 from utils.course.kernels import ARGUMENTS, ENGINE, interruptible
+from utils.course.solutions import is_solution
 from utils.files import write_atomically
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -59,17 +61,31 @@ def _reason(error: Exception) -> str:
     return f"{name}: {text}"
 
 
-def plain_notebook(source: Path) -> nbformat.NotebookNode:
-    """A jupytext percent script as a notebook that was not executed yet; the same one each time."""
+def plain_notebook(source: Path, solved: bool = False) -> nbformat.NotebookNode:
+    """A jupytext percent script as a notebook that was not executed yet; the same one each time.
+
+    Args:
+        solved: with the solutions, which no published notebook has. All other cells have the same `id` either way.
+    """
     notebook = jupytext.read(source)
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:03}"  # jupytext draws a random one: every build would differ
+    notebook.cells = [cell for cell in notebook.cells if solved or not is_solution(cell)]
     return notebook
 
 
+def with_solutions(notebook: nbformat.NotebookNode, source: Path) -> nbformat.NotebookNode:
+    """A copy of the notebook that was built from `source`, with the solutions in their places, not executed."""
+    built = {cell.id: cell for cell in copy.deepcopy(notebook.cells)}
+    solved = plain_notebook(source, solved=True)
+    solved.cells = [cell if is_solution(cell) else built[cell.id] for cell in solved.cells]
+    solved.metadata = copy.deepcopy(notebook.metadata)
+    return solved
+
+
 def build_notebook(source: Path, target: Path) -> None:
-    """One jupytext percent script to one notebook with outputs; the old one stays where a cell fails.
+    """One jupytext percent script to one notebook with outputs, as published; the old one stays where a cell fails.
 
     Raises:
         NotebookError: a cell raised an error, or the kernel died.

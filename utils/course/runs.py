@@ -1,7 +1,7 @@
 """A run of the course: its folder, its settings, its notebooks one after another, its report.
 
-The folder holds executed notebooks, `artifacts/`, `ledger.json`, `report.html`, and `run.json`, which says with which
-settings, on which machine, and how far the run came.
+The folder holds executed notebooks, `artifacts/`, `ledger.json`, `predictions.json`, `report.html`, and `run.json`,
+which says with which settings, on which machine, and how far the run came.
 """
 
 import json

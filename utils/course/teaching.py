@@ -6,15 +6,27 @@ An open question is the value `...`: a cell that still holds it runs, and says s
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from IPython.display import Markdown
 
-from utils.files import DATA
+from utils.course.tables import UNMEASURED, table
+from utils.files import DATA, locked, write_atomically
 from utils.measure.verdict import Verdict
 
+if TYPE_CHECKING:
+    from utils.measure.run import Run
+
 REFERENCE_RUN = DATA / "reference" / "run.json"
+
+WAIT = 60
+"""Seconds to wait for another notebook that is writing its predictions to the same file."""
+
+NO_GUESS = "No prediction yet. To make one: replace its `...`, run that cell, the one with the answer, then this one."
 
 Checker = Callable[[object], str | None]
 """An answer -> None if it is right, else a hint at what went wrong."""
@@ -32,15 +44,80 @@ def check(claim: str, holds: bool | np.bool_ | Verdict) -> None:
     print(f"{found.mark} {claim}{f' ({found})' if found is Verdict.UNSURE else ''}")
 
 
-def reveal(guess: object, measured: float | str, unit: str = "") -> None:
-    """Print a learner's prediction beside what came out."""
-    said = "no prediction yet" if guess is ... else f"you said {_spelled(guess, unit)}"
-    print(f"{said}; it is {_spelled(measured, unit)}")
-
-
 def _spelled(value: object, unit: str) -> str:
     number = f"{value:.4g}" if isinstance(value, float) else str(value)
     return f"{number} {unit}".strip()
+
+
+def predictions(run: "Run", number: str) -> "Predictions":
+    """Where notebook `number` of a run keeps what its learner predicted."""
+    return Predictions(run.path / "predictions.json", number)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A notebook's part of a run's `predictions.json`: notebook -> question -> guess, what was measured, unit.
+
+    A guess is None while it is open. Notebooks that write at the same time wait for each other.
+    """
+
+    path: Path
+    notebook: str
+
+    def reveal(self, name: str, guess: object, measured: object, unit: str = "") -> None:
+        """Print what was measured, beside the learner's guess if there is one, and keep both under the question.
+
+        Raises:
+            ValueError: the file is broken.
+            LockedError: another notebook has kept it for `WAIT` seconds.
+        """
+        entry = {"guess": None if guess is ... else _plain(guess), "measured": _plain(measured), "unit": unit}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(self.path, WAIT):
+            everything = self._read()
+            everything.setdefault(self.notebook, {})[name] = entry
+            write_atomically(self.path, json.dumps(everything, ensure_ascii=False, indent=1) + "\n")
+        said = "" if guess is ... else f"you said {_spelled(entry['guess'], unit)}; "
+        print(f"{said}measured: {_spelled(entry['measured'], unit)}")
+
+    def review(self) -> Markdown:
+        """A table of this notebook's predictions, or how to make one where none was made.
+
+        Raises:
+            ValueError: the file is broken.
+        """
+        entries = self._read().get(self.notebook, {})
+        if all(entry["guess"] is None for entry in entries.values()):
+            return Markdown(NO_GUESS)
+        header = ("question", "your guess", "measured", "how far off")
+        return table(header, [_reviewed(name, **entry) for name, entry in entries.items()])
+
+    def _read(self) -> dict:
+        try:
+            return json.loads(self.path.read_text("utf-8")) if self.path.is_file() else {}
+        except ValueError as error:
+            raise ValueError(f"{self.path}: {error}; delete the file to begin anew") from None
+
+
+def _plain(value: object) -> float | str:
+    """A number as Python has it, anything else as a text in one line."""
+    if isinstance(value, Real | np.number) and not isinstance(value, bool):
+        return int(value) if float(value).is_integer() and not isinstance(value, float) else float(value)
+    return " ".join(str(value).split())
+
+
+def _reviewed(name: str, guess: float | str | None, measured: float | str, unit: str) -> tuple[str, ...]:
+    said = UNMEASURED if guess is None else _spelled(guess, unit)
+    return name, said, _spelled(measured, unit), _distance(guess, measured)
+
+
+def _distance(guess: float | str | None, measured: float | str) -> str:
+    """Of two numbers, how much too high or too low the guess is; to four digits, as they are spelled."""
+    if isinstance(guess, str | None) or isinstance(measured, str):
+        return UNMEASURED
+    if _spelled(guess, "") == _spelled(measured, "") or guess == measured:
+        return "right"
+    return f"{abs(guess - measured):.4g} too {'high' if guess > measured else 'low'}"
 
 
 def exercise(answer: object, checker: Checker) -> None:
@@ -50,6 +127,14 @@ def exercise(answer: object, checker: Checker) -> None:
     else:
         hint = checker(answer)
         print("✓ right" if hint is None else f"✗ {hint}")
+
+
+def attempted(*answers: object) -> bool:
+    """Whether all of these exercises were attempted; if not, say so. What builds on their answers waits until then."""
+    open_ones = any(map(_is_open, answers))
+    if open_ones:
+        print("… not attempted yet")
+    return not open_ones
 
 
 def _is_open(answer: object) -> bool:

@@ -10,6 +10,7 @@ In reading order:
 - `latency`: milliseconds, in turns, on pinned threads
 - `verdict`: yes, no, or cannot tell
 - `memory`: peak memory in a process of its own; bytes on disk
+- `cold_start`: what the first answer of a fresh process costs
 - `cgroups`: what a container leaves its processes
 - `machine`: on what was measured; the one list of eight-bit instructions
 - `row`: what a row of the ledger holds

@@ -10,6 +10,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,9 +47,18 @@ def peak_memory(loader: str, path: str | Path, text: str, threads: int) -> Memor
         BenchmarkError: the process failed (the message ends with the last line of its stderr), or took longer than
             `LONGEST` and was ended.
     """
+    return Memory(**ask_fresh_process("utils.measure.memory", loader, path, text, threads))
+
+
+def ask_fresh_process(module: str, loader: str, path: str | Path, text: str, threads: int) -> dict:
+    """What `python -m module` writes last, as JSON, when it is given the request of `peak_memory` the same way.
+
+    Raises:
+        BenchmarkError: as `peak_memory` raises it.
+    """
     request = json.dumps({"loader": loader, "path": str(path), "text": text, "threads": threads})
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    command = [sys.executable, "-X", "utf8", "-m", "utils.measure.memory"]
+    command = [sys.executable, "-X", "utf8", "-m", module]
     try:
         child = subprocess.run(
             command, input=request, capture_output=True, encoding="utf-8", env=environment, timeout=LONGEST
@@ -58,15 +68,19 @@ def peak_memory(loader: str, path: str | Path, text: str, threads: int) -> Memor
     if child.returncode:
         cause = (child.stderr.strip().splitlines() or ["it wrote nothing; was it killed?"])[-1]
         raise BenchmarkError(f"{loader} on {path}: the process ended with {child.returncode}: {cause}")
-    return Memory(**json.loads(child.stdout.splitlines()[-1]))
+    return json.loads(child.stdout.splitlines()[-1])
 
 
 def _tag_and_report(loader: str, path: str, text: str, threads: int) -> dict[str, float]:
     load = pkgutil.resolve_name(loader)
     baseline = psutil.Process().memory_info().rss / MB
-    told = {"threads": threads} if "threads" in inspect.signature(load).parameters else {}
-    load(path, **told).predict([text])
+    load(path, **told_threads(load, threads)).predict([text])
     return {"peak": _peak_bytes() / MB, "baseline": baseline}
+
+
+def told_threads(loader: Callable, threads: int) -> dict[str, int]:
+    """Keyword arguments of a loader whose engine has threads of its own; none for the others."""
+    return {"threads": threads} if "threads" in inspect.signature(loader).parameters else {}
 
 
 def _peak_bytes() -> int:

@@ -16,7 +16,7 @@ from utils.measure.ledger import Ledger
 from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.raner import RanerModel
 from utils.tagger.tokenizer import CharacterTokenizer
-from utils.text.corpus import DEFAULT_CORPUS, evenly_spaced, load_corpus
+from utils.text.corpus import DEFAULT_CORPUS, evenly_spaced, load_corpus, load_unlabelled
 from utils.text.entities import Corpus, Sentence
 from utils.text.formats.bracketed import read_bracketed
 
@@ -65,6 +65,13 @@ class Run:
         for_train, for_dev = (128, 32) if self.quick else TRAINED_ON
         train, dev = evenly_spaced(self.corpus.train, for_train), evenly_spaced(self.corpus.dev, for_dev)
         return self.corpus._replace(train=train, dev=dev)
+
+    @cached_property
+    def unlabelled(self) -> list[str]:
+        """Texts beside the corpus that a teacher may read to a student; none of them is a sentence of `corpus.test`."""
+        tested = {sentence.text for sentence in self.corpus.test}
+        texts = [text for text in load_unlabelled(self.corpus_source) if text not in tested]
+        return texts[:64] if self.quick else texts
 
     @cached_property
     def article(self) -> Sentence:

@@ -51,6 +51,25 @@ def verdict(estimate: HasInterval, margin: float) -> Verdict:
     return Verdict.NO if estimate.high < margin else Verdict.UNSURE
 
 
+def equivalent(estimate: HasInterval, low: float, high: float) -> Verdict:
+    """Is the truth between `low` and `high`, near enough to no difference? Two verdicts that must both be a yes.
+
+    An interval that holds "no difference" is not enough: the fewer sentences, the easier it does. So an experiment
+    that saw little answers *cannot tell* here, and not *yes*. A difference of points is asked about -m and m,
+    a ratio about 1 / (1 + m) and 1 + m.
+
+    Source: Schuirmann 1987, as above.
+
+    Raises:
+        ValueError: `low` is not below `high`.
+    """
+    if low >= high:
+        raise ValueError(f"nothing lies between {low} and {high}")
+    if estimate.high < low or estimate.low > high:
+        return Verdict.NO
+    return Verdict.YES if low <= estimate.low and estimate.high <= high else Verdict.UNSURE
+
+
 def f1_difference(sentences: Sequence[Sentence], a: Predictions, b: Predictions, seed: int = 0) -> Estimate:
     """`paired_bootstrap` as an estimate: F1 of b minus F1 of a in points, both on the same sentences.
 

@@ -46,6 +46,8 @@ class Load:
     lost: int
     seconds: float
     superseded: int = 0
+    waits: tuple[float, ...] = ()
+    """Milliseconds of every question in the order in which they were sent, infinite where no answer came."""
 
     @property
     def sent(self) -> int:
@@ -66,6 +68,17 @@ class Load:
         """
         waits = [*self.milliseconds, *[float("inf")] * (self.sent - len(self.milliseconds))]
         return float(np.percentile(waits, q, method="higher")) if waits else float("nan")
+
+    def parts(self, q: float, count: int = 5) -> list[float]:
+        """`within` in each of `count` parts of the time, equally many questions each: one stall spoils one or two.
+
+        Raises:
+            ValueError: fewer questions than parts.
+        """
+        if len(self.waits) < count:
+            raise ValueError(f"{len(self.waits)} questions cannot be cut into {count} parts")
+        parts = np.array_split(self.waits, count)
+        return [float(np.percentile(part, q, method="higher")) for part in parts]
 
     def __str__(self) -> str:
         p50, p95, p99 = map(self.percentile, (50, 95, 99))
@@ -99,7 +112,7 @@ async def typists(address: str, count: int, seconds: float, text: str, per_secon
             for i in range(count)
         )
     )
-    return _load([outcome for typist in outcomes for outcome in typist], started)
+    return _load(outcomes, started)
 
 
 async def _typist(url: str, texts: Iterator[str], count: int, period: float, phase: float) -> list[float | str]:
@@ -145,7 +158,7 @@ async def rest_clients(address: str, count: int, requests: int, text: str) -> Lo
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=PATIENCE) as client:
         clients = (_rest_client(client, edits(text, i), requests) for i in range(count))
         outcomes = await asyncio.gather(*clients)
-    return _load([outcome for one in outcomes for outcome in one], started)
+    return _load(outcomes, started)
 
 
 async def _rest_client(client: httpx.AsyncClient, texts: Iterator[str], requests: int) -> list[float | str]:
@@ -167,10 +180,13 @@ def _refused(answer: httpx.Response) -> str:
     return "shed" if answer.status_code in (429, 503) and "retry-after" in answer.headers else "failed"
 
 
-def _load(outcomes: Sequence[float | str], started: float) -> Load:
+def _load(clients: Sequence[Sequence[float | str]], started: float) -> Load:
+    """Of the outcomes of each client, equally many; the clients took turns, so all first ones come first."""
+    outcomes = [outcome for turn in zip(*clients, strict=True) for outcome in turn]
     shed, failed, lost, superseded = map(outcomes.count, ("shed", "failed", "lost", "superseded"))
     milliseconds = tuple(o for o in outcomes if not isinstance(o, str))
-    return Load(milliseconds, shed, failed, lost, perf_counter() - started, superseded)
+    waits = tuple(float("inf") if isinstance(o, str) else o for o in outcomes)
+    return Load(milliseconds, shed, failed, lost, perf_counter() - started, superseded, waits)
 
 
 def apart(clients: Coroutine[object, object, T]) -> T:

@@ -1,7 +1,7 @@
 """What notebook 09 measures: servers on this machine alone, each started for one trial and ended with it."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import httpx
 
+from utils.serving.batching import Batcher, Tag
 from utils.serving.incremental import Analysis, SentenceCache
 from utils.serving.load import PATIENCE, Load, apart, resident_mb, rest_clients, typists
 from utils.serving.server import running_server
@@ -16,6 +17,10 @@ from utils.tagger.tagger import Tagger
 
 ONE_ADDRESS = ("--rate", "1000000", "--sockets", "1000", "--sockets-per-client", "1000")
 """All clients of a trial have this machine's address: what limits one client would limit them together."""
+
+
+REQUESTS, EVERY = 30, 0.002
+"""How many requests a micro-batcher gets, and seconds from one to the next."""
 
 
 class Edit(NamedTuple):
@@ -84,6 +89,67 @@ async def _dealt(addresses: Sequence[str], clients: int, requests: int, text: st
     each = clients // len(addresses)
     loads = await asyncio.gather(*(rest_clients(address, each, requests, text) for address in addresses))
     return sum(len(load.milliseconds) for load in loads), perf_counter() - started
+
+
+class Gathered(NamedTuple):
+    """How often the model was called for all requests together, and the longest wait of one, in ms."""
+
+    calls: int
+    longest: float
+
+
+Round = Callable[[asyncio.Queue, Tag, int, float], Awaitable[None]]
+"""`(waiting, model, most, pause)`: one round of a micro-batcher; `waiting` gives pairs of a text and a future."""
+
+
+async def repeated(one_round: Round, model: Tag, most: int, pause: float) -> Gathered:
+    """`REQUESTS` requests at a micro-batcher that repeats one round for ever."""
+    waiting, counted = asyncio.Queue(), _Counted(model)
+
+    async def for_ever() -> None:
+        while True:
+            await one_round(waiting, counted, most, pause)
+
+    async def ask(text: str) -> None:
+        waiting.put_nowait((text, future := asyncio.get_running_loop().create_future()))
+        await future
+
+    server = asyncio.create_task(for_ever())
+    try:
+        return Gathered(longest=await _longest(ask), calls=counted.calls)
+    finally:
+        server.cancel()
+
+
+async def by_batcher(model: Tag) -> Gathered:
+    """The same requests at a `Batcher`."""
+    batcher = Batcher(counted := _Counted(model))
+    longest = await _longest(lambda text: batcher.answer([text]))
+    await batcher.drain()
+    return Gathered(counted.calls, longest)
+
+
+class _Counted:
+    """A model that knows how often it was called."""
+
+    def __init__(self, model: Tag):
+        self.model, self.calls = model, 0
+
+    def __call__(self, texts: list[str]):
+        self.calls += 1
+        return self.model(texts)
+
+
+async def _longest(ask: Callable[[str], Awaitable[object]]) -> float:
+    """The longest wait of a request, in ms."""
+
+    async def one(number: int) -> float:
+        await asyncio.sleep(EVERY * number)
+        started = perf_counter()
+        await asyncio.wait_for(ask(str(number)), PATIENCE)
+        return 1000 * (perf_counter() - started)
+
+    return max(await asyncio.gather(*map(one, range(REQUESTS))))
 
 
 async def rush(address: str, texts: Sequence[str]) -> list[httpx.Response]:

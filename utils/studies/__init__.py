@@ -7,7 +7,12 @@ In reading order:
 - `sweep`: one pruning ratio after the other
 - `recovery_race`: what each second of a recovery brings back
 - `recovery_bars`: whether the accuracy comes back, on any corpus (`python -m utils.studies.recovery_bars`)
+- `recovery_seeds`: budgets and amounts of data, each with several seeds (`python -m utils.studies.recovery_seeds`)
+- `pattern_fusion`: attention as one operator by torch's older exporter and a search
+- `rounding`: an engine's INT8 taken to pieces, one rounding at a time
+- `loud_channels`: a channel far louder than the others, planted and smoothed away
 - `sensitivity`: which part of a model suffers from INT8
+- `int8_factors`: why one INT8 loses more than another (`python -m utils.studies.int8_factors`)
 - `latency_table`, `cut_search`: which cut, in which engine, looked up instead of built
 - `student_race`: two models of different shape, equally fast
 - `pipeline`: head scores and the article's four versions, for notebooks that need them

@@ -30,7 +30,6 @@ VARIANTS = {
     "news without words and names": {"lexical": 0.0},
     "every sentence without a name read": {"plain": 1.0},
     "our own sentences read once": {"own_copies": 1},
-    "a lower learning rate": {"body_rate": 1.5e-4},
     "encoder from nothing": {"pretrained": False},
 }
 """Name of a training -> what is different in its mixture."""

@@ -41,6 +41,9 @@ over the embedded train, so that notebook 05 can train seven models alike in its
 TAUGHT_RATE = 4e-4
 """Peak of the rate at which a deep cut is distilled: it has far to go, and soft targets bear it."""
 
+TAUGHT_HIDDEN = 10.0
+"""Weight there of what the teacher's layers hold: the mean square of a difference is small beside the other losses."""
+
 
 def recovery_schedule(run: Run) -> Schedule:
     """The course's one recovery, on `run.training`: of every cut that is judged, and of the original beside it."""

@@ -6,12 +6,15 @@ neurons, go.
 
     python -m utils.studies.recovery_bars --corpus DIR --out FILE.json
 
-Corpora that take minutes a model are run once, and their file is kept in `data/reference`. An
-interrupted run goes on where it stopped when the same command is given again.
+Corpora that take minutes a model are run once, and their file is kept in `data/reference`; of those that would
+take hours, `--sentences` and `--test` take a part, equally spaced. An interrupted run goes on where it stopped
+when the same command is given again.
 """
 
 import argparse
 import json
+import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,7 +39,7 @@ from utils.model.checkpoint import MINI_RANER, load_raner
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tokenizer import CharacterTokenizer
-from utils.text.corpus import load_corpus
+from utils.text.corpus import evenly_spaced, load_corpus
 from utils.text.entities import Corpus
 
 STUDY = DATA / "reference" / "recovery-msra.json"
@@ -159,15 +162,28 @@ def header_of(study: Study, original: Evaluation, command: str) -> dict:
 def keep_rows(out: Path, header: dict, jobs: dict[str, Callable[[], dict]]) -> dict:
     """`header` and one row a job, named by its `stage`; `out` is written after every row, rows in it are kept.
 
+    Which stage begins, of how many, and the time to the end go to stderr.
+
     Raises:
         ValueError: `out` holds the rows of another command than the header's, or of one that wrote another header.
     """
     found = header | {"rows": _earlier_rows(out, header)}
-    finished = {row["stage"] for row in found["rows"]}
-    for job in (job for stage, job in jobs.items() if stage not in finished):
-        found["rows"].append(job())
+    finished, start = {row["stage"] for row in found["rows"]}, time.monotonic()
+    open_stages = [stage for stage in jobs if stage not in finished]
+    for done, stage in enumerate(open_stages):
+        place = f"stage {len(found['rows']) + 1} of {len(jobs)}: {stage}"
+        left = time_left(time.monotonic() - start, done, len(open_stages) - done)
+        print(f"{place} ({left})", file=sys.stderr, flush=True)
+        found["rows"].append(jobs[stage]())
         write_atomically(out, json.dumps(found, indent=2))
     return found
+
+
+def time_left(seconds: float, done: int, left: int) -> str:
+    """In words, how long `left` more stages take, each as long as the mean of the `done` ones that took `seconds`."""
+    if not done:
+        return "how long the whole takes is known after this one"
+    return f"about {math.ceil(seconds / done * left / 60)} min to the end"
 
 
 def _earlier_rows(out: Path, header: dict) -> list[dict]:
@@ -186,16 +202,38 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--corpus", type=Path, required=True, help="directory with train, dev and test")
     parser.add_argument("--out", type=Path, required=True, help="file for the rows, JSON")
     parser.add_argument("--model", type=Path, default=MINI_RANER)
+    parser.add_argument("--sentences", type=at_least_one, help="at most so many of train and of dev, equally spaced")
+    parser.add_argument("--test", type=at_least_one, help="at most so many of test, equally spaced")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--learning-rate", type=float, default=2e-4)
     parser.add_argument("--seed", type=int, default=1)
     return parser
 
 
+def at_least_one(text: str) -> int:
+    """A number of sentences, from the command line.
+
+    Raises:
+        ValueError: no whole number, or none above 0.
+    """
+    count = int(text)
+    if count < 1:
+        raise ValueError(f"{count} sentences: take at least one")
+    return count
+
+
+def part_of(corpus: Corpus, sentences: int | None, test: int | None) -> Corpus:
+    """At most `sentences` of train and of dev and `test` of test, each equally spaced; None takes all."""
+    most = {"train": sentences, "dev": sentences, "test": test}
+    found = corpus._asdict()
+    return Corpus(**{split: evenly_spaced(found[split], most[split] or len(found[split])) for split in most})
+
+
 def command_of(given: argparse.Namespace) -> str:
     """The command as the file records it: every setting, and no folder of this machine."""
-    words = {"corpus": given.corpus.name, "out": given.out.name, "epochs": given.epochs}
-    words |= {"learning-rate": f"{given.learning_rate:g}", "seed": given.seed}
+    words = {"corpus": given.corpus.name, "out": given.out.name}
+    words |= {name: count for name in ("sentences", "test") if (count := getattr(given, name))}
+    words |= {"epochs": given.epochs, "learning-rate": f"{given.learning_rate:g}", "seed": given.seed}
     if given.model != MINI_RANER:
         words["model"] = given.model.name
     return " ".join(["python -m utils.studies.recovery_bars", *(f"--{name} {word}" for name, word in words.items())])
@@ -205,7 +243,8 @@ def main() -> None:
     given = command_line().parse_args()
     folder = RUNS / "recovery-bars" / given.out.stem
     schedule = Schedule(given.epochs, given.learning_rate, given.seed)
-    study = Study(*load_raner(given.model), load_corpus(given.corpus), folder, schedule)
+    corpus = part_of(load_corpus(given.corpus), given.sentences, given.test)
+    study = Study(*load_raner(given.model), corpus, folder, schedule)
     for row in run_study(study, given.out, command_of(given))["rows"]:
         bar = f", at most {row['allowed']} lost: {row['verdict']}" if "verdict" in row else ""
         print(f"{row['stage']}: {row['difference']['value']:+.2f} points{bar}")

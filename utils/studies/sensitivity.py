@@ -15,7 +15,7 @@ from utils.measure.scores import agreement
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tokenizer import CharacterTokenizer
-from utils.text.entities import Sentence
+from utils.text.entities import Entity, Sentence
 
 
 class PartDamage(NamedTuple):
@@ -43,43 +43,53 @@ def parts_of(model: RanerModel) -> dict[str, list[str]]:
     return {part: names for part, names in parts.items() if names}
 
 
-def sensitivity(
-    model: RanerModel,
-    tokenizer: CharacterTokenizer,
-    sentences: Sequence[Sentence],
-    parts: Mapping[str, Sequence[str]],
-    seed: int = 0,
-) -> dict[str, PartDamage]:
-    """The damage that quantising each of `parts` alone does on `sentences`, dynamic INT8.
+class Yardstick:
+    """What a model answers in float32 on some sentences, and how far another one is from it.
 
-    F1 and agreement are coarse: they only move where a tag tips over. The noise shows more.
-
-    Args:
-        parts: name -> modules, as in `parts_of`.
-        seed: draws the bootstrap samples.
+    Sentences are read one by one, as they are served: in a batch, all share the grid that the loudest needs.
 
     Raises:
         ValueError: there is no sentence.
     """
-    if not sentences:
-        raise ValueError("no sentences: nothing to compare")
-    texts = [sentence.text for sentence in sentences]
-    before, exact = _answers(model, tokenizer, texts)
-    damages = {}
-    for part, names in tqdm(parts.items(), "quantising one part", leave=False):
-        after, rounded = _answers(quantize_only(model, names), tokenizer, texts)
-        noise = 100 * float(np.linalg.norm(rounded - exact) / np.linalg.norm(exact))
-        damages[part] = PartDamage(paired_bootstrap(sentences, before, after, seed), agreement(before, after), noise)
-    return damages
+
+    def __init__(self, model: RanerModel, tokenizer: CharacterTokenizer, sentences: Sequence[Sentence], seed: int = 0):
+        if not sentences:
+            raise ValueError("no sentences: nothing to compare")
+        self.tokenizer, self.sentences, self.seed = tokenizer, sentences, seed
+        self.texts = [sentence.text for sentence in sentences]
+        self.answers, self.emissions = self.answers_of(model)
+
+    def damage(self, model: RanerModel, batch_size: int = 1) -> PartDamage:
+        """How far `model` is from the first; F1 and agreement only move where a tag tips over, the noise shows more.
+
+        Args:
+            batch_size: sentences a call, which share a grid where ranges are found as inputs arrive.
+        """
+        answers, emissions = self.answers_of(model, batch_size)
+        noise = 100 * float(np.linalg.norm(emissions - self.emissions) / np.linalg.norm(self.emissions))
+        lost = paired_bootstrap(self.sentences, self.answers, answers, self.seed)
+        return PartDamage(lost, agreement(self.answers, answers), noise)
+
+    def answers_of(self, model: RanerModel, batch_size: int = 1) -> tuple[list[list[Entity]], np.ndarray]:
+        """Entities of each sentence, and the emissions that led to them, in one row, the shortest sentence first."""
+        tagger, kept = torch_tagger(model, self.tokenizer), []
+
+        def keeping(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+            emissions = tagger.backend(input_ids, attention_mask)
+            kept.append(emissions[attention_mask.astype(bool)].ravel())
+            return emissions
+
+        return replace(tagger, backend=keeping).predict(self.texts, batch_size), np.concatenate(kept)
 
 
-def _answers(model: RanerModel, tokenizer: CharacterTokenizer, texts: Sequence[str]) -> tuple[list, np.ndarray]:
-    """Entities of each text, and the emissions that led to them, in one row."""
-    tagger, kept = torch_tagger(model, tokenizer), []
+def sensitivity(yardstick: Yardstick, model: RanerModel, parts: Mapping[str, Sequence[str]]) -> dict[str, PartDamage]:
+    """The damage that quantising each of `parts` alone does to `model`, dynamic INT8, one sentence at a time.
 
-    def keeping(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        emissions = tagger.backend(input_ids, attention_mask)
-        kept.append(emissions[attention_mask.astype(bool)].ravel())
-        return emissions
-
-    return replace(tagger, backend=keeping).predict(texts), np.concatenate(kept)
+    Args:
+        yardstick: of `model`.
+        parts: name -> modules, as in `parts_of`.
+    """
+    return {
+        part: yardstick.damage(quantize_only(model, names))
+        for part, names in tqdm(parts.items(), "quantising one part", leave=False)
+    }

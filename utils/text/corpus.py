@@ -6,9 +6,13 @@ from pathlib import Path
 from utils.files import DATA, is_hub_id
 from utils.text.entities import Corpus, CorpusError, Sentence
 from utils.text.formats.detect import format_of, reader_of
+from utils.text.formats.plain import read_texts
 from utils.text.hub_datasets import HUB_ALIASES, load_hub_corpus
 
 DEFAULT_CORPUS = DATA / "corpus"
+
+UNLABELLED = "unlabelled.txt"
+"""Name of a file beside the splits: texts that nobody annotated, for a teacher to read."""
 
 ENDINGS = (".txt", ".conll", ".bio", ".bmes", ".tsv", ".jsonl", ".json")
 """Of a split's file; each may end in .gz. What is in it says which format it is, not its name."""
@@ -42,6 +46,16 @@ def load_corpus(source: str | Path = DEFAULT_CORPUS) -> Corpus:
         raise CorpusError(f"{source}: a file; a corpus is a directory with the splits {', '.join(Corpus._fields)}")
     known = ", ".join(HUB_ALIASES)
     raise CorpusError(f"{source}: no such corpus directory, and neither a Hub id (owner/name) nor one of {known}")
+
+
+def load_unlabelled(source: str | Path = DEFAULT_CORPUS) -> list[str]:
+    """The sentences of `UNLABELLED` in a corpus directory; none where there is no such file, or no directory.
+
+    Raises:
+        CorpusError: the file is not UTF-8, or holds no text.
+    """
+    path = Path(source) / UNLABELLED
+    return read_texts(path) if path.is_file() else []
 
 
 def split_file(directory: Path, split: str) -> Path:

@@ -226,7 +226,7 @@ def test_a_cut_in_onnx_is_made_timed_and_explained(home, tmp_path, monkeypatch):
     monkeypatch.setattr(search, "tables", lambda work: known)
     monkeypatch.setattr(stages, "tables", lambda work: known)
     monkeypatch.setattr(trial, "memories", lambda variants, text: [memory for _ in variants])
-    recipe = replace(RECIPE, engines=(engine,), fits=1, tries=1, epochs=(1,))
+    recipe = replace(RECIPE, engines=(engine,), fits=1, tries=1, steps=(2,))
     out = tmp_path / "small"
     assert run(*words(home, out, "--speedup", "3", "--lose", "100"), recipe=recipe) in (0, MISSED)
     rows = {row["stage"]: row for row in Ledger(out / "ledger.json").rows()}

@@ -1,12 +1,23 @@
 """What learners read: one stable line for a claim, a hint that fits the mistake."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from utils.course import teaching
-from utils.course.teaching import check, exercise, number, reveal, show_minutes
+from utils.course.teaching import (
+    NO_GUESS,
+    Predictions,
+    attempted,
+    check,
+    exercise,
+    number,
+    predictions,
+    show_minutes,
+)
+from utils.measure.run import open_run
 from utils.measure.verdict import Estimate, Verdict
 
 EIGHT = number(8, {4: "you halved", 0.08: "in percent, please"})
@@ -40,6 +51,11 @@ def test_only_a_bool_or_a_verdict_says_whether_a_claim_holds(capsys, number):
 def test_an_open_answer_is_not_attempted(capsys, answer):
     exercise(answer, EIGHT)
     assert capsys.readouterr().out == "… not attempted yet\n"
+
+
+def test_what_builds_on_an_answer_waits_for_it(capsys):
+    assert attempted(0, np.ones(3), len) and capsys.readouterr().out == ""
+    assert not attempted(len, ...) and capsys.readouterr().out == "… not attempted yet\n"
 
 
 @pytest.mark.parametrize(
@@ -77,13 +93,89 @@ def test_the_right_number_wins_over_a_hint_near_by():
     assert number(100, {100.5: "no"}, tolerance=0.01)(100.4) is None
 
 
+@pytest.fixture
+def guesses(tmp_path):
+    return predictions(open_run(str(tmp_path / "run")), "04")
+
+
 @pytest.mark.parametrize(
-    ("guess", "line"),
-    [(..., "no prediction yet; it is 320 ms\n"), (99.96, "you said 99.96 ms; it is 320 ms\n")],
+    ("guess", "measured", "unit", "line"),
+    [
+        (..., 7.3, "%", "measured: 7.3 %\n"),
+        (..., np.float32(320), "ms", "measured: 320 ms\n"),
+        (..., "neither", "", "measured: neither\n"),
+        (10, 7.3, "%", "you said 10 %; measured: 7.3 %\n"),
+        ("the low\nlayers", "everywhere", "", "you said the low layers; measured: everywhere\n"),
+        ([1, 2], np.int64(3), "", "you said [1, 2]; measured: 3\n"),
+    ],
 )
-def test_a_prediction_stands_beside_the_measurement(capsys, guess, line):
-    reveal(guess, 320.0, "ms")
+def test_an_answer_stands_beside_the_prediction_if_there_is_one(capsys, guesses, guess, measured, unit, line):
+    guesses.reveal("what goes", guess, measured, unit)
     assert capsys.readouterr().out == line
+
+
+def rows_of(review):
+    lines = review.data.splitlines()
+    assert lines[:2] == ["| question | your guess | measured | how far off |", "| --- | --- | --- | --- |"]
+    return [line.strip("| ").split(" | ") for line in lines[2:]]
+
+
+def test_a_review_shows_guesses_beside_what_came_out_and_how_far_off_they_are(guesses):
+    guesses.reveal("size", 10, 7.3, "%")
+    guesses.reveal("open", ..., 12.0, "ms")
+    guesses.reveal("low", 0.5, np.float64(2.0), "points")
+    guesses.reveal("words", "all|none", "most")
+    guesses.reveal("half words", 3, "3 or 4")
+    guesses.reveal("digits", 3.3333, 10 / 3)
+    guesses.reveal("size", 7, np.int64(7), "%")
+    assert rows_of(guesses.review()) == [
+        ["size", "7 %", "7 %", "right"],
+        ["open", "–", "12 ms", "–"],
+        ["low", "0.5 points", "2 points", "1.5 too low"],
+        ["words", "all\\|none", "most", "–"],
+        ["half words", "3", "3 or 4", "–"],
+        ["digits", "3.333", "3.333", "right"],
+    ]
+    guesses.reveal("size", 10, 7.3, "%")
+    assert rows_of(guesses.review())[0] == ["size", "10 %", "7.3 %", "2.7 too high"]
+
+
+def test_a_review_of_nothing_says_how_to_predict(guesses):
+    assert guesses.review().data == NO_GUESS and "\n" not in NO_GUESS
+    guesses.reveal("size", ..., 7.3, "%")
+    assert guesses.review().data == NO_GUESS
+
+
+def test_predictions_outlive_the_kernel_and_notebooks_do_not_mix_theirs(tmp_path):
+    run = open_run(str(tmp_path))
+    predictions(run, "04").reveal("size", 10, 7.3, "%")
+    predictions(run, "05").reveal("size", "small", "large")
+    assert rows_of(predictions(run, "04").review()) == [["size", "10 %", "7.3 %", "2.7 too high"]]
+    assert rows_of(predictions(run, "05").review()) == [["size", "small", "large", "–"]]
+    assert json.loads((tmp_path / "predictions.json").read_text("utf-8"))["05"] == {
+        "size": {"guess": "small", "measured": "large", "unit": ""}
+    }
+
+
+def predict_often(path, notebook):
+    for count in range(20):
+        Predictions(path, notebook).reveal(f"question {count}", count, count)
+
+
+def test_notebooks_that_run_at_once_lose_no_prediction(tmp_path):
+    path, notebooks = tmp_path / "predictions.json", ("03", "04", "05")
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(predict_often, [path] * 3, notebooks))
+    kept = json.loads(path.read_text("utf-8"))
+    assert {name: len(found) for name, found in kept.items()} == dict.fromkeys(notebooks, 20)
+
+
+def test_a_broken_file_of_predictions_is_named(guesses):
+    guesses.reveal("size", 10, 7.3, "%")
+    guesses.path.write_text("{", "utf-8")
+    for act in (guesses.review, lambda: guesses.reveal("size", 10, 7.3, "%")):
+        with pytest.raises(ValueError, match="predictions.json: .*delete the file"):
+            act()
 
 
 def test_minutes_come_from_the_reference_run_which_is_named(tmp_path, monkeypatch):

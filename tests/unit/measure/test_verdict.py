@@ -7,7 +7,15 @@ from scipy import stats
 
 from utils.measure.latency import Latency
 from utils.measure.scores import entity_scores
-from utils.measure.verdict import Estimate, Verdict, f1_difference, median_estimate, times_as_fast, verdict
+from utils.measure.verdict import (
+    Estimate,
+    Verdict,
+    equivalent,
+    f1_difference,
+    median_estimate,
+    times_as_fast,
+    verdict,
+)
 from utils.text.entities import Span, annotate
 
 DRAWS = 2000
@@ -20,6 +28,44 @@ DRAWS = 2000
 )  # fmt: skip
 def test_yes_and_no_need_the_whole_interval(low, high, margin, expected):
     assert verdict(Estimate((low + high) / 2, low, high), margin) == expected
+
+
+EQUIVALENT = [
+    (-0.4, 0.3, "yes"),
+    (-1.0, 1.0, "yes"),
+    (0.2, 0.7, "yes"),  # surely more, and surely less than the margin
+    (-3.0, 2.5, "cannot tell"),
+    (0.5, 1.5, "cannot tell"),
+    (1.2, 2.0, "no"),
+    (-2.0, -1.1, "no"),
+]
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), EQUIVALENT)
+def test_as_good_as_equal_only_where_the_whole_interval_is_between_the_margins(low, high, expected):
+    assert equivalent(Estimate((low + high) / 2, low, high), -1, 1) == expected
+
+
+def test_margins_the_wrong_way_round_are_refused():
+    with pytest.raises(ValueError, match="nothing lies between 1 and -1"):
+        equivalent(Estimate(0, -0.1, 0.1), 1, -1)
+
+
+def test_a_difference_at_the_margin_is_rarely_called_equivalent():
+    """Both sides at once are a yes no more often than one side alone: SciPy's two one-sided t tests agree."""
+    random, samples = np.random.default_rng(4), 40
+    said = [equivalent(_t_interval(random.normal(1.0, 2.0, samples)), -1, 1) for _ in range(DRAWS)]
+    assert said.count("yes") <= 0.035 * DRAWS
+    for _ in range(50):
+        drawn = random.normal(0.3, 1.0, samples)
+        above = stats.ttest_1samp(drawn, -0.5, alternative="greater").pvalue
+        below = stats.ttest_1samp(drawn, 0.5, alternative="less").pvalue
+        assert (equivalent(_t_interval(drawn), -0.5, 0.5) == "yes") == (max(above, below) <= 0.025)
+
+
+def _t_interval(sample):
+    mean = float(np.mean(sample))
+    return Estimate(mean, *map(float, stats.t.interval(0.95, len(sample) - 1, mean, stats.sem(sample))))
 
 
 def test_every_answer_has_its_mark():

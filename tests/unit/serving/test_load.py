@@ -33,6 +33,14 @@ def test_what_was_not_answered_took_forever():
     assert Load((1.0, 2.0), 0, 0, 0, 1).within(95) == 2
 
 
+def test_a_stall_spoils_some_parts_of_a_run_only():
+    waits = (10.0,) * 20 + (900.0,) * 7 + (float("inf"),) + (10.0,) * 22
+    load = Load((), 0, 0, 0, 10, waits=waits)
+    assert load.parts(95) == [10, 10, float("inf"), 10, 10] and load.parts(50, 2) == [10, 10]
+    with pytest.raises(ValueError, match="2 questions"):
+        Load((1.0, 2.0), 0, 0, 0, 1, waits=(1.0, 2.0)).parts(95)
+
+
 def test_seeds_tell_clients_apart():
     tagger, seen = KnownTagger(), []
     with serving(create_app(lambda: tagger, "known", Settings(rate=1e6))) as (_, address):
@@ -46,7 +54,9 @@ def test_every_edit_of_every_typist_is_accounted_for():
     with serving(known_app()) as (_, address):
         load = asyncio.run(typists(f"http://{address}", 5, 1, TEXT, per_second=6))
         assert resident_mb(f"http://{address}") > 10
-    assert len(load.milliseconds) == 30 and load.shed == load.failed == load.lost == 0
+    assert (
+        len(load.milliseconds) == 30 and load.waits == load.milliseconds and load.shed == load.failed == load.lost == 0
+    )
 
 
 async def seen_by_typists(answer, **arguments) -> Load:

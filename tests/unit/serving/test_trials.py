@@ -44,6 +44,32 @@ def test_a_second_process_holds_a_second_model(model):
     assert one.per_second > 0 and two.per_second > 0 and two.megabytes > 1.5 * one.megabytes
 
 
+async def one_round(waiting, model, most, pause):
+    """Takes what is there, up to `most`, after the pause."""
+    batch = [await waiting.get()]
+    await asyncio.sleep(pause)
+    while len(batch) < most and not waiting.empty():
+        batch.append(waiting.get_nowait())
+    await asyncio.to_thread(model, [text for text, _ in batch])
+    for _, future in batch:
+        future.set_result([])
+
+
+def test_batches_save_calls():
+    asked = []
+
+    def model(texts):
+        asked.extend(texts)
+        return [[] for _ in texts]
+
+    alone = asyncio.run(trials.repeated(one_round, model, most=1, pause=0))
+    together = asyncio.run(trials.repeated(one_round, model, most=trials.REQUESTS, pause=0.2))
+    ours = asyncio.run(trials.by_batcher(model))
+    assert (alone.calls, together.calls) == (trials.REQUESTS, 1) and 1 <= ours.calls <= trials.REQUESTS
+    assert sorted(asked) == sorted(3 * [str(number) for number in range(trials.REQUESTS)])
+    assert together.longest > 150 > alone.longest > 0
+
+
 def test_a_rush_comes_all_at_once():
     with serving(known_app(0.2, threads=1, queue=1, rate=1e6)) as (_, address):
         answers = asyncio.run(trials.rush(f"http://{address}", [f"{i}。" for i in range(6)]))

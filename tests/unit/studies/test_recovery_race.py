@@ -34,7 +34,21 @@ def test_recover_returns_the_best_epoch_of_its_curve(method, tmp_path, monkeypat
     assert dev_f1(found.model, tiny_tokenizer(), CORPUS) == pytest.approx(max(point.f1 for point in later))
     assert [point.epoch for point in later] == [1, 2, 3] and later[-1].seconds <= found.seconds
     assert [point.step for point in later] == [3, 6, 9]
+    assert dev_f1(found.last, tiny_tokenizer(), CORPUS) == pytest.approx(later[-1].f1)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_last_model_is_not_the_kept_one_where_dev_prefers_an_earlier_epoch():
+    blind = [annotate(sentence.text, []) for sentence in SENTENCES[:8]]
+    corpus = Corpus(SENTENCES, blind, blind)
+    found = run_recovery(fine_tune, random_raner(), tiny_tokenizer(), corpus, Schedule(learning_rate=1e-2, steps=6))
+    epoch_by_epoch = run_recovery(
+        fine_tune, random_raner(), tiny_tokenizer(), CORPUS, Schedule(learning_rate=1e-2, steps=6)
+    )
+    kept, last, same = (
+        torch.nn.utils.parameters_to_vector(m.parameters()) for m in (found.model, found.last, epoch_by_epoch.last)
+    )
+    assert not torch.equal(kept, last) and torch.equal(last, same)
 
 
 def test_rescaling_has_a_curve_of_before_and_after():

@@ -19,6 +19,7 @@ from utils.studies.score_contest import (
     predictions_without,
     pruning_curves,
     spearman,
+    spearman_gain,
     standings,
 )
 from utils.text.entities import Entity, Sentence
@@ -33,6 +34,27 @@ def test_spearman_without_ties_is_the_textbook_formula():
 def test_spearman_sees_order_only_and_no_pruned_heads():
     a = torch.tensor([[1.0, 2, torch.nan], [3, 4, 5]])
     assert spearman(a, a.exp()) == pytest.approx(1) and spearman(a, -a) == pytest.approx(-1)
+
+
+def test_a_gain_is_the_difference_of_two_correlations_and_chance_gives_none():
+    random = torch.Generator().manual_seed(2)
+    truth, *noise = torch.randn(3, 12, 12, generator=random)
+    near, nearer = truth + noise[0], truth + 0.2 * noise[1]
+    gain = spearman_gain(nearer, near, truth)
+    assert gain.value == pytest.approx(spearman(nearer, truth) - spearman(near, truth))
+    assert 0 < gain.low < gain.value < gain.high
+    same = spearman_gain(near, near, truth)
+    assert same == (0, 0, 0)
+    blind = spearman_gain(*noise, truth)
+    assert blind.low < 0 < blind.high
+
+
+def test_a_gain_leaves_pruned_heads_out():
+    truth = torch.arange(12.0).reshape(3, 4)
+    score = truth.clone()
+    truth[1, 2] = torch.nan
+    score[1, 2] = 100
+    assert spearman_gain(score, -score, truth).value == pytest.approx(2)
 
 
 def test_overlap_is_the_share_of_the_lowest_in_common():

@@ -10,7 +10,7 @@ from utils.compress.quantization.dynamic import quantize, quantize_only
 from utils.compress.quantization.storage import CHARACTERS
 from utils.measure.scores import agreement, entity_scores
 from utils.model.torch_tagger import torch_tagger
-from utils.studies.sensitivity import parts_of, sensitivity
+from utils.studies.sensitivity import Yardstick, parts_of, sensitivity
 from utils.text.entities import Sentence
 
 TEXTS = random_texts(20)
@@ -41,26 +41,38 @@ def test_the_damage_is_that_of_the_named_part():
     model, tokenizer = random_raner(), tiny_tokenizer()
     sentences = annotated(model, tokenizer)
     parts = {"none": [], "classifier": ["classifier"], "everything": parts_of(model)["everything"]}
-    damages = sensitivity(model, tokenizer, sentences, parts)
+    damages = sensitivity(Yardstick(model, tokenizer, sentences), model, parts)
     assert damages["none"].f1.f1 == damages["none"].noise == 0 and damages["none"].agreement == 100
     for part, quantized in {"classifier": quantize_only(model, ["classifier"]), "everything": quantize(model)}.items():
-        predictions = torch_tagger(quantized, tokenizer).predict(TEXTS)
+        predictions = torch_tagger(quantized, tokenizer).predict(TEXTS, batch_size=1)
         assert damages[part].agreement == agreement([s.entities for s in sentences], predictions)
         assert damages[part].f1.f1 == pytest.approx(entity_scores(sentences, predictions).f1 - 100)
     assert 0 < damages["classifier"].noise < damages["everything"].noise
 
 
-def test_noise_is_the_change_of_the_emissions():
+def test_noise_is_the_change_of_the_emissions_of_sentences_read_one_by_one():
     model, tokenizer = random_raner(), tiny_tokenizer()
-    sentences = [Sentence(TEXTS[0])]
-    ids, mask = map(torch.from_numpy, tokenizer.batch(TEXTS[:1])[:2])
-    with torch.no_grad():
-        exact, rounded = (m(ids, mask).logits for m in (model, quantize(model)))
+    both = {"exact": [], "rounded": []}
+    for text in TEXTS[:5]:
+        ids, mask = map(torch.from_numpy, tokenizer.batch([text])[:2])
+        with torch.no_grad():
+            for kind, of in {"exact": model, "rounded": quantize(model)}.items():
+                both[kind].append(of(ids, mask).logits.ravel())
+    exact, rounded = (torch.cat(rows) for rows in both.values())
     expected = 100 * ((rounded - exact).square().mean() / exact.square().mean()).sqrt()
-    damages = sensitivity(model, tokenizer, sentences, {"all": parts_of(model)["everything"]})
+    sentences = [Sentence(text) for text in TEXTS[:5]]
+    damages = sensitivity(Yardstick(model, tokenizer, sentences), model, {"all": parts_of(model)["everything"]})
     assert damages["all"].noise == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_who_shares_a_call_changes_int8_and_not_float32():
+    model, tokenizer = random_raner(), tiny_tokenizer()
+    yardstick = Yardstick(model, tokenizer, annotated(model, tokenizer))
+    assert yardstick.damage(model, batch_size=16).noise < 1e-3
+    alone, together = (yardstick.damage(quantize(model), batch_size).noise for batch_size in (1, 16))
+    assert alone != pytest.approx(together, rel=1e-3)
 
 
 def test_no_sentences_are_refused():
     with pytest.raises(ValueError, match="no sentences"):
-        sensitivity(random_raner(), tiny_tokenizer(), [], {"classifier": ["classifier"]})
+        Yardstick(random_raner(), tiny_tokenizer(), [])

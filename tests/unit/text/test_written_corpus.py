@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from utils.files import DATA
-from utils.text.corpus import load_corpus
+from utils.text.corpus import UNLABELLED, load_corpus, load_unlabelled
 from utils.text.entities import TRAPS, Corpus, Span, annotate
 from utils.text.formats.bracketed import read_bracketed
 
@@ -124,3 +124,11 @@ def test_article_is_not_in_the_corpus(corpus):
     (article,) = read_bracketed(DATA / "article.txt")
     clauses = [clause for clause in article.text.split("。") if len(clause) > 8]
     assert not near_duplicates([*clauses, *(s.text for s in chain(*corpus))])
+
+
+def test_texts_without_labels_are_as_many_and_as_different_as_promised(corpus):
+    texts = load_unlabelled()
+    assert texts == (DATA / "corpus" / UNLABELLED).read_text("utf-8").splitlines()
+    assert len(texts) >= 3500 and all(8 <= len(text) <= 126 for text in texts)
+    assert not [text for text in texts if set(text) & set("[]\\#") or text != text.strip()]
+    assert not near_duplicates([*texts, *(s.text for s in chain(*corpus))])

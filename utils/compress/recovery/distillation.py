@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -20,6 +20,9 @@ from utils.model.pruned_shape import kept_heads, kept_neurons
 from utils.model.raner import IGNORED_LABEL, RanerModel, piece_limit
 from utils.tagger.tokenizer import CharacterTokenizer, check_texts
 from utils.text.entities import Corpus, Sentence
+
+Answers = dict[tuple, Batch]
+"""What teachers said, by teacher, layers and the characters that they read; see `Distillation.answers`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,9 @@ class Distillation:
         alpha: weight of the labels, 0 to 1. At 0 `corpus.train` serves as text only.
         hidden: weight of L_hidden, 0 for none. A teacher may be deeper; with 0 it may also be wider.
         positions: of a batch at most, as in `make_batches`.
+        answers: what the teacher has said so far, filled by `distil`: no batch is read twice. A lesson keeps
+            its own for the next student; give one dict to several lessons, and they share it. It is no part of
+            the identity: a student is the same to the bit, wherever its teacher's answers come from.
 
     Raises:
         ValueError: a weight or a temperature out of its range.
@@ -51,6 +57,7 @@ class Distillation:
     alpha: float = 0.5
     hidden: float = 1.0
     positions: int | None = None
+    answers: Answers = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self):
         check_texts(self.texts)
@@ -76,8 +83,9 @@ def distil(
 ) -> RanerModel:
     """Train a copy of `student` to answer like the teacher, on `corpus.train` and on texts without labels.
 
-    The teacher reads everything once, before the training: no step of the schedule. What it said stays in
-    memory: per character 4 bytes a tag, and with `hidden` 2 bytes a feature and student layer.
+    The teacher reads what it has not read yet, before the training: no step of the schedule. What it said stays
+    in memory as long as `distillation.answers`: per character 4 bytes a tag, and with `hidden` 2 bytes a feature
+    and student layer.
 
     Args:
         out, schedule: as in `fine_tune`.
@@ -135,9 +143,22 @@ def shallow_student(teacher: RanerModel, layers: int) -> RanerModel:
     Raises:
         ValueError: as in `matching_layers`.
     """
-    chosen = matching_layers(layers, teacher.config.num_hidden_layers)
+    return student_of(teacher, matching_layers(layers, teacher.config.num_hidden_layers))
+
+
+def student_of(teacher: RanerModel, chosen: Sequence[int]) -> RanerModel:
+    """A new model whose encoder layers are copies of these of the teacher's, in this order; all else is copied too.
+
+    Args:
+        chosen: numbers of layers, from 0.
+
+    Raises:
+        ValueError: no layer is chosen, or one that the teacher does not have.
+    """
+    if not chosen or not set(chosen) <= set(range(teacher.config.num_hidden_layers)):
+        raise ValueError(f"layers {list(chosen)}: choose from 0 to {teacher.config.num_hidden_layers - 1}")
     config = copy.deepcopy(teacher.config)
-    config.num_hidden_layers = layers
+    config.num_hidden_layers = len(chosen)
     for name, kept in (("kept_heads", kept_heads(teacher.config)), ("kept_neurons", kept_neurons(teacher.config))):
         if getattr(config, name, None):
             setattr(config, name, [kept[layer] for layer in chosen])
@@ -167,8 +188,19 @@ def _answered(batches: Sequence[Batch], student: RanerModel, distillation: Disti
     teacher, layers = distillation.teacher, []
     if distillation.hidden:
         layers = matching_layers(student.config.num_hidden_layers, teacher.config.num_hidden_layers)
+    digest, known = model_digest(teacher), distillation.answers
+    asked = {_question(digest, batch, layers): batch for batch in batches}
+    new = [key for key in asked if key not in known]
     with evaluating(teacher.modules()):
-        return [batch | _answers(teacher, batch, layers) for batch in tqdm(batches, "the teacher reads", leave=False)]
+        for key in tqdm(new, "the teacher reads", leave=False):
+            known[key] = _answers(teacher, asked[key], layers)
+    return [batch | known[_question(digest, batch, layers)] for batch in batches]
+
+
+def _question(digest: str, batch: Batch, layers: Sequence[int]) -> tuple:
+    """What the answers of a batch depend on."""
+    read = (batch[name].numpy() for name in ("input_ids", "attention_mask"))
+    return digest, tuple(layers), *((array.shape, array.tobytes()) for array in read)
 
 
 @torch.no_grad()

@@ -10,13 +10,13 @@ In reading order:
 - `nb01`: tags, a head's parameters, a path through a CRF
 - `nb02`: a typical call, a bootstrap, a difference that is not paired
 - `nb03`: Michel's score, what chance shares, a correlation of ranks
-- `nb04`: which heads go, dropout in a comparison, where heads stand today
+- `nb04`: which heads go, heads cut out of a layer, where heads stand today
 - `nb05`: the scale of a head, a distillation loss, the epoch to keep
 - `nb06`: a zero point, scales of channels, what a recipe forgets
-- `nb07`: an attention mask, threads, padding
+- `nb07`: an export with parity, an attention mask, threads, padding
 - `nb08`: a speed from a saving, the most that heads give, the version to deploy
-- `nb09`: a confidence, offsets in JavaScript, typists
-- `nb10`: a softened answer, its gradient, layers to copy
+- `nb09`: a micro-batcher, a confidence, offsets in JavaScript, typists
+- `nb10`: a softened answer, its gradient, layers to copy; a student and its distance, built by hand
 
 May import from every room below `course`, and `course.teaching`.
 """

@@ -21,11 +21,22 @@ def pruned_share() -> Checker:
     )
 
 
-def int8_megabytes() -> Checker:
+def published_megabytes() -> tuple[float, float]:
+    """Float32 MB of the published model's embeddings, and of all of it."""
+    return 4 * published_parts()["embeddings"] / 1e6, 4 * published_parameters() / 1e6
+
+
+def published_int8_megabytes() -> float:
     """MB of the published model with one byte for each parameter but those of the embeddings, which keep four."""
-    embeddings, everything = 4 * published_parts()["embeddings"] / 1e6, 4 * published_parameters() / 1e6
+    embeddings, everything = published_megabytes()
+    return embeddings + (everything - embeddings) / 4
+
+
+def int8_megabytes() -> Checker:
+    """The answer is `published_int8_megabytes`."""
+    embeddings, everything = published_megabytes()
     return number(
-        embeddings + (everything - embeddings) / 4,
+        published_int8_megabytes(),
         {
             everything / 4: "that shrinks the embeddings too; `{nn.Linear}` leaves them at four bytes",
             everything: "that is the model before: linear layers now take one byte a parameter",

@@ -1,10 +1,11 @@
-"""Notebook 02 asks: a typical call, a bootstrap by hand, and how wide a difference is that nobody paired."""
+"""Notebook 02 asks: a typical call, a bootstrap by hand, how wide a difference is that nobody paired, what it says."""
 
 import numpy as np
 
 from utils.course.teaching import Checker, number
 from utils.measure.bootstrap import percentile_interval, resampled_counts
 from utils.measure.scores import f1_of_counts
+from utils.measure.verdict import Estimate, Verdict, equivalent
 
 CALLS = (103.0, 98.0, 101.0, 912.0, 99.0, 100.0, 102.0)
 """Seven calls in ms; another program woke up during one of them."""
@@ -65,6 +66,42 @@ def unpaired_width(a: np.ndarray, b: np.ndarray) -> Checker:
         },
         tolerance=0.14,
     )
+
+
+DIFFERENCES = {"a": (-0.4, 0.3), "b": (-3.0, 2.5), "c": (0.2, 0.7), "d": (-2.4, -1.3)}
+"""Intervals of four differences of F1, in points."""
+
+MARGIN = 1.0
+"""Points that would make no difference to the user."""
+
+ANSWERS = ("equivalent", "different", "cannot tell")
+
+
+def same_or_not(answer: object) -> str | None:
+    """What each of `DIFFERENCES` says about a margin of `MARGIN`: name -> one of `ANSWERS`."""
+    if not isinstance(answer, dict) or set(answer) != set(DIFFERENCES):
+        return f"a dict is expected, with an answer for each of {', '.join(DIFFERENCES)}"
+    if strange := [said for said in answer.values() if said not in ANSWERS]:
+        return f"{strange[0]!r} is none of the answers: {', '.join(ANSWERS)}"
+    return next((_hint(name, said) for name, said in answer.items() if said != _said_of(name)), None)
+
+
+def _said_of(name: str) -> str:
+    found = equivalent(Estimate(0, *DIFFERENCES[name]), -MARGIN, MARGIN)
+    return {Verdict.YES: "equivalent", Verdict.NO: "different"}.get(found, "cannot tell")
+
+
+def _hint(name: str, said: str) -> str:
+    low, high = DIFFERENCES[name]
+    if low <= 0 <= high and said == "equivalent":
+        return f"{name}: it holds zero, but also a loss of {-low:g}: so few sentences cannot say that nothing is lost"
+    if low <= 0 <= high and said == "cannot tell":
+        return f"{name}: that it holds zero is not the question; does it hold anything beyond the margin?"
+    if low > 0 and said == "different":
+        return f"{name}: surely more than zero, and surely less than the margin: too little to matter"
+    if abs(high) > MARGIN:
+        return f"{name}: all of it lies beyond the margin of {MARGIN:g}"
+    return f"{name}: look at both ends, and where -{MARGIN:g} and +{MARGIN:g} lie"
 
 
 def _f1s(counts: np.ndarray, seed: int = 0) -> np.ndarray:

@@ -1,15 +1,19 @@
-"""Notebook 04 asks: which heads go, what dropout does to a comparison, where heads stand today, what 18 % takes."""
+"""Notebook 04 asks: which heads go, a layer without some of its heads, where heads stand today."""
 
-import copy
-from collections.abc import Mapping
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
+from transformers import BertConfig
 
 from utils.compress.importance.weights import normalize_layers
+from utils.compress.pruning.remove import prune_heads
 from utils.compress.pruning.select import select_globally, select_per_layer
-from utils.course.exercises.published import published_parameters, published_parts
-from utils.course.teaching import Checker, number
 from utils.model.raner import RanerModel
+
+Layer = dict[str, Tensor]
+"""Tensors of one layer's attention by their names in its `state_dict()`."""
 
 RANKED = torch.tensor([[0.9, 0.8, 0.7, 0.6], [0.1, 0.2, 0.3, 0.5], [0.4, 1.0, 0.95, 0.85]])
 """`(layers, heads)`: scores of a small network, half of whose heads are to go."""
@@ -35,25 +39,136 @@ def global_choice(answer: object) -> str | None:
     return known or f"{sum(map(len, mine.values()))} heads are named, {_HALF} have to go: sort all scores in one list"
 
 
-def emission_difference(model: RanerModel, batch: Mapping[str, torch.Tensor]) -> Checker:
-    """A function `(model a, model b, batch) -> largest absolute difference of their emissions`."""
-    noisy, shifted = (copy.deepcopy(model).train() for _ in range(2))
-    with torch.no_grad():
-        shifted.classifier.bias[0] += 1  # one tag of all: a mean would dilute it
+class Cut(NamedTuple):
+    """A layer of so many heads of `size` features each, and the heads that go."""
 
-    def checker(answer: object) -> str | None:
-        if not callable(answer):
-            return "a function of two models and a batch is expected"
-        with torch.no_grad():
-            itself = float(answer(noisy.train(), copy.deepcopy(noisy), batch))
-            up, down = (float(answer(a, b, batch)) for a, b in ((noisy, shifted), (shifted, noisy)))
-        if itself > 1e-6:
-            return f"a model differs from its own copy by {itself:.2g}: dropout is on. Who calls eval(), on both?"
-        if abs(up - down) > 1e-3:
-            return "it matters which model comes first: take the absolute value before the maximum"
-        return None if abs(up - 1) < 1e-3 else f"one emission moved by 1, you report {up:.2g}: take the largest"
+    heads: int
+    size: int
+    gone: tuple[int, ...]
 
-    return checker
+
+CUTS = (Cut(4, 3, (1, 2)), Cut(2, 4, (0,)))
+"""What `cut_by_hand` has cut."""
+
+MAKERS = ("self.query", "self.key", "self.value")
+"""Their rows make what a head asks, offers and says."""
+
+MIXER = "output.dense"
+"""Its columns read what the heads say."""
+
+
+def cut_by_hand(answer: object) -> str | None:
+    """A function `(layer, heads that go, head size) -> layer`, as in `attention.state_dict()`, without those heads.
+
+    It is right where the smaller layer answers as the larger one does with those heads masked, and has the tensors
+    of `prune_heads`.
+    """
+    if not callable(answer):
+        return "a function of a layer, a list of heads and the size of a head is expected"
+    hints = (_cut_fault(answer, cut) for cut in CUTS)
+    return next((hint for hint in hints if hint), None)
+
+
+def _cut_fault(answer: Callable, cut: Cut) -> str | None:
+    model = _tiny_model(cut)
+    before, given = _attention(model), _attention(model)
+    removed = _attention(prune_heads(model, {0: list(cut.gone)}))
+    found = answer(given, list(cut.gone), cut.size)
+    if not isinstance(found, dict) or found.keys() != before.keys():
+        return "a dict with all the names of the layer that was given is expected"
+    if hint := _known_mistake(before, found, cut):
+        return hint
+    if wrong := [name for name in before if found[name].shape != removed[name].shape]:
+        return f"{wrong[0]} is {tuple(found[wrong[0]].shape)}, to be {tuple(removed[wrong[0]].shape)}"
+    return _other_answer(before, found, cut) or _other_tensors(given, before, found, removed)
+
+
+def _known_mistake(before: Layer, found: Layer, cut: Cut) -> str | None:
+    sizes = {name: tensor.shape for name, tensor in before.items()}
+    if all(found[name].shape == sizes[name] for name in before):
+        return "nothing got smaller: a zero is stored and multiplied like any other number"
+    for name in MAKERS:
+        if hint := _features_fault(before[f"{name}.weight"], found[f"{name}.weight"], cut, f"{name}.weight"):
+            return hint
+    mixer = f"{MIXER}.weight"
+    if found[mixer].shape[0] < sizes[mixer][0]:
+        return f"you cut rows of {mixer}: they make the layer's output; what it reads of a head are columns"
+    if hint := _features_fault(before[mixer].T, found[mixer].T, cut, mixer):
+        return hint
+    if whole := [name for name in MAKERS if found[f"{name}.bias"].shape == sizes[f"{name}.bias"]]:
+        return f"{whole[0]}.bias is as long as before: each row of the matrix has one number in it"
+    if found[f"{MIXER}.bias"].shape != sizes[f"{MIXER}.bias"]:
+        return f"{MIXER}.bias stays whole: it is added to the layer's output and belongs to no head"
+    return None
+
+
+def _features_fault(before: Tensor, found: Tensor, cut: Cut, name: str) -> str | None:
+    """What is wrong with the features of heads, given as rows, that were kept of one matrix."""
+    if found.shape == before.shape:
+        return f"{name} is as large as before"
+    if found.shape[1] < before.shape[1]:
+        return f"you cut columns of {name}: they read the layer's input; a head is made by rows"
+    place, gone = torch.arange(cut.heads * cut.size), torch.tensor(cut.gone)
+    kept_by_mistake = (
+        (torch.isin(place // cut.size, gone), "those are the heads that go; keep the others"),
+        (~torch.isin(place // cut.size, gone - 1), "heads are counted from 0"),
+        (~torch.isin(place % cut.heads, gone), "a head is a block of neighbouring rows, not every so-many-th row"),
+        (~torch.isin(place % cut.size, gone), "that takes the same rows out of every head; a head is a whole block"),
+        (~torch.isin(place // cut.heads, gone), "the head size says how many rows a head has, not the number of heads"),
+        (~torch.isin(place, gone), "that takes a single row for each head; a head is a block of rows"),
+    )
+    known = (hint for kept, hint in kept_by_mistake if torch.equal(found, before[kept]))
+    return next((f"{name}: {hint}" for hint in known), None)
+
+
+def _other_answer(before: Layer, found: Layer, cut: Cut) -> str | None:
+    """Does the smaller layer say what the larger one says with its heads masked?"""
+    mask = torch.tensor([float(head not in cut.gone) for head in range(cut.heads)])
+    positions = torch.randn(5, cut.heads * cut.size, generator=torch.Generator().manual_seed(1))
+    masked, smaller = attend(before, positions, cut.size, mask), attend(found, positions, cut.size)
+    difference = float((masked - smaller).abs().max())
+    return None if difference < 1e-5 else f"it differs from the layer with masked heads by {difference:.2g}"
+
+
+def _other_tensors(given: Layer, before: Layer, found: Layer, removed: Layer) -> str | None:
+    if not all(torch.equal(found[name], removed[name]) for name in removed):
+        return "it answers right, but the heads that stay stand in another order than before"
+    if not all(torch.equal(given[name], before[name]) for name in before):
+        return "the layer that you were given is cut as well: begin with a copy, `dict(layer)`"
+    return None
+
+
+def attend(layer: Layer, positions: Tensor, size: int, mask: Tensor | float = 1.0) -> Tensor:
+    """What a layer's attention adds to each position, `(length, hidden)`, before the layer normalisation.
+
+    Args:
+        positions: `(length, hidden)`.
+        mask: `(heads,)`, the factor of what each head says.
+
+    Source: Vaswani et al. 2017, "Attention Is All You Need", section 3.2.
+    """
+    query, key, value = (
+        (positions @ layer[f"{name}.weight"].T + layer[f"{name}.bias"]).unflatten(-1, (-1, size)).transpose(0, 1)
+        for name in MAKERS
+    )
+    weights = (query @ key.mT / size**0.5).softmax(-1)
+    said = (weights @ value).transpose(0, 1) * torch.as_tensor(mask).reshape(-1, 1)
+    return said.flatten(1) @ layer[f"{MIXER}.weight"].T + layer[f"{MIXER}.bias"]
+
+
+def _attention(model: RanerModel) -> Layer:
+    """A copy of the tensors of the first layer's attention."""
+    return {name: tensor.clone() for name, tensor in model.bert.encoder.layer[0].attention.state_dict().items()}
+
+
+def _tiny_model(cut: Cut) -> RanerModel:
+    sizes = {"hidden_size": cut.heads * cut.size, "num_attention_heads": cut.heads, "num_hidden_layers": 1}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = RanerModel(BertConfig(vocab_size=4, intermediate_size=4, max_position_embeddings=4, **sizes)).eval()
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.4)
+    return model
 
 
 LEFT_AFTER_FIRST_CUT = (0, 1, 3, 4, 6, 7, 8, 9, 10, 11)
@@ -79,21 +194,3 @@ def places_today(answer: object) -> str | None:
     if mine == [place + 1 for place in places]:
         return "count from 0"
     return "two places are expected: line up the heads that are left, and count"
-
-
-def neurons_besides_heads() -> Checker:
-    """Percent of the neurons that have to go besides 20 % of the heads to save 18 % of all parameters."""
-    parts, total = published_parts(), published_parameters()
-    attention, feed_forward = (100 * parts[name] / total for name in ("attention", "feed-forward"))
-    rest = 18 - 0.2 * attention
-    return number(
-        100 * rest / feed_forward,
-        {
-            100 * 18 / feed_forward: "that is neurons alone; 20 % of the heads go as well",
-            rest: "that is in percent of the whole model; what share of the *neurons* is it?",
-            rest / feed_forward: "right size, but asked for in percent",
-            0.2 * attention: "that is what the heads save; the neurons have to save the rest of 18 %",
-            rest * feed_forward / 100: "divide by the share of the feed-forward networks, do not multiply",
-        },
-        tolerance=0.02,
-    )

@@ -1,10 +1,19 @@
-"""Notebook 05 asks: the scale of a head that is left, a distillation loss by hand, which epoch to keep."""
+"""Notebook 05 asks: the scale of a head that is left, a step of distillation, which epoch to keep."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import softmax
-from scipy.stats import entropy
+import torch
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from transformers import BertConfig
 
+from utils.compress.batches import Batch
+from utils.compress.recovery.distillation import soft_loss
 from utils.course.teaching import Checker, number
+from utils.model.raner import IGNORED_LABEL, RanerModel
 
 OUT = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, -1.0], [1.0, 0.0]])
 """`(characters, features)`: what the one head that is left adds to each character."""
@@ -38,26 +47,179 @@ STUDENT = np.array([1.0, 3.0, 0.5])
 """`(tags,)`: the student's."""
 
 
-def soft_loss_by_hand() -> Checker:
-    """T^2 KL(softmax(TEACHER / T) || softmax(STUDENT / T)) in nats, at `TEMPERATURE`."""
-    t = TEMPERATURE
-    teacher, student = softmax(TEACHER / t), softmax(STUDENT / t)
-    divergence, cold = entropy(teacher, student), entropy(softmax(TEACHER), softmax(STUDENT))
-    return number(
-        t**2 * divergence,
-        {
-            divergence: "the divergence is right; the factor T^2 is missing, without which gradients shrink",
-            t * divergence: "the factor is T squared",
-            cold: "that is at temperature 1: divide the emissions by T before softmax",
-            t**2 * cold: "the factor is there, but the emissions have to be divided by T before softmax",
-            t**2 * cold / t: "you divided the probabilities; they no longer sum to 1. Divide the emissions",
-            t**2 * entropy(student, teacher): "the other direction: the teacher's probabilities are the weights",
-            t**2 * entropy(teacher, softmax(STUDENT)): "the student is divided by T as well",
-            -(t**2)
-            * (teacher * np.log(student)).sum(): "that is the cross-entropy; the teacher's own entropy goes off",
-            t**2 * divergence / np.log(2): "in nats: the natural logarithm",
-        },
+Soft = Callable[[Tensor, Tensor, float], Tensor]
+"""`(student, teacher, temperature) -> loss`; emissions are `(positions, tags)`."""
+
+
+def _divergence(p: Tensor, q: Tensor, per: float = 1.0) -> Tensor:
+    """KL(softmax(p) || softmax(q)) in nats, summed over positions, by their number and by `per`."""
+    log_p, log_q = p.log_softmax(-1), q.log_softmax(-1)
+    return (log_p.exp() * (log_p - log_q)).sum() / len(p) / per
+
+
+WRONG_LOSSES: dict[str, Soft] = {
+    "the factor T^2 is missing: gradients shrink without it": lambda s, t, T: _divergence(t / T, s / T),
+    "the factor is T *squared*": lambda s, t, T: T * _divergence(t / T, s / T),
+    "the other direction: the teacher's probabilities weigh": lambda s, t, T: T**2 * _divergence(s / T, t / T),
+    "the student's emissions are divided by T as well": lambda s, t, T: T**2 * _divergence(t / T, s),
+    "the teacher's emissions are divided by T as well": lambda s, t, T: T**2 * _divergence(t, s / T),
+    "that is at temperature 1: divide the emissions by T before softmax": lambda s, t, T: T**2 * _divergence(t, s),
+    "that is the sum over all positions; take their mean": lambda s, t, T: T**2 * len(s) * _divergence(t / T, s / T),
+    "the mean is over positions; tags are summed": lambda s, t, T: T**2 * _divergence(t / T, s / T, per=s.shape[-1]),
+    "that is the cross-entropy; the teacher's own entropy goes off": lambda s, t, T: (
+        -(T**2) * ((t / T).softmax(-1) * (s / T).log_softmax(-1)).sum(-1).mean()
+    ),
+}
+"""Hint -> the soft loss that somebody wrote who needs it."""
+
+
+def soft_loss_function(answer: object) -> str | None:
+    """A function `(student, teacher, temperature) -> loss`: `soft_loss` of emissions `(positions, tags)`."""
+    if not callable(answer):
+        return "a function of the student's emissions, of the teacher's and of the temperature is expected"
+    student, teacher = (torch.tensor(np.stack([e, e[::-1]])) for e in (STUDENT, TEACHER + np.array([0, 0, 0.5])))
+    found = answer(student, teacher, TEMPERATURE)
+    if not isinstance(found, Tensor) or found.shape != ():
+        return "one number is expected, a tensor without dimensions: the mean over positions"
+    if torch.isclose(found, soft_loss(student, teacher, TEMPERATURE)):
+        return None
+    known = (hint for hint, wrong in WRONG_LOSSES.items() if torch.isclose(found, wrong(student, teacher, TEMPERATURE)))
+    return next(known, "softmax of each, at temperature T; how far is the student's from the teacher's, by their KL?")
+
+
+ALPHA = 0.3
+"""Weight of the CRF loss; the soft loss has the rest."""
+
+LARGEST_NORM = 0.1
+"""To which a longer gradient is shortened; small, since tiny models have short ones. (Long trainings often take 1.)"""
+
+RATE = 1.0
+"""Of plain gradient descent in this exercise."""
+
+
+class Way(NamedTuple):
+    """How a step of distillation is made, by default as it should be."""
+
+    soft: Soft = soft_loss
+    weights: tuple[float, float] = (ALPHA, 1 - ALPHA)
+    padding: bool = False
+    largest_norm: float = LARGEST_NORM
+    zeroed: bool = True
+
+
+WRONG_WAYS = {
+    "padding was counted: compare emissions only where attention_mask is 1": Way(padding=True),
+    "gradients add up: a step has to begin without those of the step before (zero_grad)": Way(zeroed=False),
+    "the gradient is longer than LARGEST_NORM; shorten it before the optimizer's step": Way(largest_norm=math.inf),
+    "the weights are the wrong way round: ALPHA belongs to the CRF loss": Way(weights=(1 - ALPHA, ALPHA)),
+    "the soft loss weighs 1 - ALPHA, what the labels leave": Way(weights=(ALPHA, 1.0)),
+    "the labels are not heard: where is the CRF loss?": Way(weights=(0.0, 1 - ALPHA)),
+    "the teacher is not heard: where is the soft loss?": Way(weights=(ALPHA, 0.0)),
+} | {hint: Way(soft=wrong) for hint, wrong in WRONG_LOSSES.items()}
+"""Hint -> the way of somebody who needs it. (A cross-entropy has the gradient of the divergence, and teaches alike.)"""
+
+
+def distillation_step(answer: object) -> str | None:
+    """A function `(student, teacher, batch, optimizer) -> loss` that makes one step of distillation."""
+    if not callable(answer):
+        return "a function of the student, the teacher, a batch and the optimizer is expected"
+    start = parameters_to_vector(tiny_tagger(1, dropout=0.0).parameters())
+    teacher, seen = tiny_tagger(2, dropout=0.5), []
+    teacher.register_forward_pre_hook(lambda module, _: seen.append(module.training))
+    found, losses = _steps_of(answer, teacher)
+    if not seen:
+        return "nobody asked the teacher: what are its emissions for this batch?"
+    if any(parameter.grad is not None for parameter in teacher.parameters()):
+        return "the loss went back through the teacher, who has nothing to learn: ask under torch.no_grad()"
+    if any(seen):
+        return "the teacher was in training mode: its dropout makes every answer another one (eval)"
+    if torch.equal(found, start):
+        return "no parameter of the student moved: backward only makes gradients, the optimizer makes the step"
+    return _step_hint(found, losses)
+
+
+def _step_hint(found: Tensor, losses: Tensor) -> str | None:
+    """What is wrong with the student's parameters after two steps, or with the losses that were returned."""
+    right, right_losses = steps_by_hand(Way())
+    wrong = {hint: steps_by_hand(way) for hint, way in WRONG_WAYS.items()}
+    if not _same(found, right):
+        known = (hint for hint, (parameters, _) in wrong.items() if _same(found, parameters))
+        return next(known, "after two steps the student has other parameters than it should have")
+    if not _same(losses, right_losses):
+        known = (hint for hint, (_, others) in wrong.items() if _same(losses, others))
+        return next(known, "the student learned what it should; return the whole loss, so that one can watch it fall")
+    return None
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    """Float noise is far below, every mistake of `WRONG_WAYS` far above."""
+    return bool((a - b).norm() < 1e-4)
+
+
+def _steps_of(answer: Callable, teacher: RanerModel) -> tuple[Tensor, Tensor]:
+    """The student's parameters, in one row, after a step with each batch, and the losses; NaN for none returned."""
+    student = tiny_tagger(1, dropout=0.0)
+    optimizer = torch.optim.SGD(student.parameters(), RATE)
+    losses = [answer(student, teacher, dict(batch), optimizer) for batch in tiny_batches()]
+    numbers = [math.nan if loss is None else torch.as_tensor(loss).item() for loss in losses]
+    return parameters_to_vector(student.parameters()).detach(), torch.tensor(numbers)
+
+
+def steps_by_hand(way: Way) -> tuple[Tensor, Tensor]:
+    """The same without optimizer: parameters minus rate times gradient, after a step with each batch; the losses."""
+    student, teacher = tiny_tagger(1, dropout=0.0), tiny_tagger(2, dropout=0.5).eval()
+    parameters, left, losses = list(student.parameters()), 0.0, []
+    for batch in tiny_batches():
+        loss = _loss_of(student, teacher, batch, way)
+        gradient = parameters_to_vector(torch.autograd.grad(loss, parameters)) + left
+        gradient = gradient * min(1.0, way.largest_norm / float(gradient.norm()))
+        vector_to_parameters(parameters_to_vector(parameters).detach() - RATE * gradient, parameters)
+        left = 0.0 if way.zeroed else gradient
+        losses.append(loss.item())
+    return parameters_to_vector(parameters).detach(), torch.tensor(losses)
+
+
+def _loss_of(student: RanerModel, teacher: RanerModel, batch: Batch, way: Way) -> Tensor:
+    counted = torch.ones_like(batch["attention_mask"]) if way.padding else batch["attention_mask"]
+    with torch.no_grad():
+        theirs = teacher(batch["input_ids"], batch["attention_mask"]).logits[counted.bool()]
+    said = student(**batch)
+    crf, soft = way.weights
+    return crf * said.loss + soft * way.soft(said.logits[counted.bool()], theirs, TEMPERATURE)
+
+
+def tiny_tagger(seed: int, dropout: float) -> RanerModel:
+    """One layer, random weights that are large enough to matter, in training mode, as every new model is."""
+    config = BertConfig(
+        vocab_size=20,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=16,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        id2label=dict(enumerate(("O", "B-PER", "I-PER"))),
+        label2id={"O": 0, "B-PER": 1, "I-PER": 2},
     )
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        model = RanerModel(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.4, generator=generator)
+    return model.train()
+
+
+def tiny_batches() -> list[Batch]:
+    """Two batches of three random sentences of 8, 5 and 3 positions: [CLS], characters, [SEP], then padding."""
+    generator = torch.Generator().manual_seed(3)
+    ids = torch.randint(5, 20, (2, 3, 8), generator=generator)
+    labels = torch.randint(0, 3, (2, 3, 8), generator=generator)
+    places, lengths = torch.arange(8), torch.tensor([[8], [5], [3]])
+    real = (places < lengths).long()
+    inner = (places > 0) & (places < lengths - 1)
+    rows = zip(ids * real, labels.where(inner, IGNORED_LABEL), strict=True)
+    return [{"input_ids": i, "attention_mask": real, "labels": tags} for i, tags in rows]
 
 
 COLUMNS = ("epoch", "training loss", "F1 on dev", "F1 on test")

@@ -1,6 +1,7 @@
-"""Notebook 06 asks: a zero point, scales of channels, and what a recipe for linear layers forgets."""
+"""Notebook 06 asks: a zero point, scales of channels, a layer in integers, and what a recipe for them forgets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,6 +62,137 @@ def channel_scales(answer: object) -> str | None:
 def _close(scales: np.ndarray, largest: np.ndarray) -> bool:
     """Whether these are the scales of grids that reach to the `largest` values."""
     return scales.shape == largest.shape and any(np.allclose(scales, largest / n, rtol=2e-3) for n in (127, 127.5))
+
+
+class Layer(NamedTuple):
+    """Inputs `(rows, inputs)`, weights `(outputs, inputs)` and bias `(outputs,)` of a linear layer, float64."""
+
+    x: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+
+
+def _layer() -> Layer:
+    """Inputs mostly positive, as behind a GELU; a row of weights ten times as large as another; a bias of any size."""
+    draw = np.random.default_rng(6)
+    x = draw.uniform(-0.7, 4.3, (4, 48))
+    weight = draw.normal(0.1, 0.3, (3, 48)) * np.array([[0.2], [1.0], [2.0]])
+    return Layer(x, weight, np.array([0.37, -2.61, 4.43]))
+
+
+LAYER = _layer()
+"""The layer that "Build it" is tried on."""
+
+
+def _in_integers(
+    limit: float = 127,
+    *,
+    layer: Layer = LAYER,
+    rows: bool = True,
+    nearest: Callable[[np.ndarray], np.ndarray] = np.round,
+    symmetric: bool = False,
+    ends: tuple[int, int] = (0, 255),
+    corrected: bool = True,
+    held: type = np.int64,
+    bias: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda bias, scale: bias,
+) -> np.ndarray:
+    """`layer` in integers, as asked for, or with a mistake: each argument makes one.
+
+    Args:
+        limit: scale of the weights: the largest over this.
+        nearest: float to integer.
+        symmetric: a grid of the inputs without zero point.
+        ends: between which the inputs' integers are cut off.
+        corrected: the zero point is taken off again.
+        held: what sums of products are held in.
+        bias: bias and scale of the outputs to what is added.
+    """
+    x, weight, offset = layer
+    w_scale = np.abs(weight).max(1 if rows else None, keepdims=True) / limit
+    w = np.clip(nearest(weight / w_scale), -128, 127).astype(np.int64)
+    lowest, highest = min(x.min(), 0), max(x.max(), 0)
+    x_scale = max(-lowest, highest) / 127 if symmetric else (highest - lowest) / 255
+    zero = 0 if symmetric else int(np.round(-lowest / x_scale))
+    q = np.clip(nearest(x / x_scale) + zero, *ends).astype(np.int64)
+    sums = (q @ w.T).astype(held).astype(np.int64)
+    sums -= zero * w.sum(1) if corrected else 0
+    scale = x_scale * np.broadcast_to(w_scale, (len(w), 1)).T
+    return scale * sums + bias(offset, scale)
+
+
+def _unsigned_wrap() -> np.ndarray:
+    """The zero point taken off unsigned bytes, which begin again at 255 below 0."""
+    x, weight, bias = LAYER
+    w_scale = np.abs(weight).max(1, keepdims=True) / 127
+    x_scale = (x.max() - x.min()) / 255
+    zero = np.round(-x.min() / x_scale)
+    q = (np.round(x / x_scale + zero) - zero) % 256
+    return x_scale * w_scale.T * (q @ np.round(weight / w_scale).T) + bias
+
+
+MISTAKES: dict[str, tuple[Callable[[], np.ndarray], ...]] = {
+    "nothing was rounded: that is the float layer": (lambda: LAYER.x @ LAYER.weight.T + LAYER.bias,),
+    "that is one scale for the whole weight matrix: give each row (output) its own": (
+        lambda: _in_integers(rows=False),
+        lambda: _in_integers(127.5, rows=False),
+    ),
+    "the zero point was forgotten: every input's integer is too large by it, so take zero_point times the sum of each "
+    "row's integers off the sums": (
+        lambda: _in_integers(corrected=False),
+        lambda: _in_integers(127.5, corrected=False),
+    ),
+    "integers were cut off towards zero; the nearest is wanted: np.round before astype": (
+        lambda: _in_integers(nearest=np.trunc),
+        lambda: _in_integers(nearest=np.floor),
+        lambda: _in_integers(127.5, nearest=np.trunc),
+    ),
+    "the inputs' integers were cut off at -128 and 127; with a zero point they go from 0 to 255": (
+        lambda: _in_integers(ends=(-128, 127)),
+        lambda: _in_integers(127.5, ends=(-128, 127)),
+        lambda: _in_integers(ends=(0, 127)),
+    ),
+    "the sums were held in too few bits and wrapped around: turn both sides into int32 before the product": tuple(
+        lambda held=held, limit=limit: _in_integers(limit, held=held)
+        for held in (np.int8, np.uint8, np.int16)
+        for limit in (127, 127.5)
+    ),
+    "the zero point was taken off unsigned bytes, and below 0 they begin again at 255: turn them into int32 first": (
+        _unsigned_wrap,
+    ),
+    "the bias was rounded to eight bits: it is added last, as the float it is": (
+        lambda: _in_integers(bias=lambda b, _: np.round(b / (np.abs(b).max() / 127)) * np.abs(b).max() / 127),
+    ),
+    "the bias was added to the integers and scaled with them: add it after the scales": (
+        lambda: _in_integers(bias=lambda b, scale: b * scale),
+    ),
+    "the bias is missing": (lambda: _in_integers(bias=lambda b, _: 0 * b),),
+    "that is a symmetric grid for the inputs: lay 256 points from the lowest to the highest value": (
+        lambda: _in_integers(symmetric=True, ends=(-128, 127)),
+        lambda: _in_integers(symmetric=True),
+    ),
+}
+"""Hint -> what the layer gives with that mistake."""
+
+
+def int8_linear(answer: object) -> str | None:
+    """`LAYER` in integers: symmetric weights by row, affine inputs, exact sums; 127 and 127.5 steps are both in use."""
+    try:
+        mine = np.asarray(answer, float)
+    except (TypeError, ValueError):
+        return "an array of numbers is expected"
+    right = _in_integers()
+    if mine.shape != right.shape:
+        return f"shape {right.shape} is expected (rows, outputs), not {mine.shape}"
+    if any(_same(mine, _in_integers(limit)) for limit in (127, 127.5)):
+        return None
+    known = (hint for hint, wrongs in MISTAKES.items() if any(_same(mine, wrong()) for wrong in wrongs))
+    far = float(np.abs(mine - right).max())
+    return next(known, f"it differs from the sum in exact integers by up to {far:.3g}: print both, step by step")
+
+
+def _same(mine: np.ndarray, other: np.ndarray) -> bool:
+    """Equal up to float32 arithmetic."""
+    return np.allclose(mine, other, rtol=1e-5, atol=1e-4)
 
 
 def forgotten_table(plan: Sequence[Stored]) -> Checker:

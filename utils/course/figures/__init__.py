@@ -10,9 +10,9 @@ In reading order:
 - `nb01`: the corpus, and the CRF's moves from tag to tag
 - `nb02`: single calls, and memory
 - `nb03`: scores of heads, where heads look, and what is missed when parts go
-- `nb04`: what a cut saves, costs and leaves
+- `nb04`: what a cut saves, where it is made, what it costs and leaves
 - `nb05`: what a cut broke, and learning by heart
-- `nb06`: roundings, loud channels, sensitive parts, speed by length
+- `nb06`: roundings, few bits, loud channels, sensitive parts, speed by length
 - `nb07`: engines beside each other, and the choice of one
 - `nb08`: the Pareto front, and a search
 - `nb09`: edits, confidence, load, threads and processes

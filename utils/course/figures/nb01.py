@@ -31,7 +31,7 @@ def corpus_figure(
     sentences.axvline(np.median(lengths), color=ORANGE, linestyle="--")
     plain_axes(sentences, "How long the sentences are (dashed: median)", "characters", "sentences")
     _counts(trapped, traps, "{:.0f}")
-    plain_axes(trapped, "What makes a sentence hard", "sentences")
+    plain_axes(trapped, "Sentences written as traps, by kind", "sentences")
     _counts(new, unseen, "{:.0f} %", [TYPE_COLOURS.get(name, BLUE) for name in unseen])
     new.set_xlim(0, 109)
     plain_axes(new, "Test entities whose text training never showed", "percent")

@@ -1,4 +1,4 @@
-"""Pictures of notebook 02: how single calls spread, and what a process holds in memory."""
+"""Pictures of notebook 02: how single calls and pairs of calls spread, and what a process holds in memory."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from utils.course.figures.style import BLUE, ORANGE, SKY, Picture, picture, plain_axes
 from utils.measure.memory import Memory
+from utils.measure.verdict import Estimate
 
 
 def samples_figure(samples: Sequence[float], title: str) -> Picture:
@@ -25,6 +26,27 @@ def samples_figure(samples: Sequence[float], title: str) -> Picture:
     spread.axvline(mean, color="black", linestyle="--", label=f"mean {mean:.2f} ms")
     spread.legend(frameon=False)
     plain_axes(spread, "the same calls, sorted into bins", "ms", "calls")
+    return figure
+
+
+def pairs_figure(pairs: Sequence[float], median: Estimate) -> Picture:
+    """A thing timed against itself: each pair a dot, and how sure their median is.
+
+    Args:
+        pairs: one time divided by the other, pair by pair.
+        median: of the pairs, with its interval.
+    """
+    figure = picture(10, 2.4)
+    axes = figure.subplots()
+    value, low, high = (100 * (ratio - 1) for ratio in median)
+    axes.axvspan(low, high, color=ORANGE, alpha=0.2, label="95 % interval of the median")
+    axes.axvline(value, color=ORANGE, label="median")
+    places = np.linspace(0.8, 0.2, len(pairs))
+    axes.plot(100 * (np.asarray(pairs) - 1), places, "o", color=BLUE, alpha=0.8, label="a pair")
+    axes.axvline(0, color="black", linewidth=1)
+    axes.set(ylim=(0, 1), yticks=[])
+    axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1.1))
+    plain_axes(axes, "", "the second A slower than the first (%); pairs from top to bottom, as they came")
     return figure
 
 

@@ -5,11 +5,42 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from utils.course.figures.style import BLUE, GREY, ORANGE, SERIES, Picture, panel_axes, picture, plain_axes
+from utils.course.figures.style import BLUE, GREY, ORANGE, SERIES, Picture, crosses, panel_axes, picture, plain_axes
 from utils.measure.verdict import Estimate
+
+
+def oracle_figure(damage: ArrayLike, chosen: Mapping[int, Collection[int]]) -> Picture:
+    """What the loss does without each head: its rank in the grid, chosen heads crossed, and the sizes, sorted.
+
+    Ranks, and a scale that is linear near 0 and logarithmic farther out: one head may be worth more than all others.
+
+    Args:
+        damage: `(layers, heads)`; NaN, a head that is gone already, stays white.
+        chosen: layer -> head numbers, both from 0.
+    """
+    figure = picture(11, 4.6)
+    grid, sizes = figure.subplots(1, 2, width_ratios=(1, 1.1))
+    image = _draw_ranks(grid, damage)
+    crossed = [(head, layer) for layer, heads in chosen.items() for head in heads]
+    crosses(grid, *np.reshape(crossed, (-1, 2)).T + 0.5)
+    plain_axes(grid, f"crossed: the lowest {len(crossed)}", "head", "layer")
+    figure.colorbar(image, ax=grid, label="percent of the heads that score lower")
+    _draw_sizes(sizes, np.sort(np.asarray(damage, float), axis=None)[::-1])
+    return figure
+
+
+def _draw_sizes(axes: Axes, values: np.ndarray) -> None:
+    values = values[~np.isnan(values)]
+    colours = [BLUE if value >= 0 else ORANGE for value in values]
+    axes.bar(range(1, len(values) + 1), values, color=colours, width=1)
+    middle = max(float(np.median(np.abs(values))), 1e-12)
+    axes.set_yscale("symlog", linthresh=10 ** np.ceil(np.log10(middle)))  # a power of ten: no tick inside touches 0
+    axes.axhline(0, color="black", linewidth=1)
+    plain_axes(axes, "every head, the dearest first", "heads, sorted", "rise of the loss (nats, logarithmic)")
 
 
 def score_grids(scores: Mapping[str, ArrayLike]) -> Picture:
@@ -22,16 +53,22 @@ def score_grids(scores: Mapping[str, ArrayLike]) -> Picture:
     """
     figure, panels = panel_axes(len(scores), 2.5)
     for axes, (name, grid) in zip(panels, scores.items(), strict=False):
-        ranks = _ranks(np.asarray(grid, float))
-        layers, heads = ranks.shape
-        extent = (0.5, heads + 0.5, 0.5, layers + 0.5)
-        image = axes.imshow(ranks, cmap="cividis_r", vmin=0, vmax=100, origin="lower", extent=extent, aspect="auto")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        image = _draw_ranks(axes, grid)
         axes.set_title(name, fontsize=10.5, loc="left")
     figure.supxlabel("head", fontsize=10)
     figure.supylabel("layer", fontsize=10)
     figure.colorbar(image, ax=panels, label="percent of the heads that score lower", shrink=0.6, aspect=30)
     return figure
+
+
+def _draw_ranks(axes: Axes, scores: ArrayLike) -> AxesImage:
+    ranks = _ranks(np.asarray(scores, float))
+    layers, heads = ranks.shape
+    extent = (0.5, heads + 0.5, 0.5, layers + 0.5)
+    image = axes.imshow(ranks, cmap="cividis_r", vmin=0, vmax=100, origin="lower", extent=extent, aspect="auto")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    return image
 
 
 def _ranks(grid: np.ndarray) -> np.ndarray:
@@ -45,26 +82,32 @@ def _ranks(grid: np.ndarray) -> np.ndarray:
 def agreement_figure(
     agreement: Mapping[str, Mapping[str, float]],
     chance: Mapping[str, tuple[float, float]],
-    itself: Mapping[str, float],
+    oracle: Mapping[str, float],
+    ceiling: Mapping[str, Mapping[str, float]],
 ) -> Picture:
     """How well scores agree with the oracle, by several measures; the best of the first measure on top.
 
     Args:
         agreement: measure -> score -> value.
         chance: measure -> lowest and highest value of random scores, drawn as a grey band.
-        itself: measure -> agreement of the oracle's own two halves, drawn as a dashed line.
+        oracle: measure -> agreement of the oracle's own two halves, drawn as a dashed line.
+        ceiling: as `agreement`: each score's own two halves, drawn as hollow points.
     """
     first = next(iter(agreement.values()))
     names = sorted(first, key=first.get)
-    figure = picture(11, 1.3 + 0.3 * len(names))
+    figure = picture(11, 1.4 + 0.3 * len(names))
     panels = figure.subplots(1, len(agreement), sharey=True, squeeze=False)[0]
     for axes, (measure, values) in zip(panels, agreement.items(), strict=True):
         axes.axvspan(*chance[measure], color="#d9d9d9", label="random scores")
-        axes.axvline(itself[measure], color="black", linestyle="--", linewidth=1, label="the oracle's two halves")
-        axes.plot([values[name] for name in names], names, "o", color=BLUE, markersize=7)
+        axes.axvline(oracle[measure], color="black", linestyle="--", linewidth=1, label="the oracle's two halves")
+        own = [ceiling[measure][name] for name in names]
+        axes.plot(own, names, "o", color=GREY, markerfacecolor="white", markersize=8, label="the score's two halves")
+        axes.plot([values[name] for name in names], names, "o", color=BLUE, markersize=7, label="score and oracle")
         axes.grid(axis="y", color="#eeeeee")
         plain_axes(axes, "", measure)
-    panels[0].legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9.5)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), frameon=False, ncols=4, loc="outside upper left", fontsize=9.5
+    )
     return figure
 
 

@@ -1,9 +1,23 @@
-"""Pictures of notebook 05: what a cut broke, and where learning by heart begins."""
+"""Pictures of notebook 05: what a cut broke, what data, steps and seeds give, where learning by heart begins."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 
+from matplotlib.axes import Axes
+
 from utils.compress.curves import Epoch
-from utils.course.figures.style import BLUE, GREY, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
+from utils.course.figures.style import (
+    BLUE,
+    GREY,
+    MARKERS,
+    ORANGE,
+    SERIES,
+    Picture,
+    picture,
+    plain_axes,
+    plain_logarithm,
+)
+from utils.measure.evaluation import Evaluation
 
 
 def error_profile_figure(damages: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Picture:
@@ -44,3 +58,61 @@ def overfitting_figure(curve: Sequence[Epoch], kept: Epoch) -> Picture:
     plain_axes(above, "", y="training loss (nats a character)")
     plain_axes(below, "", "steps of the optimizer", "F1 on dev (points)")
     return figure
+
+
+def amounts_figure(
+    curve: Mapping[int, Evaluation], besides: Mapping[str, tuple[int, Evaluation]], cut: Evaluation
+) -> Picture:
+    """F1 on test by the number of annotated sentences, each with its interval; dashed: the cut without recovery.
+
+    Args:
+        curve: sentences -> the model that was trained on them.
+        besides: name -> sentences and model, beside the curve.
+    """
+    figure = picture(10, 3.9)
+    axes = figure.subplots()
+    _draw_with_intervals(axes, curve, "o-", BLUE, "as annotated")
+    for marker, colour, (name, (count, found)) in zip(MARKERS[1:], SERIES[1:], besides.items(), strict=False):
+        _draw_with_intervals(axes, {1.06 * count: found}, marker, colour, name)
+    axes.axhline(cut.scores.f1, color="black", linestyle="--", linewidth=1, label="the cut")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    _logarithmic(axes, list(curve))
+    plain_axes(axes, "", "annotated sentences", "F1 on test (points, 95 % interval)")
+    return figure
+
+
+def _draw_with_intervals(axes: Axes, curve: Mapping[float, Evaluation], style: str, colour: str, label: str) -> None:
+    f1 = [found.scores.f1 for found in curve.values()]
+    below = [found.scores.f1 - found.f1_low for found in curve.values()]
+    above = [found.f1_high - found.scores.f1 for found in curve.values()]
+    axes.errorbar(list(curve), f1, [below, above], fmt=style, color=colour, label=label, capsize=3, markersize=6)
+
+
+def seeds_figure(panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]]) -> Picture:
+    """One panel an axis, one line a method through the medians, one dot a seed.
+
+    Args:
+        panels: what the axis counts -> method -> count -> F1 of every seed, in points.
+    """
+    figure = picture(11, 3.9)
+    places = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, (counted, methods) in zip(places, panels.items(), strict=True):
+        for colour, marker, (method, curve) in zip(SERIES, MARKERS, methods.items(), strict=False):
+            dots = [(count, f1) for count, found in curve.items() for f1 in found]
+            axes.plot(*zip(*dots, strict=True), marker, color=colour, alpha=0.45, markersize=6)
+            medians = [statistics.median(found) for found in curve.values()]
+            axes.plot(list(curve), medians, color=colour, marker=marker, markersize=3, label=method)
+            _logarithmic(axes, list(curve))
+        if methods:
+            axes.legend(frameon=False, loc="lower right")
+        else:
+            axes.text(0.5, 0.5, "this study has not been made yet", transform=axes.transAxes, ha="center", color=GREY)
+        plain_axes(axes, "dots: seeds; line: their median", counted, "F1 on test (points)")
+    return figure
+
+
+def _logarithmic(axes: Axes, counts: Sequence[int]) -> None:
+    axes.set_xscale("log")
+    plain_logarithm(axes.xaxis)
+    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.minorticks_off()

@@ -1,4 +1,4 @@
-"""Pictures of notebook 06: roundings, loud channels, which part suffers from them, and where they save time."""
+"""Pictures of notebook 06: roundings, few bits, loud channels, which part suffers, and where time is saved."""
 
 from collections.abc import Mapping, Sequence
 
@@ -57,6 +57,46 @@ def channels_figure(channels: Mapping[str, Sequence[Mapping[str, float]]]) -> Pi
     plain_logarithm(axes.yaxis)
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     plain_axes(axes, "channels of the layer's input", "layer", "largest absolute value")
+    return figure
+
+
+def bits_figure(curves: Mapping[str, Mapping[int, Estimate]]) -> Picture:
+    """What weights of fewer and fewer bits do to F1, with intervals.
+
+    Args:
+        curves: grid -> bits of a weight -> F1 minus that of float32, points.
+    """
+    figure = picture(7.5, 3.6)
+    axes = figure.subplots()
+    for shift, (colour, marker, (name, line)) in enumerate(zip(SERIES, MARKERS, curves.items(), strict=False)):
+        places = np.array(list(line)) - 0.08 * shift
+        values, lows, highs = np.transpose(list(line.values()))
+        axes.plot(places, values, marker=marker, markersize=5, color=colour, label=name)
+        axes.vlines(places, lows, highs, color=colour, alpha=0.6)
+    axes.axhline(0, color="black", linewidth=1)
+    axes.set_xticks(sorted({bits for line in curves.values() for bits in line}))
+    axes.invert_xaxis()
+    axes.legend(frameon=False, loc="lower left")
+    plain_axes(axes, "rounded weights, all else in float32", "bits of a weight", "F1 minus float32 (points)")
+    return figure
+
+
+def layers_figure(left: Mapping[str, Sequence[float]], errors: Mapping[str, Sequence[float]]) -> Picture:
+    """Layer by layer: how many steps of a grid are left for what is not loud, and what each rounding does.
+
+    Args:
+        left: what shares a grid -> steps left for its median part, a number a layer.
+        errors: rounding -> error of the layer's products in percent.
+    """
+    figure = picture(12, 3.6)
+    panels = figure.subplots(1, 2)
+    titles = ("steps left for the median, of 255", "error of the products (%)")
+    for axes, title, lines in zip(panels, titles, (left, errors), strict=True):
+        for colour, marker, (name, line) in zip(SERIES, MARKERS, lines.items(), strict=False):
+            axes.plot(range(1, len(line) + 1), line, marker=marker, markersize=5, color=colour, label=name)
+        axes.set_ylim(bottom=0)
+        plain_axes(axes, title, "layer")
+        axes.legend(frameon=False, fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     return figure
 
 

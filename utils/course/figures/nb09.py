@@ -1,5 +1,6 @@
 """Pictures of notebook 09: edits, confidence, waits under load, threads and processes."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
@@ -16,7 +17,8 @@ from utils.course.figures.style import (
     plain_logarithm,
 )
 from utils.measure.calibration import Bin
-from utils.serving.load import Load
+from utils.measure.verdict import median_estimate
+from utils.serving.load import PATIENCE, Load
 from utils.serving.trials import Edit, Throughput
 
 
@@ -50,7 +52,8 @@ def reliability_figure(bands: Sequence[Bin]) -> Picture:
 def load_figure(curves: Mapping[str, Mapping[int, Load]], limit: float) -> Picture:
     """Wait and share of answered edits over the number of typists, one line a model.
 
-    A line of waits ends where fewer than 95 % of the edits were answered.
+    The wait is the median over the parts of a run (`Load.parts`), with a bar from the least to the most. A line ends
+    where in most parts fewer than 95 % of the edits were answered, a bar at the top where in one they were.
 
     Args:
         curves: model -> typists -> what they saw.
@@ -58,18 +61,27 @@ def load_figure(curves: Mapping[str, Mapping[int, Load]], limit: float) -> Pictu
     """
     figure = picture(12, 4)
     wait, answered = figure.subplots(1, 2, sharex=True)
-    for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
+    for number, (colour, marker, (name, curve)) in enumerate(zip(SERIES, MARKERS, curves.items(), strict=False)):
         style = {"color": colour, "marker": marker, "markersize": 6, "alpha": 0.85, "label": name}
-        wait.plot(list(curve), [load.within(95) for load in curve.values()], **style)
+        _waits(wait, curve, 1 + 0.02 * (number - (len(curves) - 1) / 2), style)
         answered.plot(list(curve), [100 * len(load.milliseconds) / load.sent for load in curve.values()], **style)
     wait.axhline(limit, color="black", linestyle="--", linewidth=1)
     wait.set_yscale("log")
     plain_logarithm(wait.yaxis)
     answered.set_ylim(0, 105)
-    plain_axes(wait, f"Dashed: {limit:g} ms", "typists", "95 % of all edits answered within (ms)")
+    plain_axes(wait, f"Dashed: {limit:g} ms; bars: the parts of a run", "typists", "95 % of edits answered within (ms)")
     plain_axes(answered, "The rest was shed, or typed over", "typists", "edits answered (%)")
     figure.legend(*wait.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9)
     return figure
+
+
+def _waits(axes: Axes, curve: Mapping[int, Load], shift: float, style: Mapping[str, object]) -> None:
+    """One line of waits with its bars, moved to the side by the factor `shift` so that lines do not hide each other."""
+    found = {count * shift: median_estimate(load.parts(95)) for count, load in curve.items()}
+    axes.plot(list(found), [wait.value for wait in found.values()], **style)
+    for place, wait in found.items():
+        if math.isfinite(wait.low):
+            axes.vlines(place, wait.low, min(wait.high, 1000 * PATIENCE), color=style["color"], linewidth=1.5)
 
 
 def throughput_figure(found: Mapping[str, Throughput]) -> Picture:

@@ -3,7 +3,6 @@
 import copy
 import re
 import shutil
-import symtable
 from pathlib import Path
 
 import nbformat
@@ -13,6 +12,9 @@ from nbconvert import SlidesExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from traitlets.config import Config
+
+from utils.course.notebooks import with_solutions
+from utils.course.solutions import is_solution
 
 REVEAL = Path(__file__).with_name("reveal")
 """reveal.js and RequireJS, copied beside the slides."""
@@ -44,61 +46,20 @@ STYLE = """
 
 
 def student(notebook: NotebookNode) -> NotebookNode:
-    """A copy without solutions, outputs and execution counts; exercises and their checkers stay.
-
-    A cell that builds on an answer fails while the answer is open: it may, and "Run all" goes on behind it.
-    """
+    """A copy without outputs and execution counts; exercises and their checkers stay."""
     handout = copy.deepcopy(notebook)
-    waiting = waiting_cells(handout.cells)
-    for number, cell in enumerate(handout.cells):
+    for cell in handout.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-        if number in waiting:
-            cell.metadata["tags"] = [*cell.metadata.get("tags", []), "raises-exception"]
-    handout.cells = [cell for cell in handout.cells if not is_solution(cell)]
     return handout
 
 
-def waiting_cells(cells: list[NotebookNode]) -> set[int]:
-    """Numbers of the cells that read what a solution sets, directly or through other cells."""
-    solved = set().union(*(global_names(cell.source)[1] for cell in cells if is_solution(cell)))
-    open_names, waiting = set(), set()
-    for number, cell in enumerate(cells):
-        if cell.cell_type != "code" or is_solution(cell):
-            continue
-        read, written = global_names(cell.source)
-        if read & (open_names | solved):
-            waiting.add(number)
-            open_names |= written
-    return waiting
-
-
-def global_names(source: str) -> tuple[set[str], set[str]]:
-    """The global names that a cell reads, functions included, and those that it sets."""
-    top = symtable.symtable(source, "cell", "exec")
-    written = {name.get_name() for name in top.get_symbols() if name.is_assigned() or name.is_imported()}
-    return {name.get_name() for table in _tables(top) for name in table.get_symbols() if _reads(name, table)}, written
-
-
-def _tables(table: symtable.SymbolTable) -> list[symtable.SymbolTable]:
-    return [table, *(inner for child in table.get_children() for inner in _tables(child))]
-
-
-def _reads(name: symtable.Symbol, table: symtable.SymbolTable) -> bool:
-    return name.is_referenced() and (name.is_global() or table.get_type() == "module")
-
-
-def instructor(notebook: NotebookNode) -> NotebookNode:
-    """A copy with outputs, its solutions unfolded."""
-    handout = copy.deepcopy(notebook)
+def instructor(notebook: NotebookNode, source: Path) -> NotebookNode:
+    """A copy with outputs and with the source's solutions, unfolded."""
+    handout = with_solutions(notebook, source)
     for cell in filter(is_solution, handout.cells):
         cell.metadata.pop("jupyter", None)
     return handout
-
-
-def is_solution(cell: NotebookNode) -> bool:
-    """Is the cell tagged `solution`?"""
-    return "solution" in cell.metadata.get("tags", [])
 
 
 def slides(notebook: NotebookNode, title: str) -> str:
@@ -182,13 +143,20 @@ def _slide_type(cell: NotebookNode, has_output: bool) -> str:
 
 
 def write_handouts(notebooks: list[Path], folder: Path) -> None:
-    """Write `student/`, `instructor/` and `slides/` of the notebooks into `folder`."""
+    """Write `student/`, `instructor/` and `slides/` of the notebooks into `folder`.
+
+    The notebooks' sources are read too, from `source/` beside them; texts beside them go along.
+    """
     for name in ("student", "instructor", "slides"):
         (folder / name).mkdir(parents=True)
     shutil.copytree(REVEAL, folder / "slides" / "reveal")
+    for text in notebooks[0].parent.glob("*.md"):
+        shutil.copy(text, folder / "student")
+        shutil.copy(text, folder / "instructor")
     for path in notebooks:
         notebook = nbformat.read(path, as_version=4)
-        for name, make in (("student", student), ("instructor", instructor)):
-            (folder / name / path.name).write_text(nbformat.writes(make(notebook)) + "\n", "utf-8")
-        (folder / "slides" / f"{path.stem}.html").write_text(slides(notebook, path.stem), "utf-8")
+        solved = instructor(notebook, path.parent / "source" / f"{path.stem}.py")
+        for name, handout in (("student", student(notebook)), ("instructor", solved)):
+            (folder / name / path.name).write_text(nbformat.writes(handout) + "\n", "utf-8")
+        (folder / "slides" / f"{path.stem}.html").write_text(slides(solved, path.stem), "utf-8")
         print(f"  {path.stem}", flush=True)

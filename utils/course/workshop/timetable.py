@@ -99,9 +99,7 @@ def measured_minutes(file: Path) -> dict[str, float]:
 def notebook_minutes(path: Path, measured: dict[str, float]) -> Minutes:
     """Measured and estimated minutes of one notebook."""
     notebook = nbformat.read(path, as_version=4)
-    code = [
-        cell for cell in notebook.cells if cell.cell_type == "code" and "solution" not in cell.metadata.get("tags", [])
-    ]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     reading = _words(notebook) / WORDS_A_MINUTE + CELL_MINUTES * len(code)
     exercises = sum(bool(re.search(r"^exercise\(", cell.source, re.M)) for cell in code)
     predictions = max(0, sum(map(_is_open, code)) - exercises)

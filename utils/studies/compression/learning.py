@@ -4,24 +4,21 @@ from functools import partial
 from pathlib import Path
 
 from utils.compress.recipes import prune_to
-from utils.compress.recovery.distillation import Distillation, distil
+from utils.compress.recovery.distillation import distil
 from utils.compress.recovery.gradual import gradual_recovery, gradual_targets
 from utils.compress.training import Schedule, dev_f1
 from utils.model.pruned_shape import Size, size_of
 from utils.model.raner import RanerModel
 from utils.studies.compression.plan import peak_rate
 from utils.studies.compression.search import scores
-from utils.studies.compression.work import Work, accelerated
-
-POSITIONS = 3072
-"""Of a batch at most, padding included: what a model of base size learns from in a few gigabytes."""
+from utils.studies.compression.work import Work
 
 
 def original_again(work: Work) -> RanerModel:
     """The original, trained as long as a cut model is, on the same texts with the same answers, nothing cut."""
     model = work.model
-    for step, epochs in enumerate(work.recipe.epochs, 1):
-        model = work.trained(f"original-again-{step}", partial(learned, work, model, epochs))
+    for part, steps in enumerate(work.recipe.steps, 1):
+        model = work.trained(f"original-again-{part}", partial(learned, work, model, steps))
     return model
 
 
@@ -39,14 +36,13 @@ def cut_and_learned(work: Work, name: str, size: Size) -> RanerModel:
         return prune_to(model, *scores(work, of, model), target)
 
     def recover(model: RanerModel, step: int) -> RanerModel:
-        return work.trained(f"{name}/step-{step}", partial(learned, work, model, work.recipe.epochs[step - 1]))
+        return work.trained(f"{name}/step-{step}", partial(learned, work, model, work.recipe.steps[step - 1]))
 
-    return gradual_recovery(work.model, gradual_targets(whole, size, len(work.recipe.epochs)), prune, recover)
+    return gradual_recovery(work.model, gradual_targets(whole, size, len(work.recipe.steps)), prune, recover)
 
 
-def learned(work: Work, model: RanerModel, epochs: int, out: Path) -> RanerModel:
-    """The model after so many epochs of distillation from the original: its best one on dev, the start included."""
-    schedule = Schedule(epochs, peak_rate(model.config.hidden_size), work.run.seed)
-    lessons = Distillation(accelerated(work.model), work.unlabelled, hidden=0, positions=POSITIONS)
-    taught = distil(model, work.tokenizer, work.training, out, schedule, lessons)
+def learned(work: Work, model: RanerModel, steps: int, out: Path) -> RanerModel:
+    """The model after so many steps of distillation from the original: its best one on dev, the start included."""
+    schedule = Schedule(learning_rate=peak_rate(model.config.hidden_size), seed=work.run.seed, steps=steps)
+    taught = distil(model, work.tokenizer, work.training, out, schedule, work.lessons)
     return max((taught, model), key=lambda one: dev_f1(one, work.tokenizer, work.training))

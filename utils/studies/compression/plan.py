@@ -94,12 +94,12 @@ class Target:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How much is read, tried and repeated. Budgets are epochs and rounds: a fast and a slow machine do the same.
+    """How much is read, tried and repeated. Budgets are steps and rounds: a fast and a slow machine do the same.
 
     Args:
-        train, dev: sentences, at most, that a training learns from, and that its best epoch is chosen by.
+        train, dev: sentences, at most, that a training learns from, and that its best pass is chosen by.
         texts: texts without labels, at most.
-        epochs: of each step of the gradual cut; the fair baseline takes the same steps without a cut.
+        steps: of the optimizer, after each part of the gradual cut; the fair baseline takes as many without a cut.
         scored: training sentences that heads and neurons are scored on.
         searched: dev sentences that cuts are tried on.
         kept: shares of heads, and of neurons, that are tried there; ascending, the last is 1.
@@ -113,7 +113,7 @@ class Recipe:
     train: int = 2000
     dev: int = 400
     texts: int = 4000
-    epochs: tuple[int, ...] = (3, 5)
+    steps: tuple[int, ...] = (64, 192)
     scored: int = 256
     searched: int = 150
     kept: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0)
@@ -189,9 +189,11 @@ def _seconds(call: Callable[[], None]) -> float:
 
 
 class Sizes(NamedTuple):
-    """Characters that are read: to learn from in an epoch, to choose one, to score, to search, to test, to time."""
+    """Characters that are read: in a pass over all that is learned from and in a step of it, to choose a pass, to
+    score, to search, to test, to time."""
 
     learned: int
+    step: int
     chosen: int
     scored: int
     searched: int
@@ -215,8 +217,8 @@ def planned(recipe: Recipe, target: Target, sizes: Sizes, pace: Pace, parameters
     """
     read, learn = pace
     written, article = 4 + 0.2 * parameters / 1e6, sizes.timed * read
-    passed = (sizes.learned + 2 * sizes.chosen) * learn / 3
-    trained = sum(recipe.epochs) * (sizes.learned + sizes.chosen / 3) * learn + len(recipe.epochs) * passed
+    passed = (sizes.learned + 3 * sizes.chosen) * learn / 3
+    trained = sum(recipe.steps) * sizes.step * learn + len(recipe.steps) * passed
     probes, engines, cuts = 2 * len(recipe.shares), len(recipe.engines), len(recipe.kept) ** 2
     scored, fitted = 2 * sizes.scored * learn, written + recipe.rounds * 2.5 * article
     left = min(1.0, 4 / target.speedup) if target.speedup else 0.5
@@ -224,7 +226,7 @@ def planned(recipe: Recipe, target: Target, sizes: Sizes, pace: Pace, parameters
         "baseline": trained,
         "table": probes * (written / 3 + (recipe.table_rounds + 2) * engines * article / 8),
         "search": scored + (cuts / 2 + engines) * sizes.searched * read + 1.5 * written,
-        "cut": 2 * fitted + len(recipe.epochs) * scored + left * trained,
+        "cut": 2 * fitted + len(recipe.steps) * scored + left * trained,
         "measure": 2 * written + (recipe.rounds + 2) * 4 * article + 3 * sizes.tested * read + 15,
     }
     return [Step(name, STAGES[name], seconds[name]) for name in STAGES]

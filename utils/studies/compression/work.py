@@ -17,6 +17,7 @@ import torch
 from accelerate import PartialState
 
 from utils.compress.curves import Epoch, learning_curve
+from utils.compress.recovery.distillation import Distillation
 from utils.measure.run import Run
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.raner import RanerModel, piece_limit
@@ -30,6 +31,12 @@ LONGEST_WAIT = timedelta(hours=6)
 """For how long a process waits for the first one, which searches and measures alone."""
 
 CURVE = "curve.json"
+
+SENTENCES_A_STEP = 32
+"""Of a training, where `POSITIONS` allows as many; to foretell its time."""
+
+POSITIONS = 3072
+"""Of a batch at most, padding included: what a model of base size learns from in a few gigabytes."""
 
 CALIBRATED = 64
 """Texts that OpenVINO sees before it quantises."""
@@ -65,6 +72,11 @@ class Work:
         return evenly_spaced(self.texts, self.recipe.texts)
 
     @cached_property
+    def lessons(self) -> Distillation:
+        """What the original says to all that is learned from, for every training: it reads each text once."""
+        return Distillation(accelerated(self.model), self.unlabelled, hidden=0, positions=POSITIONS)
+
+    @cached_property
     def known(self) -> list[str]:
         """Texts whose characters stay in the vocabulary: of train, of dev, and without labels; test has no say."""
         return [sentence.text for sentence in (*self.corpus.train, *self.corpus.dev)] + list(self.texts)
@@ -74,7 +86,8 @@ class Work:
         """Characters that the stages read."""
         splits = self.training.train, self.training.dev, self.scored, self.searched, self.corpus.test
         learned, *others = (sum(len(sentence.text) for sentence in split) for split in splits)
-        return Sizes(learned + sum(map(len, self.unlabelled)), *others, len(self.run.article.text))
+        learned, read = learned + sum(map(len, self.unlabelled)), len(splits[0]) + len(self.unlabelled)
+        return Sizes(learned, SENTENCES_A_STEP * learned // read, *others, len(self.run.article.text))
 
     @cached_property
     def scored(self) -> list[Sentence]:

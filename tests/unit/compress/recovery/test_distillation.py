@@ -2,6 +2,7 @@
 
 import copy
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,14 @@ from tiny_models import (
 
 from utils.compress.batches import make_batches
 from utils.compress.pruning.remove import prune_heads, prune_neurons, prune_vocabulary
-from utils.compress.recovery.distillation import Distillation, distil, matching_layers, shallow_student, soft_loss
+from utils.compress.recovery.distillation import (
+    Distillation,
+    distil,
+    matching_layers,
+    shallow_student,
+    soft_loss,
+    student_of,
+)
 from utils.compress.recovery.fine_tuning import fine_tune
 from utils.compress.training import Objective, Schedule, train
 from utils.model.pruned_shape import pruning_map
@@ -32,6 +40,8 @@ from utils.text.formats.bracketed import parse_bracketed
 WORDS = Corpus([parse_bracketed("[天地](LOC)玄黄")] * 64, [parse_bracketed("[天地](LOC)玄黄")], [])
 TEXTS = random_texts(256, seed=5)
 ONCE = Schedule(epochs=1)
+ALIKE = 32
+"""Sentences of `WORDS` that a teacher reads: the other batch is the same once more."""
 
 
 def divergence(student, teacher) -> float:
@@ -166,7 +176,7 @@ def test_a_teacher_reads_each_batch_once_and_its_answers_are_as_good_as_fresh_on
     read = []
     with lessons.teacher.classifier.register_forward_hook(lambda _, inputs, __: read.append(len(inputs[0]))):
         taught = distil(student, tiny_tokenizer(), WORDS, tmp_path / "once", Schedule(epochs=2), lessons)
-    assert sum(read) == len(WORDS.train) + len(TEXTS)
+    assert sum(read) == ALIKE + len(TEXTS)
 
     def asking(model, batch):
         ids, mask = batch["input_ids"], batch["attention_mask"]
@@ -182,6 +192,53 @@ def test_a_teacher_reads_each_batch_once_and_its_answers_are_as_good_as_fresh_on
     again = train(student, tiny_tokenizer(), WORDS, tmp_path / "again", objective, schedule)
     for ours, theirs in zip(taught.parameters(), again.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
+
+
+@contextmanager
+def counted(teacher):
+    """How many sentences the teacher reads, batch by batch."""
+    read = []
+    with teacher.classifier.register_forward_hook(lambda _, inputs, __: read.append(len(inputs[0]))):
+        yield read
+
+
+@pytest.mark.parametrize("hidden", [0.0, 1.0])
+def test_students_share_a_reading_and_are_the_same_to_the_bit(tmp_path, hidden):
+    """A cut model after a shallow one; a lesson with texts after one without: only what is new is read."""
+    teacher = random_raner(num_hidden_layers=4)
+    student, other = shallow_student(teacher, 2), shallow_student(prune_heads(teacher, {1: [0]}), 2)
+    alone, more = Distillation(teacher, hidden=hidden), Distillation(teacher, TEXTS, hidden=hidden)
+
+    def taught(name, model, lesson):
+        return distil(model, tiny_tokenizer(), WORDS, tmp_path / name, ONCE, lesson)
+
+    fresh = [taught("a", student, alone), taught("b", other, replace(alone, answers={})), taught("c", student, more)]
+    shared = replace(alone, answers={})
+    with counted(teacher) as read:
+        again = [taught("d", student, shared)]
+        assert sum(read) == ALIKE
+        again.append(taught("e", other, shared))
+        assert sum(read) == ALIKE
+        again.append(taught("f", student, replace(more, answers=shared.answers)))
+        assert sum(read) == ALIKE + len(TEXTS)
+    assert all(same_weights(*pair) for pair in zip(fresh, again, strict=True))
+    assert shared == replace(alone, answers={}) and shared.identity() == alone.identity()
+
+
+def test_answers_of_another_teacher_or_of_other_layers_are_not_taken(tmp_path):
+    answers, lessons = {}, Distillation(random_raner(num_hidden_layers=4), hidden=1.0)
+    other = random_raner(1, num_hidden_layers=4)
+    distil(random_raner(), tiny_tokenizer(), WORDS, tmp_path / "1", ONCE, replace(lessons, answers=answers))
+    for name, lesson, student in (
+        ("2", replace(lessons, teacher=other, answers=answers), random_raner()),
+        ("3", replace(lessons, answers=answers), random_raner(num_hidden_layers=3)),
+        ("4", replace(lessons, hidden=0.0, answers=answers), random_raner()),
+    ):
+        with counted(lesson.teacher) as read:
+            taught = distil(student, tiny_tokenizer(), WORDS, tmp_path / name, ONCE, lesson)
+        assert sum(read) == ALIKE
+        alone = distil(student, tiny_tokenizer(), WORDS, tmp_path / f"{name} alone", ONCE, replace(lesson, answers={}))
+        assert same_weights(taught, alone)
 
 
 def test_teacher_with_other_labels_or_vocabulary_is_refused(tmp_path):
@@ -232,3 +289,19 @@ def test_shallow_student_computes_what_its_teachers_layers_compute():
     assert torch.equal(emissions(student, batch), emissions(expected, batch))
     kept, whole = pruning_map(student.config), pruning_map(teacher.config)
     assert (kept.heads, kept.neurons) == ([whole.heads[1], whole.heads[3]], [whole.neurons[1], whole.neurons[3]])
+
+
+def test_a_student_of_any_layers_has_copies_of_them_in_that_order():
+    teacher = prune_neurons(prune_heads(random_raner(num_hidden_layers=4), {1: [0, 2]}), {3: [5, 6]})
+    student = student_of(teacher, [3, 1, 1])
+    batch = stack(random_rows(teacher), 5)[0]
+    expected = copy.deepcopy(teacher)
+    expected.bert.encoder.layer = torch.nn.ModuleList([expected.bert.encoder.layer[i] for i in (3, 1, 1)])
+    assert torch.equal(emissions(student, batch), emissions(expected, batch))
+    assert torch.equal(emissions(student_of(teacher, range(4)), batch), emissions(teacher, batch))
+    assert not {t.data_ptr() for t in student.state_dict().values()} & {
+        t.data_ptr() for t in teacher.state_dict().values()
+    }
+    for chosen in ([], [4], [-1, 0]):
+        with pytest.raises(ValueError, match="choose from 0 to 3"):
+            student_of(teacher, chosen)

@@ -54,3 +54,32 @@ def test_unpaired_width(counts):
 
 def width(values):
     return float(np.diff(np.percentile(values, [1.5, 98.5]))[0])
+
+
+RIGHT = {"a": "equivalent", "b": "cannot tell", "c": "equivalent", "d": "different"}
+
+
+def test_same_or_not():
+    assert nb02.same_or_not(RIGHT) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "hint"),
+    [
+        ("a", "cannot tell", "beyond the margin"),
+        ("a", "different", "both ends"),
+        ("b", "equivalent", "so few sentences"),
+        ("b", "different", "beyond the margin"),
+        ("c", "different", "too little to matter"),
+        ("c", "cannot tell", "both ends"),
+        ("d", "cannot tell", "beyond the margin"),
+        ("d", "equivalent", "beyond the margin"),
+        ("d", "worse", "none of the answers"),
+    ],
+)
+def test_same_or_not_names_the_misconception(name, said, hint):
+    assert hint in nb02.same_or_not(RIGHT | {name: said})
+
+
+def test_same_or_not_wants_every_answer():
+    assert "a dict" in nb02.same_or_not(["equivalent"]) and "a dict" in nb02.same_or_not({"a": "equivalent"})

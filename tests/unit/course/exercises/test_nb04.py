@@ -1,11 +1,14 @@
 """Checkers of notebook 04 against answers known to be right, and against the mistakes that they name."""
 
+from functools import partial
+
 import pytest
 import torch
-from published_size import ATTENTION, FEED_FORWARD, TOTAL
-from tiny_models import random_raner, random_rows, stack
+from tiny_models import random_raner
 
+from utils.compress.pruning.remove import masked_heads
 from utils.course.exercises import nb04
+from utils.course.exercises.nb04 import MAKERS, MIXER
 
 
 def test_global_choice():
@@ -24,31 +27,105 @@ def test_global_choice():
     assert "dict" in nb04.global_choice([1, 2])
 
 
-@pytest.fixture(scope="module")
-def dropping():
-    model = random_raner(hidden_dropout_prob=0.3)
-    return model, stack(random_rows(model), 5)[0]
+def cut(layer, gone, size, stays=None, axis=None, biases=MAKERS):
+    """A right answer, or one with a mistake: `stays(feature, size, number of heads)` chooses features, `axis` swaps."""
+    width = len(layer["self.query.bias"])
+    chosen = stays or (lambda feature, size, _: feature // size not in gone)
+    features = [feature for feature in range(width) if chosen(feature, size, width // size)]
+    smaller = dict(layer)
+    for name in (*MAKERS, MIXER):
+        columns = (name == MIXER) != (name == axis)
+        weight = layer[f"{name}.weight"]
+        smaller[f"{name}.weight"] = weight[:, features] if columns else weight[features]
+    for name in biases:
+        smaller[f"{name}.bias"] = layer[f"{name}.bias"][features]
+    return smaller
 
 
-def emitted(model, batch):
-    return model(batch["input_ids"], batch["attention_mask"]).logits
+def choosing(stays):
+    """An answer that keeps the features of which `stays(feature, head size, heads, gone)` is true."""
+    return lambda layer, gone, size: cut(layer, gone, size, lambda *feature: stays(*feature, gone))
 
 
-def test_emission_difference(dropping):
-    checker = nb04.emission_difference(*dropping)
-    assert checker(lambda a, b, batch: (emitted(a.eval(), batch) - emitted(b.eval(), batch)).abs().max()) is None
-    assert "eval()" in checker(lambda a, b, batch: (emitted(a, batch) - emitted(b, batch)).abs().max())
-    assert "on both" in checker(lambda a, b, batch: (emitted(a.eval(), batch) - emitted(b, batch)).abs().max())
-    assert "absolute" in checker(lambda a, b, batch: (emitted(a.eval(), batch) - emitted(b.eval(), batch)).max())
-    assert "largest" in checker(lambda a, b, batch: (emitted(a.eval(), batch) - emitted(b.eval(), batch)).abs().mean())
-    assert "function" in checker(0.0)
+def zeroed(layer, gone, size):
+    rows = torch.tensor([feature // size in gone for feature in range(len(layer["self.query.bias"]))])
+    return layer | {"self.value.weight": layer["self.value.weight"].masked_fill(rows[:, None], 0)}
 
 
-def test_emission_difference_leaves_the_model_alone(dropping):
-    model, batch = dropping
-    before = emitted(model, batch)
-    nb04.emission_difference(model, batch)(lambda a, b, batch: 0.0)
-    assert not model.training and torch.equal(before, emitted(model, batch))
+def turned(layer, gone, size):
+    """The heads that stay, last head first."""
+    smaller = cut(layer, gone, size)
+    order = torch.arange(len(smaller["self.query.bias"])).unflatten(0, (-1, size)).flip(0).flatten()
+    for name in MAKERS:
+        for kind in ("weight", "bias"):
+            smaller[f"{name}.{kind}"] = smaller[f"{name}.{kind}"][order]
+    return smaller | {f"{MIXER}.weight": smaller[f"{MIXER}.weight"][:, order]}
+
+
+def in_place(layer, gone, size):
+    layer.update(cut(layer, gone, size))
+    return layer
+
+
+def shaken(layer, gone, size):
+    smaller = cut(layer, gone, size)
+    return smaller | {"self.key.bias": smaller["self.key.bias"] + 1, "self.query.bias": smaller["self.query.bias"] * 2}
+
+
+MISTAKES = {
+    "columns of self.query": partial(cut, axis="self.query"),
+    "columns of self.value": partial(cut, axis="self.value"),
+    "rows of output.dense": partial(cut, axis=MIXER),
+    "self.query.bias is as long": partial(cut, biases=()),
+    "self.value.bias is as long": partial(cut, biases=MAKERS[:2]),
+    "output.dense.bias stays whole": partial(cut, biases=(*MAKERS, MIXER)),
+    "counted from 0": choosing(lambda feature, size, heads, gone: feature // size + 1 not in gone),
+    "keep the others": choosing(lambda feature, size, heads, gone: feature // size in gone),
+    "every so-many-th": choosing(lambda feature, size, heads, gone: feature % heads not in gone),
+    "out of every head": choosing(lambda feature, size, heads, gone: feature % size not in gone),
+    "not the number of heads": choosing(lambda feature, size, heads, gone: feature // heads not in gone),
+    "a single row": choosing(lambda feature, size, heads, gone: feature not in gone),
+    "nothing got smaller": zeroed,
+    "output.dense.weight is as large": lambda layer, *rest: (
+        cut(layer, *rest) | {f"{MIXER}.weight": layer[f"{MIXER}.weight"]}
+    ),
+    "self.query.weight is as large": lambda layer, *rest: (
+        cut(layer, *rest) | {"self.query.weight": layer["self.query.weight"]}
+    ),
+    "is (5, 12), to be (6, 12)": choosing(lambda feature, size, heads, gone: feature < 5),
+    "masked heads by": shaken,
+    "another order": turned,
+    "begin with a copy": in_place,
+    "all the names": lambda layer, gone, size: {"self.query.weight": layer["self.query.weight"]},
+}
+
+
+def test_a_right_cut_is_right():
+    assert nb04.cut_by_hand(cut) is None
+
+
+@pytest.mark.parametrize("hint", MISTAKES)
+def test_each_mistake_has_its_hint(hint):
+    assert hint in nb04.cut_by_hand(MISTAKES[hint])
+
+
+def test_a_cut_is_a_function():
+    assert "function" in nb04.cut_by_hand({})
+
+
+def test_an_answer_for_one_layer_alone_is_found_out():
+    assert nb04.cut_by_hand(choosing(lambda feature, *_: feature < 3 or feature > 8)) is not None
+
+
+def test_attention_by_hand_is_that_of_the_library(monkeypatch):
+    model, size = random_raner(), 6
+    attention = model.bert.encoder.layer[0].attention
+    positions = torch.randn(7, model.config.hidden_size, generator=torch.Generator().manual_seed(0))
+    mask = torch.tensor([1.0, 0, 0, 1])
+    monkeypatch.setattr(attention.output.LayerNorm, "forward", lambda added: added)
+    with torch.no_grad(), masked_heads(model, {0: [1, 2]}):
+        library = attention(positions[None])[0][0] - positions
+    assert torch.allclose(nb04.attend(attention.state_dict(), positions, size, mask), library, atol=1e-4)
 
 
 def test_places_today():
@@ -60,13 +137,3 @@ def test_places_today():
     assert "old numbers" in nb04.places_today((left[3], left[7]))
     assert "from 0" in nb04.places_today([3, 6])
     assert "two places" in nb04.places_today(5)
-
-
-def test_neurons_besides_heads():
-    checker = nb04.neurons_besides_heads()
-    missing = 0.18 * TOTAL - 0.2 * ATTENTION
-    assert checker(100 * missing / FEED_FORWARD) is None
-    assert "alone" in checker(100 * 0.18 * TOTAL / FEED_FORWARD)
-    assert "*neurons*" in checker(100 * missing / TOTAL)
-    assert "percent" in checker(missing / FEED_FORWARD)
-    assert "the heads save" in checker(100 * 0.2 * ATTENTION / TOTAL)

@@ -1,10 +1,13 @@
 """Checkers of notebook 06 against answers known to be right, and against the mistakes that they name."""
 
+import numpy as np
+import pytest
 import torch
 
 from utils.compress.quantization.integers import dequantize_tensor, quantize_tensor
 from utils.compress.quantization.storage import storage_plan
 from utils.course.exercises import nb06 as exercises
+from utils.course.exercises.nb06 import LAYER
 from utils.model.anatomy import published_config
 from utils.model.raner import RanerModel
 
@@ -46,3 +49,105 @@ def test_forgotten_table():
     assert "position" in checker(100 * 4 * (21128 + 512 + 2 + 2) * 768 / file)
     assert "alone" in checker(100 * 4 * (numbers - matrices) / file)
     assert "whole file" in checker(100 * table / (4 * (numbers - matrices)))
+
+
+X, WEIGHT, BIAS = LAYER
+W_SCALE = np.abs(WEIGHT).max(axis=1, keepdims=True) / 127
+W = np.round(WEIGHT / W_SCALE).astype(np.int8)
+X_SCALE = (X.max() - X.min()) / 255
+ZERO = int(np.round(-X.min() / X_SCALE))
+Q = np.clip(np.round(X / X_SCALE) + ZERO, 0, 255).astype(np.uint8)
+SCALES = X_SCALE * W_SCALE.T
+
+
+def exact():
+    """Sum by sum, in Python's integers, which have no end."""
+    sums = [[sum((int(q) - ZERO) * int(w) for q, w in zip(x, row, strict=True)) for row in W] for x in Q]
+    return SCALES * np.array(sums) + BIAS
+
+
+def as_in_the_notebook():
+    return SCALES * (Q.astype(np.int32) @ W.T.astype(np.int32) - ZERO * W.sum(axis=1, dtype=np.int32)) + BIAS
+
+
+def by_utils():
+    x, weight, bias = (torch.from_numpy(part).float() for part in LAYER)
+    q, w = quantize_tensor(x, symmetric=False), quantize_tensor(weight, axis=0)
+    return q.scale * w.scale.T * ((q.integers - q.zero_point) @ w.integers.T) + bias
+
+
+@pytest.mark.parametrize("right", [exact, as_in_the_notebook, by_utils])
+def test_a_layer_in_integers(right):
+    assert exercises.int8_linear(right()) is None
+
+
+def one_scale():
+    scale = np.abs(WEIGHT).max() / 127
+    return X_SCALE * scale * ((Q.astype(int) - ZERO) @ np.round(WEIGHT / scale).T) + BIAS
+
+
+def towards_zero():
+    w, q = (WEIGHT / W_SCALE).astype(np.int32), np.clip((X / X_SCALE).astype(np.int32) + ZERO, 0, 255)
+    return SCALES * ((q - ZERO) @ w.T) + BIAS
+
+
+def signed_ends():
+    q = np.clip(np.round(X / X_SCALE) + ZERO, -128, 127)
+    return SCALES * ((q - ZERO) @ W.T) + BIAS
+
+
+def of_bytes():
+    sums = Q.astype(np.int8) @ W.T
+    return SCALES * (sums.astype(int) - ZERO * W.sum(axis=1, dtype=int)) + BIAS
+
+
+def of_two_bytes():
+    return SCALES * ((Q @ W.T).astype(int) - ZERO * W.sum(axis=1, dtype=int)) + BIAS
+
+
+def wrapped_zero():
+    return SCALES * ((Q - np.uint8(ZERO)).astype(int) @ W.T.astype(int)) + BIAS
+
+
+def rounded_bias():
+    step = np.abs(BIAS).max() / 127
+    return exact() - BIAS + step * np.round(BIAS / step)
+
+
+def symmetric_inputs():
+    scale = np.abs(X).max() / 127
+    return scale * W_SCALE.T * (np.round(X / scale) @ W.T) + BIAS
+
+
+WRONG = {
+    "nothing was rounded": lambda: X @ WEIGHT.T + BIAS,
+    "one scale": one_scale,
+    "zero point was forgotten": lambda: SCALES * (Q.astype(int) @ W.T.astype(int)) + BIAS,
+    "towards zero": towards_zero,
+    "-128 and 127": signed_ends,
+    "too few bits": of_bytes,
+    "wrapped around": of_two_bytes,
+    "unsigned bytes": wrapped_zero,
+    "rounded to eight bits": rounded_bias,
+    "added to the integers": lambda: (exact() - BIAS) + SCALES * BIAS,
+    "is missing": lambda: exact() - BIAS,
+    "symmetric grid": symmetric_inputs,
+    "shape (4, 3)": lambda: exact().T,
+    "array of numbers": lambda: "an INT8 layer",
+    "differs from the sum": lambda: exact() + 1,
+}
+
+
+@pytest.mark.parametrize("hint", WRONG)
+def test_each_mistake_of_a_layer_in_integers_has_its_hint(hint):
+    assert hint in exercises.int8_linear(WRONG[hint]())
+
+
+def test_every_mistake_of_the_layer_is_told_from_every_other():
+    known = [(hint, wrong()) for hint, wrongs in exercises.MISTAKES.items() for wrong in wrongs]
+    assert all(exercises.int8_linear(answer) == hint for hint, answer in known)
+
+
+def test_the_layer_in_integers_is_as_near_as_its_roundings_allow():
+    bound = np.abs(X).sum(1)[:, None] * W_SCALE.T / 2 + np.abs(W_SCALE * W).sum(1) * X_SCALE / 2
+    assert (np.abs(exact() - (X @ WEIGHT.T + BIAS)) <= bound * 1.01).all()

@@ -1,5 +1,8 @@
 """Checkers of notebook 09 against answers known to be right, and against the mistakes that they name."""
 
+import asyncio
+from contextlib import suppress
+
 import pytest
 
 from utils.course.exercises import nb09
@@ -36,3 +39,155 @@ def test_most_typists():
     assert "every three" in checker(per_thread * nb09.THREADS) and "mind both" in checker(per_thread)
     assert "leaves room" in checker(per_thread * nb09.THREADS / nb09.PAUSE)
     assert "units" in checker(right / 1000) and checker(10 * right) == "too large"
+
+
+def batcher(gather, serve=None):
+    """A batcher of two parts: what is in a batch, and what happens to it."""
+
+    async def run(waiting, model, most, pause):
+        await (serve or hand_out)(await gather(waiting, most, pause), model)
+
+    return run
+
+
+async def gathered(waiting, most, pause):
+    batch = [await waiting.get()]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(pause):
+            while len(batch) < most:
+                batch.append(await waiting.get())
+    return batch
+
+
+async def hand_out(batch, model):
+    try:
+        answers = await asyncio.to_thread(model, [text for text, _ in batch])
+    except Exception as error:
+        answers = [error] * len(batch)
+    for (_, future), answer in zip(batch, answers, strict=True):
+        nb09.finish(future, answer)
+
+
+async def one_at_a_time(waiting, most, pause):
+    return [await waiting.get()]
+
+
+async def no_limit(waiting, most, pause):
+    return await gathered(waiting, 1000, pause)
+
+
+async def whole_pause(waiting, most, pause):
+    batch = [await waiting.get()]
+    await asyncio.sleep(pause)
+    while len(batch) < most and not waiting.empty():
+        batch.append(waiting.get_nowait())
+    return batch
+
+
+async def only_what_is_there(waiting, most, pause):
+    batch = [await waiting.get()]
+    await asyncio.sleep(0)
+    while len(batch) < most and not waiting.empty():
+        batch.append(waiting.get_nowait())
+    return batch
+
+
+async def pause_anew(waiting, most, pause):
+    batch = [await waiting.get()]
+    with suppress(TimeoutError):
+        while len(batch) < most:
+            batch.append(await asyncio.wait_for(waiting.get(), pause))
+    return batch
+
+
+async def never_an_await(waiting, most, pause):
+    batch = [await waiting.get()]
+    while len(batch) < most:
+        if not waiting.empty():
+            batch.append(waiting.get_nowait())
+    return batch
+
+
+async def mixed_up(batch, model):
+    await hand_out([(text, future) for (text, _), (_, future) in zip(batch, batch[::-1], strict=True)], model)
+
+
+async def in_the_loop(batch, model):
+    for (_, future), answer in zip(batch, model([text for text, _ in batch]), strict=True):
+        future.set_result(answer)
+
+
+async def no_error_handled(batch, model):
+    for (_, future), answer in zip(batch, await asyncio.to_thread(model, [text for text, _ in batch]), strict=True):
+        future.set_result(answer)
+
+
+async def error_swallowed(batch, model):
+    with suppress(ValueError):
+        await no_error_handled(batch, model)
+
+
+async def error_to_the_first(batch, model):
+    try:
+        await no_error_handled(batch, model)
+    except ValueError as error:
+        batch[0][1].set_exception(error)
+
+
+async def error_ends_it(batch, model):
+    try:
+        await no_error_handled(batch, model)
+    except ValueError as error:
+        for _, future in batch:
+            future.set_exception(error)
+        raise
+
+
+async def gone_is_fatal(batch, model):
+    try:
+        await no_error_handled(batch, model)
+    except ValueError as error:
+        for _, future in batch:
+            future.set_exception(error)
+
+
+async def silent(batch, model):
+    await asyncio.to_thread(model, [text for text, _ in batch])
+
+
+async def broken(waiting, model, most, pause):
+    raise NameError("name 'btach' is not defined")
+
+
+BATCHERS = {
+    "a call of its own": batcher(one_at_a_time),
+    "the limit is 4": batcher(no_limit),
+    "still waited": batcher(whole_pause),
+    "a few ms later": batcher(only_what_is_there),
+    "starts the pause anew": batcher(pause_anew),
+    "wrong waiters": batcher(gathered, mixed_up),
+    "event loop": batcher(gathered, in_the_loop),
+    "died of it": batcher(gathered, no_error_handled),
+    "waits for ever: give": batcher(gathered, error_swallowed),
+    "everyone of that batch": batcher(gathered, error_to_the_first),
+    "hand the error on and go on": batcher(gathered, error_ends_it),
+    "somebody who asked has gone": batcher(gathered, gone_is_fatal),
+    "never answered": batcher(gathered, silent),
+    "stopped with NameError": broken,
+    "an `async def` is expected": hand_out.__name__,
+    "cannot be stopped": batcher(never_an_await),
+}
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(nb09, "PATIENCE", 1.5)
+
+
+def test_a_micro_batcher_is_right():
+    assert nb09.micro_batcher(batcher(gathered)) is None
+
+
+@pytest.mark.parametrize("hint", BATCHERS)
+def test_a_micro_batcher_hears_what_is_wrong(hint, impatient):
+    assert hint in nb09.micro_batcher(BATCHERS[hint])

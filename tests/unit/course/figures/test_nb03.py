@@ -28,7 +28,10 @@ PICTURES = {
         {"Spearman": {"low": -0.1, "high": 0.8}, "overlap": {"low": 30.0, "high": 10.0}},
         {"Spearman": (-0.2, 0.2), "overlap": (5.0, 35.0)},
         {"Spearman": 0.9, "overlap": 60.0},
+        {"Spearman": {"low": 0.1, "high": 0.95}, "overlap": {"low": 35.0, "high": 80.0}},
     ),
+    "oracle": lambda: nb03.oracle_figure(np.where(np.isnan(PRUNED), np.nan, 10.0 ** (3 * PRUNED)), {0: [1, 3]}),
+    "oracle of equal heads": lambda: nb03.oracle_figure(np.zeros((2, 3)), {}),
     "contest": lambda: nb03.contest_figure(
         (0.2, 0.5), {"a": [80, 60], "b": [70, 20]}, [[75, 40], [70, 50], [60, 45]], [82, 55]
     ),
@@ -59,8 +62,18 @@ def test_grids_show_ranks_with_the_first_layer_at_the_bottom():
 def test_the_score_nearest_to_the_oracle_stands_on_top():
     first, second = PICTURES["agreement"]().axes
     assert [label.get_text() for label in first.get_yticklabels()] == ["low", "high"]
-    points = [[line for line in axes.lines if line.get_marker() == "o"][0] for axes in (first, second)]
-    assert [list(line.get_xdata()) for line in points] == [[-0.1, 0.8], [30.0, 10.0]]
+    points = [[line for line in axes.lines if line.get_marker() == "o"] for axes in (first, second)]
+    assert [list(line.get_xdata()) for line, _ in points] == [[0.1, 0.95], [35.0, 80.0]]
+    assert [list(line.get_xdata()) for _, line in points] == [[-0.1, 0.8], [30.0, 10.0]]
+
+
+def test_the_oracle_is_drawn_by_rank_and_its_sizes_from_the_dearest_down():
+    grid, sizes, _ = PICTURES["oracle"]().axes
+    crossed = grid.collections[0].get_offsets()
+    assert np.asarray(crossed).tolist() == [[2, 1], [4, 1]]
+    heights = [bar.get_height() for bar in sizes.patches]
+    assert len(heights) == 9 and heights == sorted(heights, reverse=True)
+    assert sizes.get_yscale() == "symlog"
 
 
 def test_the_band_spans_all_random_choices():

@@ -22,7 +22,14 @@ FASTER = {
     "一": {"1 thread": {32: Estimate(0.7, 0.6, 0.9), 500: Estimate(2.0, 1.8, 2.1)}},
     "b": {"1 thread": {500: Estimate(3.0, 2.5, 3.5)}},
 }
+CURVES = {
+    "one grid": {8: Estimate(-0.1, -0.5, 0.2), 2: Estimate(-80.0, -85.0, -75.0)},
+    "a grid for each row": {8: Estimate(0.0, -0.2, 0.2), 2: Estimate(-60.0, -66.0, -55.0)},
+}
+LEFT, ERRORS = {"row": [20.0, 30.0], "channel": [90.0, 40.0]}, {"weights": [12.0, 8.0], "inputs": [3.0, 2.5]}
 PICTURES = {
+    "bits": lambda: nb06.bits_figure(CURVES),
+    "layers": lambda: nb06.layers_figure(LEFT, ERRORS),
     "rounding": lambda: nb06.rounding_figure(
         torch.ones(3, 5),
         {"a": RANDOM.normal(size=(3, 5)), "b": torch.zeros(3)},
@@ -70,3 +77,19 @@ def test_each_model_has_its_largest_and_its_median_channel_layer_by_layer_on_a_l
     reach = {line.get_label(): (list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines}
     assert reach["a, largest"] == ([1, 2], [80, 90]) and reach["a, median"] == ([1, 2], [2, 1])
     assert reach["b, largest"] == ([1], [3]) and reach["b, median"] == ([1], [1.5])
+
+
+def test_bits_fall_from_left_to_right_each_with_its_interval():
+    (axes,) = PICTURES["bits"]().axes
+    assert axes.get_xlim()[0] > axes.get_xlim()[1]
+    lines = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
+    assert lines["one grid"] == [-0.1, -80] and lines["a grid for each row"] == [0, -60]
+    intervals = [segment[:, 1].tolist() for lines in axes.collections for segment in lines.get_segments()]
+    assert intervals == [[-0.5, 0.2], [-85, -75], [-0.2, 0.2], [-66, -55]]
+
+
+def test_layers_have_what_is_left_and_what_goes_wrong_from_zero_on():
+    panels = PICTURES["layers"]().axes
+    for axes, expected in zip(panels, (LEFT, ERRORS), strict=True):
+        assert {line.get_label(): list(line.get_ydata()) for line in axes.lines} == expected
+        assert axes.get_ylim()[0] == 0 and list(axes.lines[0].get_xdata()) == [1, 2]

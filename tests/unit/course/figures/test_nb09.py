@@ -4,12 +4,16 @@ import pytest
 
 from utils.course.figures import nb09
 from utils.measure.calibration import Bin
-from utils.serving.load import Load
+from utils.serving.load import PATIENCE, Load
 from utils.serving.trials import Edit, Throughput
 
 EDITS = [Edit(90.0, 88.0, 14, True), Edit(91.0, 7.0, 1, True), Edit(89.0, 8.0, 1, True)]
 BANDS = [Bin(0.6, 0.5, 12), Bin(0.97, 0.95, 300)]
-CURVE = {10: Load((5.0,) * 40, 0, 0, 0, 4.0), 100: Load((20.0,) * 300, 40, 0, 0, 4.0, 60)}
+INF = float("inf")
+CURVE = {
+    10: Load((5.0,) * 40, 0, 0, 0, 4.0, waits=(5.0,) * 40),
+    100: Load((20.0,) * 300, 40, 0, 0, 4.0, 60, waits=(20.0,) * 100 + (INF,) * 100 + (20.0,) * 200),
+}
 PICTURES = {
     "edits": lambda: nb09.edits_figure(EDITS),
     "reliability": lambda: nb09.reliability_figure(BANDS),
@@ -24,7 +28,7 @@ def test_pictures_draw_without_a_warning(name, drawn):
 
 
 def test_where_nothing_was_answered_the_wait_has_a_gap(drawn):
-    nothing = Load((), 0, 0, 0, 4.0, 40)
+    nothing = Load((), 0, 0, 0, 4.0, 40, waits=(INF,) * 40)
     figure = nb09.load_figure({"slow": {10: CURVE[10], 100: nothing}}, 300)
     assert drawn(lambda: figure) and list(figure.axes[1].lines[0].get_ydata()) == [100, 0]
 
@@ -44,7 +48,10 @@ def test_bands_stand_beside_the_line_of_honesty():
 
 def test_wait_and_answered_share_stand_over_the_typists():
     wait, answered = PICTURES["load"]().axes
-    assert list(wait.lines[0].get_xdata()) == [10, 100] and list(wait.lines[0].get_ydata()) == [5, float("inf")]
+    assert list(wait.lines[0].get_xdata()) == pytest.approx([10, 100], rel=0.03)
+    assert list(wait.lines[0].get_ydata()) == [5, 20], "two lost parts of five decide nothing"
+    (bar,) = wait.collections[1].get_segments()
+    assert bar[0][1] == 20 and bar[1][1] == 1000 * PATIENCE
     assert list(answered.lines[0].get_ydata()) == [100, 75] and set(wait.lines[2].get_ydata()) == {300}
 
 

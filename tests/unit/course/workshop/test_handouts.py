@@ -4,19 +4,31 @@ import json
 import re
 from functools import cache
 
+import jupytext
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from utils.course.notebooks import plain_notebook
 from utils.course.workshop import handouts
 from utils.files import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+SOURCE = """# %% [markdown]
+# # Title
+
+# %%
+exercise(answer, checker)
+
+# %% tags=["solution"]
+answer = "the solution"
+exercise(answer, checker)
+"""
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-def tagged(cells):
-    return [cell for cell in cells if "solution" in cell.metadata.get("tags", [])]
+def source_of(path):
+    return path.parent / "source" / f"{path.stem}.py"
 
 
 def sources(cells):
@@ -24,50 +36,21 @@ def sources(cells):
 
 
 @each_notebook
-def test_students_get_everything_but_solutions_and_outputs(path):
+def test_students_get_everything_but_outputs(path):
     raw = json.loads(path.read_text("utf-8"))["cells"]
-    kept = ["".join(cell["source"]) for cell in raw if "solution" not in cell["metadata"].get("tags", [])]
     handout = handouts.student(nbformat.read(path, 4))
-    assert sources(handout.cells) == kept and len(kept) < len(raw)
+    assert sources(handout.cells) == ["".join(cell["source"]) for cell in raw]
     code = [cell for cell in handout.cells if cell.cell_type == "code"]
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code)
 
 
 @each_notebook
-def test_no_solution_text_is_left_and_every_exercise_is_open(path):
-    notebook = nbformat.read(path, 4)
-    handout = handouts.student(notebook)
-    text = nbformat.writes(handout)
-    assert all(json.dumps(cell.source)[1:-1] not in text for cell in tagged(notebook.cells))
+def test_no_solution_is_in_a_student_s_handout_and_every_exercise_is_open(path):
+    handout, solved = handouts.student(nbformat.read(path, 4)), jupytext.read(source_of(path))
+    solutions = [cell for cell in solved.cells if "solution" in cell.metadata.get("tags", [])]
+    assert all(json.dumps(cell.source)[1:-1] not in nbformat.writes(handout) for cell in solutions)
     asked = [cell for cell in handout.cells if re.search(r"^exercise\(", cell.source, re.M)]
-    assert len(asked) == len(tagged(notebook.cells)) > 0
-
-
-def test_names_are_followed_through_cells_and_functions():
-    new = nbformat.v4
-    cells = [new.new_code_cell(source) for source in (
-        "answer = ...",
-        "exercise(answer, checker)",
-        "answer = 42",
-        "twice = 2 * answer",
-        "def f(answer):\n    return answer",
-        "def g():\n    return twice",
-        "other = [answer for answer in range(3)]",
-        "g()",
-    )]  # fmt: skip
-    cells[2].metadata["tags"] = ["solution"]
-    assert handouts.waiting_cells(cells) == {1, 3, 5, 7}
-
-
-@each_notebook
-def test_no_cell_needs_a_name_that_only_a_solution_sets(path):
-    notebook = nbformat.read(path, 4)
-    code = [cell for cell in handouts.student(notebook).cells if cell.cell_type == "code"]
-    read, written = (
-        set().union(*names) for names in zip(*(handouts.global_names(c.source) for c in code), strict=True)
-    )
-    solved = set().union(*(handouts.global_names(cell.source)[1] for cell in tagged(notebook.cells)))
-    assert read & solved <= written
+    assert len(asked) == len(solutions) > 0
 
 
 def test_a_student_notebook_runs_to_its_end_and_says_what_is_not_attempted(tmp_path):
@@ -80,12 +63,28 @@ def test_a_student_notebook_runs_to_its_end_and_says_what_is_not_attempted(tmp_p
 
 
 @each_notebook
-def test_instructors_get_solutions_unfolded_and_outputs(path):
-    notebook = nbformat.read(path, 4)
-    handout = handouts.instructor(notebook)
-    assert sources(handout.cells) == sources(notebook.cells)
-    assert not any(cell.metadata.get("jupyter", {}).get("source_hidden") for cell in tagged(handout.cells))
-    assert [cell.get("outputs") for cell in handout.cells] == [cell.get("outputs") for cell in notebook.cells]
+def test_instructors_get_outputs_and_the_source_s_solutions_unfolded(path):
+    notebook, solved = nbformat.read(path, 4), jupytext.read(source_of(path))
+    handout = handouts.instructor(notebook, source_of(path))
+    assert sources(handout.cells) == sources(solved.cells)
+    added = [cell for cell in handout.cells if "solution" in cell.metadata.get("tags", [])]
+    assert added and not any(cell.metadata.get("jupyter", {}).get("source_hidden") for cell in added)
+    assert [cell for cell in handout.cells if cell not in added] == notebook.cells
+    nbformat.validate(handout)
+
+
+def test_handouts_are_written_with_solutions_for_the_instructor_alone(tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "00_a.py").write_text(SOURCE, "utf-8")
+    built = plain_notebook(tmp_path / "source" / "00_a.py")
+    nbformat.write(built, tmp_path / "00_a.ipynb")
+    (tmp_path / "words.md").write_text("words", "utf-8")
+    handouts.write_handouts([tmp_path / "00_a.ipynb"], tmp_path / "out")
+    holders = {
+        path.parent.name for path in (tmp_path / "out").glob("*/00_a.*") if "the solution" in path.read_text("utf-8")
+    }
+    assert holders == {"instructor", "slides"}
+    assert (tmp_path / "out" / "student" / "words.md").is_file()
 
 
 def small_notebook():

@@ -62,7 +62,7 @@ def test_what_is_reached_is_a_share_of_the_target_and_more_is_better():
     assert Target(megabytes=10).reached(original, result, 5) == (2, 2, 2)
 
 
-SIZES = Sizes(learned=40_000, chosen=6000, scored=11_000, searched=6000, tested=14_000, timed=500)
+SIZES = Sizes(learned=40_000, step=1_250, chosen=6000, scored=11_000, searched=6000, tested=14_000, timed=500)
 
 
 def seconds(target=None, recipe=None, sizes=SIZES, pace=None, parameters=10**8):
@@ -74,15 +74,15 @@ def seconds(target=None, recipe=None, sizes=SIZES, pace=None, parameters=10**8):
 def test_what_takes_longer_is_foretold_so():
     usual = seconds()
     assert all(value > 0 for value in usual.values())
-    assert seconds(recipe=Recipe(epochs=(6, 10)))["baseline"] == pytest.approx(2 * usual["baseline"], rel=0.1)
-    assert seconds(sizes=SIZES._replace(learned=80_000))["baseline"] > 1.7 * usual["baseline"]
+    assert seconds(recipe=Recipe(steps=(128, 384)))["baseline"] == pytest.approx(2 * usual["baseline"], rel=0.1)
+    assert seconds(sizes=SIZES._replace(learned=80_000, step=2_500))["baseline"] > 1.7 * usual["baseline"]
     assert seconds(pace=Pace(2e-3, 8e-3))["search"] > usual["search"]
     assert seconds(recipe=Recipe(kept=(0.1, 0.2, 0.4, 0.6, 1.0)))["search"] > usual["search"]
     assert seconds(target=Target(speedup=16))["cut"] < usual["cut"] < seconds(target=Target(speedup=2))["cut"]
 
 
 def test_the_fair_baseline_takes_what_its_steps_take():
-    """A base model that learns 40,000 characters in eight epochs at 4 ms each: over twenty minutes, under an hour."""
+    """A base model that learns 1,250 characters a step in 256 steps at 4 ms each: 20 minutes to an hour."""
     assert 20 * 60 < seconds()["baseline"] < 60 * 60
 
 
