@@ -278,7 +278,7 @@ print(f"precision {scores.precision:.1f}, recall {scores.recall:.1f}, {scores.su
 print(f"95 % interval of F1: {baseline.f1_low:.1f} to {baseline.f1_high:.1f}")
 
 # %% [markdown]
-# The interval says: with *other* test sentences of the same kind, the same model would have scored somewhere in there. Notebook 02 builds it by hand. The smaller the group, the wider it gets.
+# The interval says: of 100 test sets like this one, about 95 would give an interval that holds the score on endlessly many such sentences. Notebook 02 builds it by hand. The smaller the group, the wider it gets.
 
 
 # %%

@@ -316,7 +316,7 @@ check("INT8 loses at most 0.8 points (article)", verdict(difference, -0.8))
 #
 # Resample **each system on its own**, subtract, and give the width of the 95 % interval of the difference, in points (`percentile_interval`, as above).
 #
-# Stuck? `solution("02", 3)` shows one way.
+# Stuck? `solution("02", 3)` shows one way; it calls the function `resampled` of `solution("02", 2)`.
 
 # %%
 counts_int8 = counts_of(int8.predictions)
@@ -340,7 +340,7 @@ width_paired, width_unpaired = difference.high - difference.low, np.ptp(percenti
 check("pairing makes the interval narrower", width_paired < width_unpaired)
 
 # %% [markdown]
-# The same two systems, the same sentences: only the paired question is sharp enough to answer. Every comparison of this course is paired.
+# The same two systems, the same sentences, and a narrower interval for nothing. A large difference shows either way; a small one shows only where the comparison is paired. Every comparison of this course is paired.
 #
 # ## Is B the same as A?
 #

@@ -116,7 +116,7 @@ print(f"the two halves of the sentences agree with a rank correlation of {score_
 # %% [markdown]
 # ## Can one backward pass guess it?
 #
-# Taking out every head costs as many experiments as there are heads. The gradient $\partial L / \partial \xi_h$ costs one backward pass for all of them together: how steeply would the loss answer if the gate moved *a little*? Michel et al. (2019) take its absolute value for each sentence and average:
+# Taking out every head costs as many experiments as there are heads. The gradient $\partial L / \partial \xi_h$ costs one backward pass for all of them together: how steeply would the loss answer if the gate moved *a little*? Michel et al. (2019) take its absolute value sentence by sentence. Here $L_i$ is the loss of sentence $i$, summed over its characters, and the sum is divided by the number $N$ of labelled characters in all sentences:
 #
 # $$ I_h = \frac{1}{N} \sum_i \left| \frac{\partial L_i}{\partial \xi_h} \right| $$
 #
@@ -178,7 +178,7 @@ exercise(score_of_head, exercises.michel_by_hand())
 #
 # ### Build it: a gate in front of every head
 #
-# Now in a real network. `gated` puts a *hook* before the matrix that mixes the heads of a layer: a function that multiplies what each head hands in by its gate. With that, here is the loss of each sentence of a batch:
+# Now in a real network. `gated` puts a *hook* before the matrix that mixes the heads of a layer: a function that multiplies what each head hands in by its gate. With that, the next cell has the loss of each sentence of a batch; your task stands below it.
 #
 # Stuck? `solution("03", 2)` shows one way.
 
@@ -456,7 +456,7 @@ check("the article's code is half a point better than the luckiest dice", verdic
 check("the article's formula, as meant, is half a point better", verdict(over_dice["Frobenius norm"], 0.5))
 
 # %% [markdown]
-# A ✗ is a verdict, not an accident, and a ? says that more sentences could tell. The winner of *this* model, corpus and sample goes on to notebook 04, under its name.
+# A ✗ is a verdict, not an accident, and a ? says that more sentences could tell. The winner of *this* model, corpus and sample goes on to notebook 04, under its name. (A run keeps its first scores: where notebook 04 was opened before this one, its own are there already, and the line below names those.)
 
 # %% tags=["nbval-ignore-output"]
 saved = run.artifact("scores", lambda path: registry.save_scores(path, winner, scores[winner]))
@@ -624,7 +624,7 @@ check("and the same number of parameters", len({r["parameters"] for r in written
 #
 # All that was found here was found in one model. Does it say anything of yours? That depends on how much a model holds twice, and this can be seen: take parts out, and look what is missed.
 #
-# Two models are asked. **mini-RaNER** is a BERT that was pre-trained on a very large text before it learned to tag. **Its predecessor** in this course tagged too, and was made from nothing, on two cores: three layers were trained, copied on top of themselves to six, then to twelve. Both were asked once, by the commands below, on all test sentences.
+# Two models are asked. **mini-RaNER** is a BERT that was pre-trained on a very large text before it learned to tag. **Its predecessor** in this course tagged too, and was made from nothing, on two cores: three layers were trained, copied on top of themselves to six, then to twelve. Both were asked once, on all test sentences; below are the commands, without their paths. For a model of yours, give `--model DIR --out FILE.json`.
 #
 # **Predict:** leave out one single layer of twelve. How many points of F1 does the layer in the *middle* cost the pre-trained model, when its layers are sorted by what they cost? And the copied one?
 

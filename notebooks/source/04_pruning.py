@@ -87,7 +87,7 @@ base.shares_figure(work, "G")
 #
 # ## What does each percent take away?
 #
-# `cost_of_shares` counts what is left when so many heads, neurons or characters stay. No model is needed for it, only five sizes from the config.
+# `cost_of_shares` counts what is left when so many heads, neurons or characters stay. No model is needed for it, only the sizes in the config.
 #
 # **Predict:** at the published size, what percent of the *heads* would have to go to save 18 % of the *parameters*?
 
@@ -431,7 +431,7 @@ check("fewer rows, not one multiplication less", saved(tokens=len(smaller_tokeni
 #
 # ### Four ways to -18 %
 #
-# Heads alone; neurons alone; or the article's 20 % of the heads, and as many neurons or characters as are missing then. **Predict:** which of the four loses the least F1?
+# Heads alone; neurons alone; the article's 20 % of the heads and as many neurons as are missing then; or the 20 % of the heads and every character that train and dev never use. **Predict:** which of the four loses the least F1?
 
 # %%
 my_guess = ...
@@ -526,7 +526,7 @@ guesses.review()
 # ## What you know now
 #
 # - A head is a block of rows in three matrices and of columns in a fourth. What a cut saves is known before it is made: parameters exactly, time roughly. "减少 18%" and "提升 35%" from a fifth of the heads fail on paper; the verdict of your machine stands above.
-# - A mask and a million zeros change what a model says, not what it costs. Only smaller matrices are faster.
+# - A mask and millions of zeros change what a model says, not what a dense kernel has to do. Among the ways to prune that were tried here, what pays is a smaller matrix.
 # - Numbers of heads are names, not places.
 # - Heads give time rather than size, neurons give both, characters give size only. A curve without retraining says where to stop, and a stricter look at its interval says whether to believe it.
 # - Michel et al., [Are Sixteen Heads Really Better than One?](https://arxiv.org/abs/1905.10650), asked first how many heads a model needs.

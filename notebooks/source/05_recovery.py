@@ -108,7 +108,7 @@ check(
 )
 
 # %% [markdown]
-# An entity can go wrong in four ways: nobody sees it (**missed**), its edge is off by a character (**wrong boundary**), a person becomes a place (**wrong type**), or there was nothing (**spurious**).
+# An entity can go wrong in four ways: nobody sees it (**missed**), something is found that overlaps it but begins or ends elsewhere (**wrong boundary**), the right characters get another type (**wrong type**: a person becomes a place), or there was nothing (**spurious**).
 #
 # **Predict:** which of the four grows most under the brutal cut? And whom does it hit harder, names that stand in *train* or names never seen?
 
@@ -237,6 +237,8 @@ exercise(my_soft_loss, exercises.soft_loss_function)
 #
 # It is tried on two batches and tiny models with random weights, and the student's parameters are compared with those that a step by hand gives. Both models come in training mode.
 #
+# Your step calls `my_soft_loss` of exercise 2. If that is still open: `from utils.compress.recovery.distillation import soft_loss as my_soft_loss`.
+#
 # Stuck? `solution("05", 3)` shows one way.
 
 # %%
@@ -267,7 +269,7 @@ exercise(my_step, exercises.distillation_step)
 # %% [markdown]
 # ### The race
 #
-# The brutal cut, three recoveries. `distillation.distil` makes your step again and again, with a better optimizer (AdamW) and a rate that rises and falls; and since a teacher says the same each time, it reads all sentences once, before the first step. That costs seconds and no step. Fine-tuning and distillation make the same steps over the same sentences. (`hidden=0` leaves out a second comparison, that of the layers' outputs. Put it back and see whether it pays.) **Predict:** which one is ahead at the last step? And what does rescaling reach, without any step?
+# The brutal cut, three recoveries. `distillation.distil` makes your step again and again, with a better optimizer (AdamW) and a rate that rises and falls; and since a teacher says the same each time, it reads all sentences once, before the first step. That costs seconds and no step. Fine-tuning and distillation make the same steps over the same sentences. (`hidden=0` leaves out a second comparison, that of the layers' outputs. Put it back and see whether it pays.) **Predict:** which one gets furthest on dev, at the best of its epochs? And what does rescaling reach, without any step?
 
 # %%
 my_guess = ...
@@ -328,7 +330,7 @@ table(
 # %% [markdown]
 # ### Is it the method, or luck?
 #
-# One training each, one budget, one seed: a ✓ above would hold for this one race. So the race was run once and for all with three seeds, each of which draws other sentences of train, and with budgets from short to long, by `python -m utils.studies.recovery_seeds`. Left: does the winner depend on the budget? Right, for fine-tuning: what more sentences bring. **Predict:** do teacher and labels come closer with more steps, or drift apart?
+# One training each, one budget, one seed: a ✓ above would hold for this one race. So there is a study that runs the race with three seeds, each of which draws other sentences of train, and with budgets from short to long. `python -m utils.studies.recovery_seeds` makes it; until then the picture is empty. Left: does the winner depend on the budget? Right, for fine-tuning: what more sentences bring. **Predict:** do teacher and labels come closer with more steps, or drift apart?
 
 # %%
 my_guess = ...
@@ -346,7 +348,7 @@ for steps, d in ahead_after.items():
     check(f"distillation is better after {steps} steps, whatever the seed", verdict(d, 0))
 
 # %% [markdown]
-# These intervals are over seeds, by Student's $t$, and three seeds make them wide. A method that wins by less than seeds differ has not won: then choose by what you have, labels or a teacher.
+# These intervals, where the study is there, are over seeds, by Student's $t$, and three seeds make them wide. A method that wins by less than seeds differ has not won: then choose by what you have, labels or a teacher.
 #
 # ### Where can rescaling work?
 #
@@ -581,7 +583,7 @@ guesses.reveal("which accident is told", my_guess, outcome)
 check("one NaN stops the training, at its first step", "loss is nan at step 1," in accidents["one NaN"])
 
 # %% [markdown]
-# One NaN makes every number NaN that it meets, after the first update every weight, and no later step repairs it. A training that goes on regardless wastes the night and saves a model that tags nothing; here it stops, and names step and batch. The quiet accident is worse: the loss stays a number, and only dev knows that the model is gone. So look at both.
+# One NaN makes every number NaN that it meets, after the first update every weight, and no later step repairs it. A training that goes on regardless wastes the night and saves a model that tags nothing; here it stops, and names step and batch. What the rate of 100 does depends on how far its steps throw the weights. Either the loss stops being a number after some steps, and the training ends as well. Or it stays one, and that is the worse accident: only dev then knows that the model is gone. So look at both.
 #
 # ## Do the four cuts hold their bars?
 #
@@ -643,7 +645,7 @@ table(
 # %% [markdown]
 # Hold the last column against the bars: where it is as wide as what may be lost, one training proves little, whatever its interval over sentences says.
 #
-# A ? is an honest answer. A test set of this size can show a loss of several points, not one of a few tenths. The same experiment on a part of MSRA, a public corpus with a test set several times as large, takes too long for a notebook. `python -m utils.studies.recovery_bars` makes it, and its table then stands here:
+# A ? is an honest answer. A test set of this size can show a loss of several points, not one of a few tenths. The same experiment on a part of MSRA, a public corpus with a test set several times as large, takes too long for a notebook. `python -m utils.studies.recovery_bars --corpus DIR --out data/reference/recovery-msra.json` makes it (`DIR` holds MSRA; `--sentences` and `--test` take a part), and its table then stands here:
 
 # %%
 report.study_table()

@@ -264,7 +264,7 @@ guesses.reveal("points lost by sums of 16 bits", my_guess, narrow["8 and 8 bits,
 damage_table(narrow)
 
 # %% [markdown]
-# On so few sentences F1 has a wide interval. The **noise** sees more: how far the emissions moved, in percent of their size. F1 was measured once, on all test sentences; `utils/studies/int8_factors.py` did it.
+# On so few sentences F1 has a wide interval. The **noise** sees more: how far the emissions moved, in percent of their size. F1 on all test sentences takes too long here: `python -m utils.studies.int8_factors --out data/reference/int8-factors.json` measures it once, and where its file is there, the verdicts follow.
 
 # %% tags=["nbval-ignore-output"]
 study = int8_factors.read_study()
@@ -275,7 +275,7 @@ for case in narrow:
         check(f"{case}: at most half a point is lost", verdict(on_all[case].f1, -0.5))
 
 # %% [markdown]
-# Nothing warns: the sums are wrong, the program runs on. So an INT8 file that was judged on a CPU with VNNI has to be judged again on the older CPU that will serve it. Engines call the cure **reduced range**. It takes a bit from one side: torch takes it from the activations, ONNX Runtime's `reduce_range` from the weights. Compare the noise of the last two lines: the cheaper side is the one whose grids are finer, and a cure may cost more than the illness.
+# Nothing warns: the sums are wrong, the program runs on. So an INT8 file that was judged on a CPU with VNNI has to be judged again on the older CPU that will serve it. (Bare ONNX Runtime is meant. The course's own sessions try one product first, and where it overflows they ask for exact sums, which are slower: that cure costs time and no bit.) The other cure engines call **reduced range**. It takes a bit from one side: torch takes it from the activations, ONNX Runtime's `reduce_range` from the weights. Compare the noise of the last two lines: the cheaper side is the one whose grids are finer, and a cure may cost more than the illness.
 #
 # ### Exercise 2: where is zero?
 #

@@ -191,7 +191,7 @@ check(
 # %% [markdown]
 # ## Eight bits instead of thirty-two
 #
-# Dynamic quantisation stores each weight as one byte, and rounds activations as they come. Will the file shrink to a quarter? Which tensors might not be quantised at all?
+# Dynamic quantisation stores each weight of the linear layers as one byte, and rounds activations as they come. Will the file shrink to a quarter? Which tensors might not be quantised at all?
 
 
 # %% tags=["nbval-ignore-output"]
@@ -234,12 +234,14 @@ check("ONNX Runtime in float32 gives torch's emissions, to 1e-4", np.abs(in_onnx
 #
 # Heads, neurons, bits, engine, reading: what do all tools give together? *compressed* and *compressed-more* lose heads and neurons as the cell below prints, and learn from the untouched model (distillation). They go to ONNX in eight bits, and read sentences packed into rows. How large may a cut be? That was tried on dev and on sentences of MSRA that nobody had trained on. Test has no say in it, and may say otherwise below.
 #
-# What a deep cut forgets is not only this corpus. The original learned from fifty thousand sentences, and fifteen hundred cannot bring all of that back. But a teacher needs no labels: it reads the plain texts of `unlabelled.txt` beside the corpus, and the student learns its answers, and what its layers hold on the way there. A teacher's answers also allow larger steps than labels do. The fair baseline of these two is the original with the same lessons, from the same texts, for as many steps, at the gentle rate, which is the better one for it.
+# What a deep cut forgets is not only this corpus. The original learned from twenty-nine thousand annotated sentences and from three million characters of news, and fifteen hundred sentences cannot bring all of that back. But a teacher needs no labels. Besides the annotated sentences (half labels, half the teacher's answers) the student reads a part of the plain texts of `unlabelled.txt`, where it learns the answers alone, and what the teacher's layers hold on the way there. The parts with the lowest scores go: heads by Fisher (notebook 03), neurons by their mean absolute gradient. A teacher's answers also allow larger steps than labels do.
+#
+# The fair baseline of these two is the original with the same lessons, from the same texts, for as many steps, at the recovery's own rate. Its teacher is itself, so at the start only the labels can move it, and its own answers hold it where it is.
 #
 # **Predict:** how many times as fast as the original is *compressed* at the article's size?
 
 # %%
-my_guess = ...
+my_speed_up = ...
 
 # %%
 for name, cut in recipes.COMPRESSED.items():
@@ -247,7 +249,7 @@ for name, cut in recipes.COMPRESSED.items():
 
 # %% tags=["nbval-ignore-output"]
 sparing = Recipe(scored=sizes.own_scored)
-work = Work(run, original, tokenizer, run.corpus, (), Target(speedup=8.0), sparing)  # as `make compress` has it
+work = Work(run, original, tokenizer, run.corpus, (), Target(speedup=8.0), sparing)  # the target plays no part here
 fisher = search.scores(work, f"mini/own-scores-seed{seed}", original)
 own_schedule = replace(schedule, steps=sizes.own_steps)
 steeper = replace(own_schedule, learning_rate=pipeline.TAUGHT_RATE)
@@ -308,7 +310,7 @@ for v in ours:
 #
 # The table of characters is a large part of what is left of the file. What if it held only the characters of train and dev? One that is gone is read as `[UNK]`, like one that the model never knew. The sentence keeps its length, and the neighbours have to tell what it was. Dev cannot see what that costs, since all its characters stay. Test can, and so will every new text.
 #
-# **Predict:** how many of a hundred test sentences lose a character, and how much F1 does that cost?
+# **Predict:** how many of a hundred test sentences lose a character? (And what may that cost in F1?)
 
 # %%
 my_guess = ...
@@ -444,7 +446,7 @@ for factor in changes:
 # %% [markdown]
 # The factors multiply. Each stands for its place in the chain, too: a cut that comes after eight bits saves fewer milliseconds than the same cut before them, and another order would share the product out otherwise.
 #
-# Why does torch gain so little by reading sentences apart, or even lose? What attention saves on short rows, padding and reading all weights once a batch take away again. Packing saves both, and that needs a mask which torch's model does not have.
+# Where torch gains little by reading sentences apart, or even loses: what attention saves on short rows, padding and reading all weights once a batch take away again. Packing saves both, and that needs a mask which torch's model does not have.
 #
 # ## One table, one protocol
 #
@@ -486,10 +488,10 @@ ends = {}
 for row in big_rows[-2:]:
     ends[row["stage"]] = "{:.1f} [{:.1f}, {:.1f}]".format(*times(row))
     print(f"{row['stage']}: {ends[row['stage']]} times as fast, {row['file_bytes'] / 1e6:.0f} MB on disk")
-guesses.reveal("how much faster compressed is", my_guess, ends["compressed"], "times")
+guesses.reveal("how much faster compressed is", my_speed_up, round(times(big_rows[-2]).value, 1), "times")
 
 # %% [markdown]
-# F1 is the embedded model's, whose function the twin computes. The baseline of what was trained is the original with the same training, of what was only quantised the original as it came. The base alone may read whole where its time is taken: that is to its advantage.
+# F1 is the embedded model's, whose function the twin computes. The baseline of what was trained is the original that learned from the same texts for as many steps, of what was only quantised the original as it came. The base alone may read whole where its time is taken: that is to its advantage.
 #
 # The processor's instructions stand beside the times because INT8 lives by them (VNNI, AMX, NEON's dot product): on another kind of CPU the same files give other factors.
 
@@ -621,7 +623,7 @@ exercise(to_deploy, exercises.decision)
 # %% [markdown]
 # ## Your own model, one command
 #
-# All of this notebook, for any model, corpus and machine, is one command:
+# The way of this notebook, for any model, corpus and machine, is one command:
 #
 # ```sh
 # make compress MODEL=path/or/id CORPUS=path/or/id SPEEDUP=8 LOSE=1.0 OUT=small
@@ -639,7 +641,7 @@ planned = cli.main(asked)
 check("a plan, and nothing was made", planned == 0 and not (run.path / "compressed").exists())
 
 # %% [markdown]
-# Read the plan: which stage takes the longest, and why does the fair baseline come first? The times are this machine's. The result is a folder with the model in each form, its report, and a model card that shows the verdicts first:
+# Read the plan: which stage takes the longest, and why does the fair baseline come first? The times are this machine's. The command differs in places: it cuts in steps, and it drops the characters that neither train and dev nor the texts without labels have, so give it many texts. The result is a folder with the model in each form, its report, and a model card that shows the verdicts first. Where somebody let the command run on the embedded model, the card's first table stands below, otherwise how to make it:
 
 # %% tags=["nbval-ignore-output"]
 compress_report.first_table()
@@ -664,7 +666,7 @@ guesses.review()
 # - The pipeline runs: score, remove, fine-tune, quantise, export. After each step one line says whether the model still is what it should be.
 # - Arithmetic says before any measurement that a fifth of the heads brings little, in size and in time. The waterfall says what brings much.
 # - What training gives must not be booked as a gift of pruning: the baseline gets the same training, and a cut is judged by an interval against it.
-# - Dev chooses, test judges. A small dev lets cuts pass that test refuses, and it never misses a character that was kept for its sake.
+# - Dev chooses, test judges. A small dev can let cuts pass that test refuses, and it never misses a character that was kept for its sake.
 # - A speed-up has a base, a way of reading, a processor and an interval. Without them it is a number.
 #
 # **Next:** the notebooks between 02 and 08 open each box: scores and pruning (03, 04), recovery (05), fewer bits and other engines (06, 07). [10 · Distillation](10_distillation.ipynb) tries another road.

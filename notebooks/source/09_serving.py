@@ -65,7 +65,7 @@ sizes = sizes_of("09", run)
 show_minutes("09")
 
 # %% [markdown]
-# The article compares four versions of its model. They were made in [08 · The whole pipeline](08_the_whole_pipeline.ipynb); if you have not run it, they are made now. We take the quickest of them, in ONNX Runtime and eight bits, and come back to the others.
+# The article compares four versions of its model. They were made in [08 · The whole pipeline](08_the_whole_pipeline.ipynb); if you have not run it, they are made now. We take the one in ONNX Runtime and eight bits, the quickest in the article's table, and come back to the others.
 
 # %% tags=["nbval-ignore-output"]
 versions = pipeline.article_versions(run)
@@ -358,7 +358,7 @@ for name, answer in said.items():
 # %% [markdown]
 # Now too many at once. The server below may let four requests wait and has one thread; sixty different texts arrive at the same moment.
 #
-# **Predict:** what happens to the fifty-odd that find no room?
+# **Predict:** what happens to those that find no room?
 
 # %%
 my_guess = ...
@@ -378,7 +378,7 @@ check("every 503 says when to come back", all(int(answer.headers["retry-after"])
 check("afterwards the service answers as before", later == 200)
 
 # %% [markdown]
-# Refusing at once is kinder than it looks. Without a bound all sixty would wait for the slowest, and most would have gone by the time they are answered. And nothing that was computed is lost: sentences are remembered as soon as they are done, even if nobody waits for that text any more. Otherwise typists who are late would type over one answer after the other, and a busy service would get nothing done at all.
+# Refusing at once is kinder than it looks. Without a bound the queue, and with it everybody's wait, grows as long as more comes in than is computed, until people have gone by the time they are answered. And nothing that was computed is lost: sentences are remembered as soon as they are done, even if nobody waits for that text any more. Otherwise typists who are late would type over one answer after the other, and a busy service would get nothing done at all.
 #
 # ## How many typists?
 #
@@ -479,7 +479,7 @@ check("two processes need at least 1.8 times the memory", processes.megabytes > 
 # %% [markdown]
 # (Answers a second get no verdict: each arrangement ran once, and another run may say something else.)
 #
-# Every process has a model of its own, and a cache and a queue of its own: a sentence that one of them knows is new to the other. Processes are the answer where Python itself is the bottleneck, where there are many cores, or where one crash must not take all with it. The clients are dealt out evenly here, as a balancer would do it; the clients' own share of the two cores limits all three alike.
+# Every process has a model of its own, and a cache and a queue of its own: a sentence that one of them knows is new to the other. Processes are the answer where Python itself is the bottleneck, where there are many cores, or where one crash must not take all with it. The clients are dealt out evenly here, as a balancer would do it; the clients take their share of the same cores in all three.
 #
 # Past one machine, the same application runs as a Ray Serve deployment; the README says how.
 #

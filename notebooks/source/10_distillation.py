@@ -90,7 +90,7 @@ print(f"{budget} steps of the optimizer a training")
 #
 # ## What does a teacher know that a label does not?
 #
-# A label names one tag. The teacher's emissions $z$ say something about *every* tag: softmax turns them into probabilities, the **soft targets**. A **temperature** $T$ divides the emissions first:
+# A label names one tag. The teacher's emissions $z$ say something about *every* tag: softmax turns them into probabilities, the **soft targets**. (This is what the network says before the CRF: the moves between tags are left out, so these are not the marginals of notebook 09.) A **temperature** $T$ divides the emissions first:
 #
 # $$ p_i = \frac{e^{z_i / T}}{\sum_j e^{z_j / T}} $$
 #
@@ -394,7 +394,7 @@ print(f"twice as many minus {whole_layers}, on dev: {gain.value:+.1f} points, {g
 check("at equal work, twice as many thinner layers are better than the best whole ones", verdict(gain, 0))
 
 # %% [markdown]
-# The layers that a student copies matter, and how many they are matters, too. Carry the thought on: a student of *all* layers, each thinner still, is the cut model. So both contestants stand on one road, from a few whole layers to many thin ones.
+# Which layers a student copies, and how many, is for dev to choose; the verdict above says how sure it is of the second. Carry the thought on: a student of *all* layers, each thinner still, is the cut model. So both contestants stand on one road, from a few whole layers to many thin ones.
 
 # %%
 student = tries[best_try]
@@ -560,7 +560,7 @@ base.recovery_figure({name: r.curve for name, r in students.items()}, levels)
 # %% [markdown]
 # The first point of each curve is the student as it came; each other one is the end of an epoch, or of the training. The more there is to read, the later the first epoch ends, and the less often each sentence is seen in the same number of steps. New text has to be worth more than the old one once again.
 #
-# Steps are counted, time is measured. What did a step cost here, and what the whole training, with the teacher's reading before it and the scores on dev? The teacher reads each sentence once: what it said is kept, so the second recipe pays for the new text only, and the cut model below for nothing.
+# Steps are counted, time is measured. What did a step cost here, and what the whole training, with the teacher's reading before it and the scores on dev? The teacher reads each sentence once: what it said is kept, so *soft targets* pays for the labelled half, *more text* for the new text only, and the cut model below for nothing.
 
 # %% tags=["nbval-ignore-output"]
 rows = []
@@ -694,3 +694,5 @@ guesses.review()
 # - A contest is fair at the same latency, with the same number of steps, the same data, as many tries and the same judge; and its answer is a difference with an interval.
 #
 # **Next:** the road that won here can go on through [08 · The whole pipeline](08_the_whole_pipeline.ipynb), quantised and exported like any other model.
+#
+# **Papers:** [Hinton et al. 2015](https://arxiv.org/abs/1503.02531) on temperature and $T^2$, [Sanh et al. 2019](https://arxiv.org/abs/1910.01108) on starting from the teacher's layers, [Romero et al. 2015](https://arxiv.org/abs/1412.6550) and [Jiao et al. 2020](https://arxiv.org/abs/1909.10351) on hidden states.

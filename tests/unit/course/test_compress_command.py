@@ -143,6 +143,16 @@ def test_a_dry_run_prints_the_plan_and_leaves_nothing(home, tmp_path, capsys):
     assert not (tmp_path / "small").exists()
 
 
+def test_texts_beside_the_corpus_are_learned_from_unless_others_are_given(home, tmp_path, capsys):
+    shutil.copytree(home / "corpus", tmp_path / "corpus")
+    shutil.copytree(home / "model", tmp_path / "model")
+    (tmp_path / "corpus" / "unlabelled.txt").write_text("\n".join(texts(5, seed=3)), "utf-8")
+    (tmp_path / "three.txt").write_text("\n".join(texts(3, seed=4)), "utf-8")
+    for more, count in ((), 5), (("--texts", str(tmp_path / "three.txt")), 3):
+        assert run(*words(tmp_path, tmp_path / "small", "--dry-run", *more)) == 0
+        assert f"Texts   {count} without labels" in capsys.readouterr().out
+
+
 def rewritten(folder, target, change):
     """The corpus with every row changed, or left out where `change` gives None."""
     shutil.copytree(folder, target)

@@ -10,7 +10,7 @@ from utils.files import ROOT, RUNS, locked
 from utils.measure.latency import Rounds
 from utils.measure.run import open_run
 from utils.model.checkpoint import MINI_RANER
-from utils.text.corpus import DEFAULT_CORPUS
+from utils.text.corpus import DEFAULT_CORPUS, load_unlabelled
 
 
 def test_empty_parameters_mean_the_embedded_defaults():
@@ -187,6 +187,19 @@ def test_a_training_reads_what_it_has_time_for_and_the_test_stays_whole(quick, s
 def test_a_score_is_read_on_the_whole_test_split_or_in_a_quick_run_on_its_first_sentences(quick, size):
     run = open_run(quick=quick)
     assert len(run.corpus.test) > 60 and run.test == run.corpus.test[:size]
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_texts_without_labels_are_those_beside_the_corpus(quick):
+    everything = load_unlabelled()
+    assert open_run(quick=quick).unlabelled == everything[: 64 if quick else None] and len(everything) > 3000
+
+
+def test_a_sentence_of_test_is_no_text_to_learn_from(tmp_path):
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.txt").write_text(f"[北京](LOC)的{split}。\n", "utf-8")
+    (tmp_path / "unlabelled.txt").write_text("北京的test。\n雨停了。\n", "utf-8")
+    assert open_run(corpus=str(tmp_path)).unlabelled == ["雨停了。"]
 
 
 def test_a_large_corpus_is_sampled_from_start_to_end(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_corpora import CONLL, CONLL_SENTENCES, LINE, SENTENCE, jsonl, write
 
-from utils.text.corpus import evenly_spaced, load_corpus, read_file
+from utils.text.corpus import UNLABELLED, evenly_spaced, load_corpus, load_unlabelled, read_file
 from utils.text.entities import CorpusError
 
 
@@ -103,3 +103,15 @@ def test_spread_takes_so_many_from_start_to_end(length, count):
     assert len(taken) == min(count, length) and taken[:1] == list(range(length))[:1]
     gaps = [after - before for before, after in zip(taken, [*taken[1:], length], strict=True)]
     assert min(gaps) >= 1 and max(gaps) - min(gaps) <= 1
+
+
+def test_texts_without_labels_lie_beside_the_splits_or_nowhere(tmp_path):
+    for split in ("train", "dev", "test"):
+        write(tmp_path / f"{split}.txt", f"{LINE}\n")
+    assert load_unlabelled(tmp_path) == load_unlabelled("owner/name") == []
+    write(tmp_path / UNLABELLED, "雨停了。河水退了！\n\n新桥通车\n")
+    assert load_unlabelled(tmp_path) == ["雨停了。", "河水退了！", "新桥通车"]
+    assert load_corpus(tmp_path).train == [SENTENCE]
+    write(tmp_path / UNLABELLED, "\n")
+    with pytest.raises(CorpusError, match="holds no text"):
+        load_unlabelled(tmp_path)

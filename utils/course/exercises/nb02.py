@@ -99,8 +99,10 @@ def _hint(name: str, said: str) -> str:
         return f"{name}: that it holds zero is not the question; does it hold anything beyond the margin?"
     if low > 0 and said == "different":
         return f"{name}: surely more than zero, and surely less than the margin: too little to matter"
-    if abs(high) > MARGIN:
+    if high < -MARGIN or low > MARGIN:
         return f"{name}: all of it lies beyond the margin of {MARGIN:g}"
+    if low < -MARGIN or high > MARGIN:
+        return f"{name}: a part of it lies beyond the margin of {MARGIN:g}, and a part does not"
     return f"{name}: look at both ends, and where -{MARGIN:g} and +{MARGIN:g} lie"
 
 
