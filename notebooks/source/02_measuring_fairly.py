@@ -316,7 +316,9 @@ check("INT8 loses at most 0.8 points (article)", verdict(difference, -0.8))
 #
 # Resample **each system on its own**, subtract, and give the width of the 95 % interval of the difference, in points (`percentile_interval`, as above).
 #
-# Stuck? `solution("02", 3)` shows one way; it calls the function `resampled` of `solution("02", 2)`.
+# The solution calls the function `resampled` of `solution("02", 2)`.
+#
+# Stuck? `solution("02", 3)` shows one way.
 
 # %%
 counts_int8 = counts_of(int8.predictions)

@@ -185,7 +185,7 @@ class _Running:
         if self.task.done() and not self.task.cancelled() and (error := self.task.exception()):
             return f"your function stopped with {type(error).__name__}: {error}"
         if None in found:
-            return "a request was never answered: every future wants its `set_result`"
+            return "a request was never answered: every sender wants an `exercises.finish`"
         return "the answers went to the wrong waiters: the model answers in the order in which it was asked"
 
 
