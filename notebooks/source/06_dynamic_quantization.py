@@ -184,9 +184,8 @@ def curve(by_row):
 
 
 curves = {"one grid": curve(by_row=False), "a grid for each row": curve(by_row=True)}
-fewest = {name: min((b for b, d in line.items() if d.f1 > -2), default="none") for name, line in curves.items()}
-in_words = ", ".join(f"{name}: {bits}" for name, bits in fewest.items())
-guesses.reveal("bits that cost less than two points", my_guess, in_words)
+fewest = [f"{n}: {min((b for b, d in line.items() if d.f1 > -2), default='none')}" for n, line in curves.items()]
+guesses.reveal("bits that cost less than two points", my_guess, ", ".join(fewest))
 figures.bits_figure(curves)
 
 # %% [markdown]
@@ -253,10 +252,9 @@ def damages_of(settings):
 
 def damage_table(damages):
     """F1 with its interval, and the noise."""
-    header = ("simulated", "F1 minus float32", "interval", "noise in the emissions (%)")
     f1 = {name: d.f1 for name, d in damages.items()}
     rows = [(n, f"{d.f1:+.2f}", f"{d.low:+.2f} to {d.high:+.2f}", f"{damages[n].noise:.1f}") for n, d in f1.items()]
-    return table(header, rows)
+    return table(("simulated", "F1 minus float32", "interval", "noise in the emissions (%)"), rows)
 
 
 narrow = damages_of(int8_factors.NARROW)

@@ -248,8 +248,7 @@ for name, cut in recipes.COMPRESSED.items():
     print(f"{name}: {cut.heads:.0%} of the heads and {cut.neurons:.0%} of the neurons go, {cut.allowed} points to lose")
 
 # %% tags=["nbval-ignore-output"]
-sparing = Recipe(scored=sizes.own_scored)
-work = Work(run, original, tokenizer, run.corpus, (), Target(speedup=8.0), sparing)  # the target plays no part here
+work = Work(run, original, tokenizer, run.corpus, (), Target(speedup=8.0), Recipe(scored=sizes.own_scored))
 fisher = search.scores(work, f"mini/own-scores-seed{seed}", original)
 own_schedule = replace(schedule, steps=sizes.own_steps)
 steeper = replace(own_schedule, learning_rate=pipeline.TAUGHT_RATE)
@@ -260,8 +259,7 @@ lessons = distillation.Distillation(teacher=original, texts=plain_texts, hidden=
 def taught(name, student, how):
     def build(path):
         out = path.with_name(f"{name}-checkpoints")
-        learned = distillation.distil(student, tokenizer, run.training, out, how, lessons)
-        save_raner(learned, tokenizer, path)
+        save_raner(distillation.distil(student, tokenizer, run.training, out, how, lessons), tokenizer, path)
         shutil.rmtree(out)
 
     return load_raner(saved(name, build))
