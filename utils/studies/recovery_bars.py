@@ -205,7 +205,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--sentences", type=at_least_one, help="at most so many of train and of dev, equally spaced")
     parser.add_argument("--test", type=at_least_one, help="at most so many of test, equally spaced")
     parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--seed", type=int, default=1)
     return parser
 

@@ -134,7 +134,7 @@ def test_the_command_records_how_many_sentences_were_taken():
     recorded = recovery_bars.command_of(given(*words)).split()
     assert recorded[:3] == ["python", "-m", "utils.studies.recovery_bars"]
     assert recorded[3:7] == ["--corpus", "msra", "--out", "rows.json"]
-    assert recorded[7:] == [*words, "--learning-rate", "0.0002", "--seed", "1"]
+    assert recorded[7:] == [*words, "--learning-rate", "0.0001", "--seed", "1"]
     assert recovery_bars.command_of(given("--model", "another")).split()[-2:] == ["--model", "another"]
     assert not {"--sentences", "--test"} & set(recovery_bars.command_of(given()).split())
 
