@@ -32,20 +32,20 @@ def with_factors(model: RanerModel, factors: Mapping[int, Tensor]) -> RanerModel
     return copied
 
 
-def planted(model: RanerModel, times: float, channel: int = 0) -> RanerModel:
-    """A copy in which one channel of the attention values of every layer is `times` as loud."""
+def planted(model: RanerModel, times: float) -> RanerModel:
+    """A copy in which the first channel of the attention values of every layer is `times` as loud."""
     factors = {}
     for layer, block in enumerate(model.bert.encoder.layer):
         factors[layer] = torch.ones(block.attention.self.value.out_features)
-        factors[layer][channel] = times
+        factors[layer][0] = times
     return with_factors(model, factors)
 
 
-def smoothed(model: RanerModel, inputs: Mapping[str, Tensor], strength: float = 0.5) -> RanerModel:
+def smoothed(model: RanerModel, inputs: Mapping[str, Tensor]) -> RanerModel:
     """A copy in which loud channels of the attention values have moved part of their size into the mixing matrix.
 
-    s_j = max|X_j|^strength / max|W_j|^(1 - strength), and X_j is divided by it, W_j multiplied
-    (Xiao et al. 2023, "SmoothQuant", section 4, equation 4).
+    s_j = sqrt(max|X_j| / max|W_j|), and X_j is divided by it, W_j multiplied
+    (Xiao et al. 2023, "SmoothQuant", section 4, equation 4, at a strength of 1/2).
 
     Args:
         inputs: of each linear layer, `(characters, features)`, by its name (`utils.studies.rounding.inputs_of`).
@@ -54,5 +54,5 @@ def smoothed(model: RanerModel, inputs: Mapping[str, Tensor], strength: float = 
     for layer, block in enumerate(model.bert.encoder.layer):
         reach = inputs[f"bert.encoder.layer.{layer}.attention.output.dense"].abs().amax(0)
         weights = block.attention.output.dense.weight.detach().abs().amax(0)
-        factors[layer] = 1 / (reach**strength / weights ** (1 - strength)).clamp(min=1e-5)
+        factors[layer] = 1 / (reach / weights).sqrt().clamp(min=1e-5)
     return with_factors(model, factors)

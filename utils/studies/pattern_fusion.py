@@ -1,8 +1,8 @@
 """The other way to one `Attention` operator a layer: written out by torch's older exporter, then found by a search.
 
-ONNX Runtime's tool for BERT knows the pattern that this exporter, TorchScript's, writes; in what the new one writes
-it finds nothing, whatever the mask. torch calls the older one deprecated, and the tool has to be told the number of
-heads, one for the whole network.
+ONNX Runtime's tool for BERT knows the pattern that this exporter, TorchScript's, writes; in what the new one
+writes it finds no attention, whatever the mask. torch calls the older one deprecated, and the tool has to be told
+the number of heads, one for the whole network.
 
 (onnxruntime.transformers.optimizer, `model_type="bert"`.)
 """
