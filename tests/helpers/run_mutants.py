@@ -28,7 +28,7 @@ FOLDER = ROOT / ".venv" / "mutants"
 SOURCE, TREE, SESSION = FOLDER / "source", FOLDER / "tree", FOLDER / "session.sqlite"
 
 ROOMS = ("measure", "tagger", "serving")
-COPIED = ("utils", "tests", "data", "pyproject.toml")
+COPIED = ("utils", "tests", "data", "pyproject.toml", "README.md", "README.zh-CN.md")
 SEED = 1
 ENOUGH = 85
 """Percent of the mutants that must be killed."""

@@ -1,17 +1,12 @@
 """Rescaling: the parts that are left, made louder or softer by least squares to stand in for those that went."""
 
-import copy
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from utils.compress.batches import Batch, on_device
-from utils.compress.checks import check_map, check_vocabulary
-from utils.compress.gates import observed
-from utils.model.modes import evaluating
-from utils.model.pruned_shape import kept_heads, kept_neurons
+from utils.compress.batches import Batch
+from utils.compress.recovery.sublayers import Sublayer, Trace, mended
 from utils.model.raner import RanerModel
 
 DAMPING = 1.0
@@ -21,15 +16,6 @@ SCALE_LIMIT = 10.0
 """Largest size of a scale that `rescale_heads` believes."""
 
 
-class Sublayer(NamedTuple):
-    """Half a layer, attention or feed-forward: how it runs, the module that mixes its parts, how many they are."""
-
-    run: Callable[[Tensor, Tensor], Tensor]
-    output: nn.Module
-    parts: int
-
-
-@torch.no_grad()
 def rescale_heads(pruned: RanerModel, original: RanerModel, batches: Sequence[Batch]) -> RanerModel:
     """A new model whose kept heads and neurons are scaled to stand in for those that went. No training.
 
@@ -53,55 +39,7 @@ def rescale_heads(pruned: RanerModel, original: RanerModel, batches: Sequence[Ba
 
     Source: Kwon et al. 2022, "A Fast Post-Training Pruning Framework for Transformers", section 4.3.
     """
-    _check_rescaling(pruned, original)
-    rescaled = copy.deepcopy(pruned).eval()
-    with evaluating(original.modules()):
-        _rescale(rescaled, original, list(on_device(pruned, batches)))
-    return rescaled
-
-
-def _rescale(rescaled: RanerModel, original: RanerModel, batches: Sequence[Batch]) -> None:
-    masks = [batch["attention_mask"] for batch in batches]
-    ours, theirs = ([m.bert.embeddings(batch["input_ids"]) for batch in batches] for m in (rescaled, original))
-    for sublayer, reference in zip(_sublayers(rescaled), _sublayers(original), strict=True):
-        traces = [_trace(reference, *pair) for pair in zip(theirs, masks, strict=True)]
-        theirs = [trace.out for trace in traces]
-        if sublayer.parts:
-            pairs = zip((_trace(sublayer, *pair) for pair in zip(ours, masks, strict=True)), traces, strict=True)
-            _scale(sublayer, _scales(sublayer, pairs))
-        ours = [_trace(sublayer, *pair).out for pair in zip(ours, masks, strict=True)]
-
-
-def _check_rescaling(pruned: RanerModel, original: RanerModel) -> None:
-    for name in ("num_hidden_layers", "hidden_size"):
-        if getattr(pruned.config, name) != getattr(original.config, name):
-            raise ValueError(f"the models differ in {name}: `original` is the model that `pruned` was cut from")
-    check_vocabulary(pruned, original)
-    check_map(pruned)
-
-
-class Trace(NamedTuple):
-    """Of one batch: the mixing matrix's input and the LayerNorm's, `(real positions, features)`, and the output."""
-
-    features: Tensor
-    sums: Tensor
-    out: Tensor
-
-
-def _sublayers(model: RanerModel) -> Iterator[Sublayer]:
-    widths = zip(kept_heads(model.config), kept_neurons(model.config), strict=True)
-    for layer, (heads, neurons) in zip(model.bert.encoder.layer, widths, strict=True):
-        yield Sublayer(lambda x, mask, layer=layer: layer.attention(x, mask)[0], layer.attention.output, len(heads))
-        yield Sublayer(lambda x, mask, layer=layer: layer.feed_forward_chunk(x), layer.output, len(neurons))
-
-
-def _trace(sublayer: Sublayer, hidden: Tensor, mask: Tensor) -> Trace:
-    inputs, real = [], mask.bool()
-    closed = torch.where(real[:, None, None], 0.0, torch.finfo(hidden.dtype).min)
-    modules = [sublayer.output.dense, sublayer.output.LayerNorm]
-    with observed(modules, lambda _, arguments, *__: inputs.append(arguments[0][real])):
-        out = sublayer.run(hidden, closed)
-    return Trace(*inputs, out)
+    return mended(pruned, original, batches, lambda sublayer, pairs: _scale(sublayer, _scales(sublayer, pairs)))
 
 
 def _scales(sublayer: Sublayer, pairs: Iterator[tuple[Trace, Trace]]) -> Tensor:

@@ -18,7 +18,6 @@ from utils.compress.batches import make_batches
 from utils.compress.importance.gradients import neuron_importance
 from utils.compress.importance.registry import SCORES
 from utils.compress.pruning.cost import cost_of_shares
-from utils.compress.pruning.remove import prune_vocabulary
 from utils.compress.recipes import prune_to
 from utils.measure.evaluation import evaluate
 from utils.measure.latency import THREADS, Latency, measure_taggers, pinned_threads
@@ -137,7 +136,7 @@ def _cost(work: Work, bytes_of: Mapping[str, float]) -> Callable[[Candidate], fl
     """What the target limits: predicted ms, or predicted MB; parameters are linear in heads and in neurons."""
     if work.target.megabytes is None:
         return lambda candidate: candidate.milliseconds
-    config, (smaller, _) = work.model.config, prune_vocabulary(work.model, work.tokenizer, work.known)
+    config, (smaller, _) = work.model.config, work.in_vocabulary(work.model)
     tokens = smaller.config.vocab_size / config.vocab_size
     shares = ((0, 0), (1, 0), (0, 1))
     rest, heads, neurons = (cost_of_shares(config, 0, *share, tokens).parameters for share in shares)
@@ -204,7 +203,7 @@ def _timed(work: Work, choice: Choice, scored: tuple[Tensor, Tensor]) -> Estimat
     engine = ENGINES[choice.engine]
     with TemporaryDirectory() as folder:
         path = Path(folder, engine.backend)
-        work.write_forms(*prune_vocabulary(cut, work.tokenizer, work.known), [engine.backend], Path(folder))
+        work.write_forms(*work.in_vocabulary(cut), [engine.backend], Path(folder))
         whole = torch_tagger(work.model, work.tokenizer)
         taggers = dict(zip(READINGS, (whole, by_sentence(whole)), strict=True)) | {"result": engine.load(path)}
         times, megabytes = in_turns(work, taggers), directory_bytes(path) / MB

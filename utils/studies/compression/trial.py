@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.compress.pruning.remove import prune_vocabulary
 from utils.engines.variants import Variant, engine, memories
 from utils.measure.calibration import Bin, reliability
 from utils.measure.evaluation import Evaluation, evaluate
@@ -102,7 +101,7 @@ def tried(work: Work, name: str, choice: Choice, model: RanerModel, again: Raner
     Args:
         again: the fair baseline.
     """
-    smaller, characters = prune_vocabulary(model, work.tokenizer, work.known)
+    smaller, characters = work.in_vocabulary(model)
     backends = sorted({"torch-fp32", "onnx-int8", ENGINES[choice.engine].backend})
     paths = work.forms(f"{name}/result", smaller, characters, backends)
     versions = _versions(work, name, choice.engine, smaller, paths)
@@ -125,10 +124,14 @@ def _versions(work: Work, name: str, engine_name: str, result: RanerModel, paths
     if backend != "torch-fp32":
         change = "OpenVINO, eight bits" if backend == "openvino-int8" else "eight bits"
         found.append(Version("quantized", change, backend, original[backend], load, work.model))
-    for stage, cut in cuts(work.model, result).items():
-        path = work.forms(f"{name}/{stage}", cut, work.tokenizer, [backend])[backend]
-        found.append(Version(stage, f"fewer {stage}", backend, path, load, cut))
-    return [*found, Version(RESULT, "fewer characters", backend, paths[backend], load, result)]
+    changes = cuts(work.model, result)
+    last = "characters" if result.config.vocab_size < work.model.config.vocab_size else "".join([*changes][-1:])
+    for stage, cut in changes.items():
+        if stage != last:
+            path = work.forms(f"{name}/{stage}", cut, work.tokenizer, [backend])[backend]
+            found.append(Version(stage, f"fewer {stage}", backend, path, load, cut))
+    change = f"fewer {last}" if last else "what training changed"
+    return [*found, Version(RESULT, change, backend, paths[backend], load, result)]
 
 
 def _measured(

@@ -17,6 +17,7 @@ import torch
 from accelerate import PartialState
 
 from utils.compress.curves import Epoch, learning_curve
+from utils.compress.pruning.remove import prune_vocabulary
 from utils.compress.recovery.distillation import Distillation
 from utils.measure.run import Run
 from utils.model.checkpoint import load_raner, save_raner
@@ -80,6 +81,15 @@ class Work:
     def known(self) -> list[str]:
         """Texts whose characters stay in the vocabulary: of train, of dev, and without labels; test has no say."""
         return [sentence.text for sentence in (*self.corpus.train, *self.corpus.dev)] + list(self.texts)
+
+    def in_vocabulary(self, model: RanerModel) -> tuple[RanerModel, CharacterTokenizer]:
+        """The model with the characters that are `known`, where megabytes are the target; else with all of them.
+
+        A large table is looked up as quickly as a small one, and each character that is gone costs F1 on new texts.
+        """
+        if self.target.megabytes is None:
+            return model, self.tokenizer
+        return prune_vocabulary(model, self.tokenizer, self.known)
 
     @cached_property
     def sizes(self) -> Sizes:

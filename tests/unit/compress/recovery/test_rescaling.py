@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from cut_models import LENGTHS, cut_model, mixers, norm_inputs
 from tiny_models import (
     masked_neurons,
     random_raner,
@@ -13,38 +14,15 @@ from tiny_models import (
     stack,
 )
 
-from utils.compress.gates import head_sites, observed
+from utils.compress.gates import head_sites
 from utils.compress.pruning.remove import masked_heads, prune_heads, prune_neurons
 from utils.compress.recovery.rescaling import rescale_heads
 from utils.model.pruned_shape import pruning_map
 
-LENGTHS = (9, 6, 12, 7, 11, 8, 10) * 4
-GONE = {0: [1], 1: [0, 3]}
-FEWER = {0: [0, 3, 7, 11, 19], 1: [2, 4, 5, 6]}
-
 
 @pytest.fixture
 def cut():
-    """A pruned model, its original, and batches with padding."""
-    original = random_raner()
-    pruned = prune_neurons(prune_heads(original, GONE), FEWER)
-    return pruned, original, stack(random_rows(original, lengths=LENGTHS), 3, padding=2)
-
-
-def norm_inputs(model, batches) -> list[torch.Tensor]:
-    """What each block hands to its LayerNorm, in order of the blocks, real positions: `(positions, features)`."""
-    blocks = [part for layer in model.bert.encoder.layer for part in (layer.attention.output, layer.output)]
-    rows = [[] for _ in blocks]
-    with torch.no_grad():
-        for batch in batches:
-            real = batch["attention_mask"].bool()
-            with observed([b.LayerNorm for b in blocks], lambda i, args, *_, real=real: rows[i].append(args[0][real])):
-                model(batch["input_ids"], batch["attention_mask"])
-    return [torch.cat(row) for row in rows]
-
-
-def mixers(model) -> list[torch.nn.Linear]:
-    return [part.dense for layer in model.bert.encoder.layer for part in (layer.attention.output, layer.output)]
+    return cut_model()
 
 
 def scales_of(rescaled, pruned) -> list[np.ndarray]:

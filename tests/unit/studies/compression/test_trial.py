@@ -4,12 +4,14 @@ import math
 
 import pytest
 from seqeval.metrics import f1_score
+from tiny_compression import texts, tiny_work
 from tiny_models import multiply_adds
 
 from utils.measure.memory import MB, directory_bytes
 from utils.model.checkpoint import load_raner
 from utils.model.pruned_shape import size_of
 from utils.model.torch_tagger import load_sentence_tagger
+from utils.studies.compression.plan import Target
 from utils.studies.compression.stages import deliver
 from utils.studies.compression.trial import AGAIN, RESULT, SENTENCES, WHOLE
 from utils.text.entities import Span, annotate
@@ -28,7 +30,7 @@ def delivered(whole, tmp_path_factory):
 def test_the_waterfall_leads_from_the_original_to_the_result(delivered):
     work, trial, out = delivered
     assert [step.name for step in trial.waterfall] == [
-        "the original", "sentences read apart", "fewer heads", "fewer neurons", "fewer characters"
+        "the original", "sentences read apart", "fewer heads", "fewer neurons"
     ]  # fmt: skip
     first, *_, last = trial.waterfall
     factors = math.prod(step.times.value for step in trial.waterfall)
@@ -61,16 +63,23 @@ def test_the_rows_say_what_is_there(delivered):
     assert {row["scale"] for row in trial.rows} == {"mini"}
 
 
-def test_characters_that_are_kept_are_those_of_train_dev_and_the_texts(delivered):
+def test_all_characters_stay_where_no_size_is_asked_for(delivered):
     work, trial, out = delivered
-    known = set().union(*(s.text for s in (*work.corpus.train, *work.corpus.dev)), *work.texts)
     _, tokenizer = load_raner(out / "model")
+    assert tokenizer.tokenizer.get_vocab() == work.tokenizer.tokenizer.get_vocab()
+    assert trial.unread == ""
+
+
+def test_where_a_size_is_asked_for_characters_of_train_dev_and_the_texts_stay(home, tmp_path):
+    work = tiny_work(tmp_path, home, Target(megabytes=0.03), more=texts(6, seed=9))
+    known = set().union(*(s.text for s in (*work.corpus.train, *work.corpus.dev)), *work.texts)
+    model, tokenizer = work.in_vocabulary(work.model)
+    assert model.config.vocab_size == len(tokenizer) < len(work.tokenizer)
     unknown = tokenizer.tokenizer.unk_token_id
     left = {token for token in tokenizer.tokenizer.get_vocab() if len(token) == 1}
     assert left <= known and all(
         unknown not in tokenizer.pieces(c) for c in known if unknown not in work.tokenizer.pieces(c)
     )
-    assert trial.unread == ""
 
 
 def test_the_bins_hold_all_that_was_found(delivered):
