@@ -36,6 +36,7 @@ from utils.compress import recipes, training
 from utils.compress.batches import make_batches
 from utils.compress.importance import gradients, registry
 from utils.compress.recovery import distillation, fine_tuning, gradual
+from utils.compress.recovery.reconstruction import reconstruct
 from utils.course import report
 from utils.course.exercises import nb05 as exercises
 from utils.course.figures import base
@@ -54,6 +55,7 @@ from utils.model.torch_tagger import torch_tagger
 from utils.studies import pipeline, recovery_race, recovery_seeds
 from utils.text import augmentation
 from utils.text.corpus import evenly_spaced
+from utils.text.entities import Sentence
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("05", run)
@@ -376,7 +378,30 @@ share = {
 print("of what the cut took, it brings back:", ", ".join(f"{name}: {part:.0%}" for name, part in share.items()))
 
 # %% [markdown]
-# Compare the shares, not the points: a mild cut has few points to give back. Where few parts are left, no loudness makes them say what they never knew; that takes steps. Kwon et al. rescale mild cuts, in which most is left, and there it costs no label and no step.
+# Compare the shares, not the points: a mild cut has few points to give back. Where few parts are left, no loudness makes them say what they never knew. Kwon et al. rescale mild cuts, in which most is left, and there it costs no label and no step.
+#
+# ### A whole matrix instead of one number a part?
+#
+# Behind the parts of a sublayer stands a matrix that mixes them into its output. Rescaling turns one knob for each of its groups of columns. Least squares can find *all* its entries just as well, and the bias with them: `reconstruct` mixes what is left anew, so that it comes as close as it can to what all parts said together (He et al. 2017 did so with the channels of image networks). No labels, no steps; but it has thousands of numbers to find instead of dozens, so it reads more text. Plain texts will do. **Predict:** how many points does it bring to the brutal cut, on top of what rescaling brought?
+
+# %%
+my_guess = ...
+
+# %% tags=["nbval-ignore-output"]
+plain_texts = [Sentence(text) for text in evenly_spaced(run.unlabelled, sizes.plain)]
+plain = make_batches(plain_texts, tokenizer, original.labels)
+anew = {name: tested(reconstruct(pruned[name], original, plain)) for name in louder}
+on_top = {name: difference(louder[name], e) for name, e in anew.items()}
+guesses.reveal("what a matrix brings", my_guess, ", ".join(f"{n}: {d.value:+.1f}" for n, d in on_top.items()))
+table(
+    ("cut, reconstructed", "F1 on test", "against the cut, rescaled", "against the original"),
+    [compared(name, e, louder[name], evaluations["original"]) for name, e in anew.items()],
+)
+for name, d in on_top.items():
+    check(f"a whole matrix brings {name} more than a number for each part", verdict(d, 0))
+
+# %% [markdown]
+# It is the cheapest recovery of all, and no rival of the others: training begins where it ends. Notebook 08's own versions and `make compress` reconstruct each cut before they teach it.
 #
 # ### The line that is missing
 #

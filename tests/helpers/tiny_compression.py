@@ -25,7 +25,7 @@ COUNTS = {"train": 100, "dev": 30, "test": 30}
 CHARACTERS = [word for word in WORDS if len(word) == 1 and "\u4e00" <= word <= "\u9fff"]
 
 RECIPE = Recipe(
-    train=48, dev=16, texts=8, steps=(2, 2), scored=16, searched=12, kept=(0.25, 1.0), shares=(0.0, 1.0),
+    train=48, dev=16, texts=8, steps=(2, 2), scored=16, mended=16, searched=12, kept=(0.25, 1.0), shares=(0.0, 1.0),
     table_rounds=1, rounds=3, fits=3, tries=2, engines=("torch", "torch, sentences"),
 )  # fmt: skip
 

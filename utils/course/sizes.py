@@ -34,7 +34,7 @@ SIZES = {
         "mini_rounds": (Rounds(9), Rounds(3)),
         "twin_rounds": (Rounds(5), Rounds(2)),
     },
-    "05": {"train": (320, 128), "dev": (100, 32), "steps": (30, 12), "scored": (128, 64)},
+    "05": {"train": (320, 128), "dev": (100, 32), "steps": (30, 12), "scored": (128, 64), "plain": (400, 40)},
     "06": {
         "sample": (40, 20),
         "bits": ((8, 7, 6, 5, 4, 3, 2), (8, 4, 2)),

@@ -41,8 +41,9 @@ over the embedded train, so that notebook 05 can train seven models alike in its
 TAUGHT_RATE = 4e-4
 """Peak of the rate at which a deep cut is distilled: it has far to go, and soft targets bear it."""
 
-TAUGHT_HIDDEN = 10.0
-"""Weight there of what the teacher's layers hold: the mean square of a difference is small beside the other losses."""
+TAUGHT_HIDDEN, TAUGHT_LAYERS = 10.0, 4
+"""Weight there of what the teacher's layers hold, as the mean square of a difference is small beside the other losses;
+and of how many layers: every third of twelve, which takes a third of the memory."""
 
 
 def recovery_schedule(run: Run) -> Schedule:

@@ -1,6 +1,7 @@
 """The command line and the environment: what is meant is done, what cannot be meant is refused at the start."""
 
 import os
+import sys
 
 import pytest
 from fastapi.testclient import TestClient
@@ -84,6 +85,13 @@ def test_case_27_gunicorn_does_not_start_again_and_again_what_is_configured_wron
     with pytest.raises(SystemExit) as refused:
         application()
     assert refused.value.code == BOOT_FAILED and "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="gunicorn does not run on Windows")
+def test_gunicorn_gives_up_at_the_exit_status_of_a_wrong_setting():
+    from gunicorn.arbiter import Arbiter
+
+    assert BOOT_FAILED == Arbiter.WORKER_BOOT_ERROR
 
 
 def test_a_misspelt_name_is_told_the_right_ones(monkeypatch, capsys):

@@ -41,6 +41,7 @@ class Distillation:
         temperature: T of `soft_loss`, above 0.
         alpha: weight of the labels, 0 to 1. At 0 `corpus.train` serves as text only.
         hidden: weight of L_hidden, 0 for none. A teacher may be deeper; with 0 it may also be wider.
+        layers: of the student, so many are compared in L_hidden, evenly spaced, the last one among them; None: all.
         positions: of a batch at most, as in `make_batches`.
         answers: what the teacher has said so far, filled by `distil`: no batch is read twice. A lesson keeps
             its own for the next student; give one dict to several lessons, and they share it. It is no part of
@@ -56,6 +57,7 @@ class Distillation:
     temperature: float = 2.0
     alpha: float = 0.5
     hidden: float = 1.0
+    layers: int | None = None
     positions: int | None = None
     answers: Answers = field(default_factory=dict, repr=False, compare=False)
 
@@ -64,11 +66,13 @@ class Distillation:
         if self.temperature <= 0 or not 0 <= self.alpha <= 1 or self.hidden < 0:
             found = f"temperature={self.temperature}, alpha={self.alpha}, hidden={self.hidden}"
             raise ValueError(f"{found}: wanted above 0, 0 to 1, and 0 or more")
+        if self.layers is not None and self.layers < 1:
+            raise ValueError(f"{self.layers} layers to compare: wanted is 1 or more, or None for all")
 
     def identity(self) -> dict[str, object]:
         """What tells runs apart, as JSON."""
         weights = {"temperature": self.temperature, "alpha": self.alpha, "hidden": self.hidden}
-        weights |= {"positions": self.positions} if self.positions else {}
+        weights |= {name: value for name in ("layers", "positions") if (value := getattr(self, name))}
         texts = text_digest(repr(list(self.texts)))
         return weights | {"texts": texts, "method": "distil", "teacher": model_digest(self.teacher)}
 
@@ -85,7 +89,7 @@ def distil(
 
     The teacher reads what it has not read yet, before the training: no step of the schedule. What it said stays
     in memory as long as `distillation.answers`: per character 4 bytes a tag, and with `hidden` 2 bytes a feature
-    and student layer.
+    and layer that is compared.
 
     Args:
         out, schedule: as in `fine_tune`.
@@ -187,7 +191,9 @@ def _answered(batches: Sequence[Batch], student: RanerModel, distillation: Disti
     """The batches with what the teacher says to each."""
     teacher, layers = distillation.teacher, []
     if distillation.hidden:
-        layers = matching_layers(student.config.num_hidden_layers, teacher.config.num_hidden_layers)
+        depth = student.config.num_hidden_layers
+        matching = matching_layers(depth, teacher.config.num_hidden_layers)
+        layers = [matching[layer] for layer in _compared(depth, distillation)]
     digest, known = model_digest(teacher), distillation.answers
     asked = {_question(digest, batch, layers): batch for batch in batches}
     new = [key for key in asked if key not in known]
@@ -215,6 +221,11 @@ def _answers(teacher: RanerModel, batch: Batch, layers: Sequence[int]) -> Batch:
     return answers
 
 
+def _compared(depth: int, distillation: Distillation) -> list[int]:
+    """The layers of a student of that depth that are compared, from 0."""
+    return matching_layers(min(distillation.layers or depth, depth), depth)
+
+
 def _loss(distillation: Distillation) -> Loss:
     alpha, hidden, temperature = distillation.alpha, distillation.hidden, distillation.temperature
 
@@ -225,7 +236,8 @@ def _loss(distillation: Distillation) -> Loss:
         total = alpha * said.loss + (1 - alpha) * soft
         if not hidden:
             return total
-        states = torch.stack(said.hidden_states[1:])[:, real].float()
+        ours = said.hidden_states[1:]
+        states = torch.stack([ours[layer] for layer in _compared(len(ours), distillation)])[:, real].float()
         return total + hidden * mse_loss(states, batch["teacher_states"][:, real].float())
 
     return loss

@@ -101,6 +101,7 @@ class Recipe:
         texts: texts without labels, at most.
         steps: of the optimizer, after each part of the gradual cut; the fair baseline takes as many without a cut.
         scored: training sentences that heads and neurons are scored on.
+        mended: sentences and texts that a cut model is reconstructed on.
         searched: dev sentences that cuts are tried on.
         kept: shares of heads, and of neurons, that are tried there; ascending, the last is 1.
         shares: of a layer's heads, and of its neurons, that are timed; ascending, from 0 to 1.
@@ -115,6 +116,7 @@ class Recipe:
     texts: int = 4000
     steps: tuple[int, ...] = (64, 192)
     scored: int = 256
+    mended: int = 1000
     searched: int = 150
     kept: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0)
     shares: tuple[float, ...] = (0.0, 1 / 3, 1.0)
@@ -190,12 +192,13 @@ def _seconds(call: Callable[[], None]) -> float:
 
 class Sizes(NamedTuple):
     """Characters that are read: in a pass over all that is learned from and in a step of it, to choose a pass, to
-    score, to search, to test, to time."""
+    score, to mend, to search, to test, to time."""
 
     learned: int
     step: int
     chosen: int
     scored: int
+    mended: int
     searched: int
     tested: int
     timed: int
@@ -217,16 +220,16 @@ def planned(recipe: Recipe, target: Target, sizes: Sizes, pace: Pace, parameters
     """
     read, learn = pace
     written, article = 4 + 0.2 * parameters / 1e6, sizes.timed * read
-    passed = (sizes.learned + 3 * sizes.chosen) * learn / 3
-    trained = sum(recipe.steps) * sizes.step * learn + len(recipe.steps) * passed
+    parts = len(recipe.steps)
+    trained = sum(recipe.steps) * sizes.step * learn + parts * 3 * sizes.chosen * read
     probes, engines, cuts = 2 * len(recipe.shares), len(recipe.engines), len(recipe.kept) ** 2
     scored, fitted = 2 * sizes.scored * learn, written + recipe.rounds * 2.5 * article
     left = min(1.0, 4 / target.speedup) if target.speedup else 0.5
     seconds = {
-        "baseline": trained,
+        "baseline": sizes.learned * read + trained,
         "table": probes * (written / 3 + (recipe.table_rounds + 2) * engines * article / 8),
         "search": scored + (cuts / 2 + engines) * sizes.searched * read + 1.5 * written,
-        "cut": 2 * fitted + len(recipe.steps) * scored + left * trained,
+        "cut": 2 * fitted + parts * (scored + 3 * sizes.mended * read) + left * trained,
         "measure": 2 * written + (recipe.rounds + 2) * 4 * article + 3 * sizes.tested * read + 15,
     }
     return [Step(name, STAGES[name], seconds[name]) for name in STAGES]

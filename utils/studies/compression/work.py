@@ -24,6 +24,7 @@ from utils.model.checkpoint import load_raner, save_raner
 from utils.model.raner import RanerModel, piece_limit
 from utils.studies.compression.forms import write_forms
 from utils.studies.compression.plan import Recipe, Sizes, Target
+from utils.studies.pipeline import TAUGHT_HIDDEN, TAUGHT_LAYERS
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.corpus import evenly_spaced
 from utils.text.entities import Corpus, Sentence
@@ -75,7 +76,8 @@ class Work:
     @cached_property
     def lessons(self) -> Distillation:
         """What the original says to all that is learned from, for every training: it reads each text once."""
-        return Distillation(accelerated(self.model), self.unlabelled, hidden=0, positions=POSITIONS)
+        depth = {"hidden": TAUGHT_HIDDEN, "layers": TAUGHT_LAYERS}
+        return Distillation(accelerated(self.model), self.unlabelled, positions=POSITIONS, **depth)
 
     @cached_property
     def known(self) -> list[str]:
@@ -94,7 +96,7 @@ class Work:
     @cached_property
     def sizes(self) -> Sizes:
         """Characters that the stages read."""
-        splits = self.training.train, self.training.dev, self.scored, self.searched, self.corpus.test
+        splits = self.training.train, self.training.dev, self.scored, self.read_along, self.searched, self.corpus.test
         learned, *others = (sum(len(sentence.text) for sentence in split) for split in splits)
         learned, read = learned + sum(map(len, self.unlabelled)), len(splits[0]) + len(self.unlabelled)
         return Sizes(learned, SENTENCES_A_STEP * learned // read, *others, len(self.run.article.text))
@@ -103,6 +105,12 @@ class Work:
     def scored(self) -> list[Sentence]:
         """Training sentences that heads and neurons are scored on."""
         return evenly_spaced(self.corpus.train, self.recipe.scored)
+
+    @cached_property
+    def read_along(self) -> list[Sentence]:
+        """What a cut model and the original read side by side, where the one is mended after the other."""
+        texts = [*(sentence.text for sentence in self.training.train), *self.unlabelled]
+        return [Sentence(text) for text in evenly_spaced(texts, self.recipe.mended)]
 
     @cached_property
     def searched(self) -> list[Sentence]:
@@ -123,6 +131,10 @@ class Work:
         """What `find` found, kept as JSON."""
         path = self.artifact(f"{name}.json", lambda path: path.write_text(json.dumps(find(), indent=1), "utf-8"))
         return json.loads(path.read_text("utf-8"))
+
+    def saved(self, name: str, make: Callable[[], RanerModel]) -> RanerModel:
+        """The model that `make` makes."""
+        return load_raner(self.artifact(name, lambda path: save_raner(make(), self.tokenizer, path)))[0]
 
     def trained(self, name: str, train: Callable[[Path], RanerModel]) -> RanerModel:
         """The model that a training leaves, its learning curve beside it; its checkpoints go when it is there.

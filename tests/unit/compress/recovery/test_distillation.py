@@ -21,6 +21,7 @@ from tiny_models import (
 
 from utils.compress.batches import make_batches
 from utils.compress.pruning.remove import prune_heads, prune_neurons, prune_vocabulary
+from utils.compress.recovery import distillation
 from utils.compress.recovery.distillation import (
     Distillation,
     distil,
@@ -98,6 +99,23 @@ def test_hidden_transfer_alone_brings_the_layers_together(tmp_path):
     lessons = Distillation(teacher, TEXTS, alpha=1.0, hidden=9.0)
     taught = distil(student, tiny_tokenizer(), WORDS, tmp_path, Schedule(epochs=4), lessons)
     assert distance(taught) < 0.8 * distance(student)
+
+
+@pytest.mark.parametrize(("layers", "pairs"), [(1, [(2, 4)]), (2, [(1, 2), (2, 4)]), (9, [(1, 2), (2, 4)])])
+def test_so_many_layers_are_compared(layers, pairs):
+    """The loss against the mean square of the differences, which numpy takes; the teacher answers no other layer."""
+    teacher, student = random_raner(num_hidden_layers=4), random_raner(1, num_hidden_layers=2)
+    rows = stack(random_rows(student, (9,) * 4), 4)
+    lessons = Distillation(teacher, alpha=1.0, hidden=3.0, layers=layers)
+    (batch,) = distillation._answered(rows, student, lessons)
+    labels_alone = distillation._loss(replace(lessons, hidden=0.0))(student, batch)
+    found = float((distillation._loss(lessons)(student, batch) - labels_alone).detach())
+    reads = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    with torch.no_grad():
+        ours, theirs = (model(**reads, output_hidden_states=True).hidden_states for model in (student, teacher))
+    gaps = [np.square(ours[i].numpy() - theirs[j].numpy()).mean() for i, j in pairs]
+    assert found == pytest.approx(3.0 * np.mean(gaps), rel=1e-2)  # the teacher's are kept in half precision
+    assert len(batch["teacher_states"]) == len(pairs)
 
 
 def test_labels_alone_are_fine_tuning(tmp_path):
@@ -255,6 +273,11 @@ def test_teacher_with_other_labels_or_vocabulary_is_refused(tmp_path):
 def test_senseless_weights_are_refused(odd):
     with pytest.raises(ValueError, match="wanted above 0, 0 to 1, and 0 or more"):
         Distillation(random_raner(), **odd)
+
+
+def test_no_layer_to_compare_is_refused():
+    with pytest.raises(ValueError, match="0 layers to compare: wanted is 1 or more"):
+        Distillation(random_raner(), layers=0)
 
 
 def test_case_29_one_text_is_no_list_of_texts():

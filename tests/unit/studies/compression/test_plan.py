@@ -62,7 +62,9 @@ def test_what_is_reached_is_a_share_of_the_target_and_more_is_better():
     assert Target(megabytes=10).reached(original, result, 5) == (2, 2, 2)
 
 
-SIZES = Sizes(learned=40_000, step=1_250, chosen=6000, scored=11_000, searched=6000, tested=14_000, timed=500)
+SIZES = Sizes(
+    learned=40_000, step=1_250, chosen=6000, scored=11_000, mended=30_000, searched=6000, tested=14_000, timed=500
+)
 
 
 def seconds(target=None, recipe=None, sizes=SIZES, pace=None, parameters=10**8):
