@@ -15,6 +15,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
+from utils.course.numbering import number_of
 from utils.course.tables import markdown_table
 
 WORDS_A_MINUTE = 120
@@ -124,7 +125,7 @@ def plan(
 
     Only notebooks that were measured are planned.
     """
-    known = {minutes.name[:2]: minutes for minutes in notebooks if minutes.run is not None}
+    known = {number_of(minutes.name): minutes for minutes in notebooks if minutes.run is not None}
     waiting = _chosen([known[number] for number in order if number in known], _teaching(sessions))
     blocks, clock = [], FIRST_START
     for kind, length in sessions:
