@@ -5,9 +5,10 @@ Both are imported where they are used: a process that serves another engine does
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,8 +32,16 @@ if TYPE_CHECKING:
 
 OPENVINO_FILE = "model.xml"
 
-SILENT = "NNCF_CI"
-"""Where it is set, NNCF does not tell its makers over the network what it was used for, and asks nobody."""
+TELEMETRY = "openvino_telemetry"
+"""With this package OpenVINO and NNCF tell their makers over the network how they are used, unless one declines."""
+
+
+def _openvino() -> ModuleType:
+    """The library. A course that needs no network declines for its learners: as if `TELEMETRY` were not installed."""
+    sys.modules.setdefault(TELEMETRY, None)
+    import openvino
+
+    return openvino
 
 
 def export_openvino(source: str | Path, path: str | Path) -> Path:
@@ -51,7 +60,7 @@ def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]
         source: an ONNX directory in float32.
         texts: calibration texts, without labels; all of them are used.
     """
-    os.environ.setdefault(SILENT, "1")
+    _openvino()
     import nncf
 
     inputs = list(calibration_inputs(CharacterTokenizer.from_directory(source), texts))
@@ -66,20 +75,16 @@ def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]
 
 
 def _read(file: Path) -> openvino.Model:
-    import openvino
-
     try:
-        return openvino.Core().read_model(file)
+        return _openvino().Core().read_model(file)
     except RuntimeError as error:
         raise CheckpointError(f"{file}: OpenVINO cannot read it ({str(error).splitlines()[0]})") from None
 
 
 def _save(model: openvino.Model, source: str | Path, path: str | Path) -> Path:
     """The graph, next to a copy of what a tagger needs."""
-    import openvino
-
     path = copy_surroundings(source, path)
-    openvino.save_model(model, path / OPENVINO_FILE, compress_to_fp16=False)
+    _openvino().save_model(model, path / OPENVINO_FILE, compress_to_fp16=False)
     return path
 
 
@@ -92,14 +97,12 @@ def load_openvino_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
     Raises:
         CheckpointError: a file is missing or broken.
     """
-    import openvino
-
     path = Path(path)
     model = _read(path / OPENVINO_FILE)
     quantized = any(operator.get_type_name() == "FakeQuantize" for operator in model.get_ops())
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     precision = {} if quantized else {"INFERENCE_PRECISION_HINT": "f32"}
-    return tagger_around(_backend(openvino.compile_model(model, "CPU", settings | precision)), path)
+    return tagger_around(_backend(_openvino().compile_model(model, "CPU", settings | precision)), path)
 
 
 def load_openvino_sentence_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
