@@ -279,12 +279,12 @@ exercise(my_rows, exercises.packed_rows)
 # %%
 takes = [len(piece) + 2 for piece in pieces]
 filled = [[] for _ in range(1 + max(place.row for place in pack(takes, WIDTH)))]
-for place, positions in zip(pack(takes, WIDTH), takes, strict=True):
-    filled[place.row].append(positions)
+for place, n in zip(pack(takes, WIDTH), takes, strict=True):
+    filled[place.row].append(n)
 if attempted(my_rows):
     by_me = exercises.longest(my_rows(takes, len(filled)), takes)
     check("your rows are no longer than the course's", by_me <= max(map(sum, filled)))
-figures.rows_figure({"one sentence a row": [[positions] for positions in takes], "packed": filled})
+figures.rows_figure({"one sentence a row": [[n] for n in takes], "packed": filled})
 
 # %% [markdown]
 # ### Is it the same?

@@ -45,7 +45,7 @@ def rows_figure(batches: Mapping[str, Sequence[Sequence[int]]]) -> Picture:
         batches: title -> rows -> positions of each sentence.
     """
     figure = picture(12, 1.2 + 0.26 * max(map(len, batches.values())))
-    panels = figure.subplots(1, len(batches), sharex=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(batches), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (title, rows) in zip(panels, batches.items(), strict=True):
         width = max(map(sum, rows))
         for number, row in enumerate(rows):
@@ -53,7 +53,7 @@ def rows_figure(batches: Mapping[str, Sequence[Sequence[int]]]) -> Picture:
         share = 1 - sum(map(sum, rows)) / (width * len(rows))
         plain_axes(axes, f"{title}: {len(rows)} × {width} positions, {share:.0%} padding", "position")
         axes.set_yticks([])
-        axes.invert_yaxis()
+    panels[0].invert_yaxis()
     return figure
 
 
