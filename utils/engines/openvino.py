@@ -62,9 +62,10 @@ def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]
     """
     _openvino()
     import nncf
+    from IPython.utils.capture import capture_output
 
     inputs = list(calibration_inputs(CharacterTokenizer.from_directory(source), texts))
-    with quiet():
+    with quiet(), capture_output():  # in a notebook NNCF draws its bars past stdout, and leaves them there
         model = nncf.quantize(
             _read(Path(source) / GRAPH_FILE),
             nncf.Dataset(inputs),
