@@ -6,12 +6,14 @@ Both are imported where they are used: a process that serves another engine does
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
+import rich
 
 from utils.engines.onnx_files import (
     GRAPH_FILE,
@@ -62,10 +64,9 @@ def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]
     """
     _openvino()
     import nncf
-    from IPython.utils.capture import capture_output
 
     inputs = list(calibration_inputs(CharacterTokenizer.from_directory(source), texts))
-    with quiet(), capture_output():  # in a notebook NNCF draws its bars past stdout, and leaves them there
+    with quiet(), _no_bars():
         model = nncf.quantize(
             _read(Path(source) / GRAPH_FILE),
             nncf.Dataset(inputs),
@@ -73,6 +74,17 @@ def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]
             subset_size=len(inputs),
         )
     return mark_eight_bits(_save(model, source, path))
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """NNCF draws its progress with rich, which in a notebook does so past stdout, and leaves it there."""
+    console = rich.get_console()
+    drawn, console.is_jupyter = console.is_jupyter, False
+    try:
+        yield
+    finally:
+        console.is_jupyter = drawn
 
 
 def _read(file: Path) -> openvino.Model:
