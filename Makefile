@@ -4,7 +4,6 @@
 #   make course KEEP=1                       keep all artifacts, also of a run that takes more than 1 GB
 #   make course MODEL=path/or/id CORPUS=path/or/id NOTEBOOKS="03 04"
 #   make course CORPUS=cluener NEW_HEAD=1    a head for the corpus's own types; or rename them: TYPES=NAME=PER,TITLE=
-#   make course PEERS=1                      with OpenVINO, which notebook 07 then compares with
 #   make compress MODEL=path/or/id CORPUS=path/or/id SPEEDUP=8 LOSE=1.0 OUT=small
 #                                            your own model made smaller; or BUDGET_MS=50, MAX_MB=30; TEXTS=file;
 #                                            DRY_RUN=1 prints the plan, RESUME=1 goes on
@@ -19,7 +18,6 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 ENVIRONMENT := .venv/installed
-PEERS_INSTALLED := $(if $(filter 1,$(PEERS)),.venv/peers)
 CHOSEN := $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS))
 OPTIONS := $(if $(filter 1,$(RESUME)),--resume) $(if $(filter 1,$(QUICK)),--quick) \
 	$(if $(MODEL),--model "$(MODEL)") $(if $(CORPUS),--corpus "$(CORPUS)") $(if $(TYPES),--types "$(TYPES)") \
@@ -37,13 +35,13 @@ SERVED := $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port $(PORT))
 
 .PHONY: course edition compress test test-quick coverage mutants serve lab notebooks workshop newest lint
 
-course: $(ENVIRONMENT) $(PEERS_INSTALLED)
+course: $(ENVIRONMENT)
 	@$(BIN)/python -m utils.course run $(OPTIONS)
 
 edition: $(ENVIRONMENT)
 	@$(BIN)/python -m utils.course edition $(EDITION)
 
-compress: $(ENVIRONMENT) $(PEERS_INSTALLED)
+compress: $(ENVIRONMENT)
 	@$(BIN)/python -m utils.course compress $(COMPRESSED)
 
 test: $(ENVIRONMENT)
@@ -94,9 +92,4 @@ $(ENVIRONMENT): requirements.txt pyproject.toml
 	@"$(PYTHON)" -m venv .venv
 	@$(BIN)/python -m pip install --quiet -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --editable .
-	@touch $@
-
-.venv/peers: $(ENVIRONMENT) requirements-peers.txt
-	@echo "Installing the peers of notebook 07 into .venv (once) ..."
-	@$(BIN)/python -m pip install --quiet -r requirements-peers.txt
 	@touch $@

@@ -28,11 +28,12 @@ from utils.course import widgets
 from utils.course.exercises import nb00 as exercises
 from utils.course.figures import base
 from utils.course.figures import nb00 as figures
+from utils.course.numbering import numbered
 from utils.course.solutions import solution
 from utils.course.tables import table
 from utils.course.teaching import check, exercise, predictions, show_minutes
 from utils.course.workshop import readiness
-from utils.files import DATA
+from utils.files import ROOT
 from utils.measure.run import open_run
 from utils.model import anatomy, pruned_shape
 from utils.model.torch_tagger import torch_tagger
@@ -172,7 +173,7 @@ guesses.reveal("promises that you would not believe", my_suspects, doubtful)
 # Each station starts from what the one before left behind, and writes one line a version into a ledger. The colours say what is done there. Words that are new to you stand in the [glossary](glossary.md), each with the station that explains it.
 
 # %%
-present = {path.name[:2] for path in (DATA.parent / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
+present = numbered(ROOT / "notebooks" / "source", "py")
 figures.course_map(present, here="00")
 
 # %% [markdown]

@@ -667,6 +667,6 @@ guesses.review()
 # - Dev chooses, test judges. A small dev can let cuts pass that test refuses, and it never misses a character that was kept for its sake.
 # - A speed-up has a base, a way of reading, a processor and an interval. Without them it is a number.
 #
-# **Next:** the notebooks between 02 and 08 open each box: scores and pruning (03, 04), recovery (05), fewer bits and other engines (06, 07). [10 · Distillation](10_distillation.ipynb) tries another road.
+# **Next:** the notebooks between 02 and 08 open each box: scores and pruning (03, 04), recovery (05), fewer bits, other engines and other ways to read (06, 07, 07b). [10 · Distillation](10_distillation.ipynb) tries another road.
 #
 # **Papers:** [Michel et al. 2019](https://arxiv.org/abs/1905.10650) on heads, [Kurtic et al. 2023](https://arxiv.org/abs/2302.04089) on cuts to a target speed, [Krell et al. 2021](https://arxiv.org/abs/2107.02027) on packing.

@@ -162,7 +162,7 @@ check("an edit is at least 5 times as fast as the whole text", verdict(faster, 5
 figures.edits_figure(edited)
 
 # %% [markdown]
-# Why may one do this at all? Because the service reads **every sentence by itself**, at any time: then the answer for a text *is* the answers for its sentences, and no neighbour can change them. What is given up is context across sentences; notebook 07 measures that this model is even better off without it.
+# Why may one do this at all? Because the service reads **every sentence by itself**, at any time: then the answer for a text *is* the answers for its sentences, and no neighbour can change them. What is given up is context across sentences; notebook 07b measures that this model is even better off without it.
 #
 # A second condition is easily overlooked. Dynamic INT8 takes one scale for a whole batch (notebook 06). Were two sentences computed as one batch, an answer would depend on the stranger beside it. So each goes through the model alone.
 #

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from utils.course.numbering import number_of
 from utils.files import ROOT
 
 FOLDER = ROOT / "notebooks"
@@ -18,8 +19,8 @@ TERMS = [(term, row) for row in ROWS for term in re.findall(r"\*\*(.+?)\*\*", ro
 @pytest.mark.parametrize(("term", "row"), TERMS, ids=[term for term, _ in TERMS])
 def test_a_term_is_explained_and_its_notebook_uses_it(term, row):
     _, explanation, link = row
-    number, name = re.fullmatch(r"\[(\d\d)\]\((.+)\.ipynb\)", link).groups()
-    assert name.startswith(number) and (FOLDER / f"{name}.ipynb").is_file()
+    number, name = re.fullmatch(r"\[(.+)\]\((.+)\.ipynb\)", link).groups()
+    assert number_of(name) == number and (FOLDER / f"{name}.ipynb").is_file()
     assert term.lower() in (FOLDER / "source" / f"{name}.py").read_text("utf-8").lower()
     assert len(re.findall(r"[.:](?: |$)", explanation)) <= 3 and len(explanation) < 200
 

@@ -7,6 +7,8 @@ import jupytext
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from utils.course.numbering import number_of
+
 OPEN, RIGHT = "… not attempted yet\n", "✓ right\n"
 PROSE = (
     "RaNER reads 500 characters in 12 layers; 12 × 12 heads, 20 % of them go, 95 % intervals, at least 4 GB. "
@@ -277,4 +279,4 @@ def test_the_course_runs_while_its_exercises_are_open(source):
 
 @each_source
 def test_every_exercise_of_the_course_says_how_to_see_its_solution(source):
-    assert hygiene.stuck(jupytext.read(source, fmt="py:percent"), source.name[:2]) == []
+    assert hygiene.stuck(jupytext.read(source, fmt="py:percent"), number_of(source.name)) == []

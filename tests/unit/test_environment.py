@@ -1,7 +1,6 @@
 """The environment is said three times: requirements.txt, environment.yml, and what is installed."""
 
 import ast
-import importlib.util
 import os
 import re
 import subprocess
@@ -19,9 +18,8 @@ def lines_of(file):
     return [line for line in (ROOT / file).read_text("utf-8").splitlines() if line and not line.startswith("#")]
 
 
-REQUIREMENTS, PEERS = lines_of("requirements.txt"), lines_of("requirements-peers.txt")
+REQUIREMENTS = lines_of("requirements.txt")
 PINS = dict(line.split("==") for line in REQUIREMENTS)
-PEER_PINS = dict(line.split("==") for line in PEERS)
 OPTIONAL = {re.split(r"\[|==", line)[0] for file in ROOT.glob("requirements-*.txt") for line in lines_of(file.name)}
 LOCAL = {"utils", "tests", *(path.stem for path in ROOT.glob("tests/**/*.py"))}
 
@@ -34,7 +32,7 @@ def imported_packages():
             yield from ((name.split(".")[0], path) for name in names)
 
 
-@pytest.mark.parametrize("line", REQUIREMENTS + PEERS)
+@pytest.mark.parametrize("line", REQUIREMENTS)
 def test_pins_are_exact(line):
     assert re.fullmatch(r"[a-z0-9-]+==\d+(\.\d+)+", line)
 
@@ -48,13 +46,6 @@ def test_conda_installs_the_same_pins():
 @pytest.mark.parametrize(("name", "pin"), PINS.items())
 def test_what_is_installed_is_what_is_pinned(name, pin):
     assert version(name).split("+")[0] == pin
-
-
-@pytest.mark.parametrize(("name", "pin"), PEER_PINS.items())
-def test_peers_are_those_pinned_where_they_are_installed(name, pin):
-    if importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is optional: make course PEERS=1")
-    assert version(name) == pin
 
 
 def test_every_imported_package_is_pinned():
@@ -92,15 +83,6 @@ def test_make_course_passes_its_settings_on(settings, words):
     command = ["make", "--dry-run", "--no-print-directory", "course", *settings]
     lines = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     assert " ".join(lines[-1].split()).endswith(f"python -m utils.course {words}")
-
-
-@pytest.mark.parametrize(("settings", "installs"), [([], False), (["PEERS=0"], False), (["PEERS=1"], True)])
-def test_peers_are_installed_on_demand_alone(settings, installs):
-    """Dry, and as if for the first time."""
-    command = ["make", "--dry-run", "--always-make", "--no-print-directory", "course", *settings]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert ("pip install --quiet -r requirements-peers.txt" in said) == installs
-    assert said.strip().splitlines()[-1].endswith("python -m utils.course run")
 
 
 def test_ci_runs_make_test():

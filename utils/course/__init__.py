@@ -10,6 +10,7 @@ In reading order:
 - `start_check`: whether model and corpus fit each other and the notebooks
 - `prepare`: what makes them fit: a corpus with other types, a head for its own
 - `compress_command`: the command `compress`; `compress_request` says what it is asked for, `compress_report` what came
+- `numbering`: what a notebook's number is, and their order
 - `notebooks`: executing a run's notebooks, and building the committed ones from their sources
 - `kernels`: how a notebook's kernel is started, and how Ctrl-C stops it
 - `reference`: the run that others are compared with, and that the READMEs show

@@ -16,7 +16,6 @@ from utils.course.figures.style import SERIES, Picture
 from utils.course.report import STAGES_HEADER, machine_line, page_template, png, stages
 from utils.files import DATA
 from utils.studies.compression.card import promises
-from utils.studies.compression.forms import installed
 from utils.studies.compression.search import search
 from utils.studies.compression.trial import Trial
 from utils.studies.compression.work import Work
@@ -70,7 +69,7 @@ def _cells(work: Work, trial: Trial) -> list[str]:
 
 
 def _pictures(work: Work, trial: Trial) -> list[Shown]:
-    known, engines = search(work), installed(work.recipe.engines)[-len(SERIES) :]
+    known, engines = search(work), work.recipe.engines[-len(SERIES) :]
     budgets = {} if work.target.megabytes else {work.target.words: known.limit}
     curves = {"fair baseline": _curve(work, "original-again-{}"), "result": _curve(work, trial.name + "/step-{}")}
     learned = {name: curve for name, curve in curves.items() if curve}

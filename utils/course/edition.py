@@ -13,6 +13,7 @@ import nbformat
 
 from utils.course import reference, runs
 from utils.course.notebooks import plain_notebook, with_outputs, write_notebook
+from utils.course.numbering import number_of
 from utils.course.runs import CourseError, read_run, write_run
 from utils.course.teaching import minutes_in
 from utils.files import ROOT
@@ -116,7 +117,7 @@ def put_in_place(folder: Path) -> None:
     state, sources = read_run(folder), _sources()
     for source in sources:
         notebook = with_outputs(plain_notebook(source), nbformat.read(folder / f"{source.stem}.ipynb", 4))
-        _write_minutes(notebook, minutes_in(state, source.name[:2]))
+        _write_minutes(notebook, minutes_in(state, number_of(source.name)))
         write_notebook(notebook, runs.NOTEBOOKS / f"{source.stem}.ipynb")
     for built in runs.select(runs.NOTEBOOKS, "ipynb", None):
         if built.stem not in {source.stem for source in sources}:

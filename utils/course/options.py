@@ -139,5 +139,5 @@ def _add_folder(command: argparse.ArgumentParser) -> None:
 
 def _add_numbers(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--notebooks", nargs="+", metavar="NN", help="only the notebooks of these numbers, such as 03 04"
+        "--notebooks", nargs="+", metavar="NN", help="only the notebooks of these numbers, such as 03 04 07b"
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from utils.course import runs
+from utils.course.numbering import number_of
 from utils.course.runs import CourseError, read_rows, read_run
 from utils.files import DATA, ROOT, write_atomically
 from utils.measure.comparison import Comparison, check_rows
@@ -55,7 +56,7 @@ def _executed(folder: Path) -> set[str] | None:
     if other := _other_settings(state):
         made = ", ".join(f"{name} = {value}" for name, value in other.items())
         raise CourseError(f"{folder}: made with {made}; only full runs of the embedded model and corpus are compared")
-    return {entry["name"][:2] for entry in state["notebooks"]}
+    return {number_of(entry["name"]) for entry in state["notebooks"]}
 
 
 def _other_settings(state: dict) -> dict:

@@ -17,6 +17,7 @@ from IPython.display import Markdown
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from matplotlib.figure import Figure
 
+from utils.course.numbering import number_of
 from utils.course.tables import UNMEASURED, markdown_table, table
 from utils.measure.memory import MB
 from utils.measure.row import ORIGINAL, preferred
@@ -184,7 +185,7 @@ def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str, wat
         raise ValueError("no <!-- results --> ... <!-- /results --> to write between")
     text = marks.sub(lambda match: match[1] + block + match[2], text)
     for entry in run["notebooks"]:
-        row = re.compile(rf"^(\| {entry['name'][:2]} \|.*\| )[^|]*( \|)$", re.M)
+        row = re.compile(rf"^(\| {number_of(entry['name'])} \|.*\| )[^|]*( \|)$", re.M)
         text = row.sub(lambda match, entry=entry: f"{match[1]}{entry['minutes']:.1f}{match[2]}", text)
     return text
 

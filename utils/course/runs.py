@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from utils.course.notebooks import NotebookError, execute_notebook
+from utils.course.numbering import number_of, numbered
 from utils.files import ROOT, LockedError, locked, write_atomically, written_atomically
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -41,7 +42,7 @@ def new_run(
     Args:
         out: where the folder is made.
         settings: what differs from `DEFAULTS`, and those of `FITTING` that are wanted.
-        numbers: of the notebooks, such as "03"; None takes all.
+        numbers: of the notebooks, such as "03" or "07b"; None takes all.
         notebooks: where they are; None: `NOTEBOOKS`.
 
     Raises:
@@ -51,7 +52,7 @@ def new_run(
     chosen_notebooks = select(notebooks or NOTEBOOKS, "ipynb", numbers)
     chosen = {**DEFAULTS, **settings}
     chosen |= {name: absolute(chosen[name]) for name in ("model", "corpus")}
-    _check_inputs(chosen, [path.name[:2] for path in chosen_notebooks])
+    _check_inputs(chosen, [number_of(path.name) for path in chosen_notebooks])
     started = datetime.now(UTC)
     folder = _new_folder(out, started)
     write_run(folder, _new_state(started, chosen, chosen_notebooks))
@@ -90,7 +91,7 @@ def unfinished_run(out: Path) -> Path:
     folder, state = next((pair for pair in runs if pair[1]["state"] != "finished"), (None, None))
     if folder is None:
         raise CourseError(f"{out}: no unfinished run to resume")
-    numbers = [entry["name"][:2] for entry in state["notebooks"]]
+    numbers = [number_of(entry["name"]) for entry in state["notebooks"]]
     select(NOTEBOOKS, "ipynb", numbers)
     _check_inputs(state["settings"], numbers)
     return folder
@@ -116,7 +117,7 @@ def select(folder: Path, suffix: str, numbers: Sequence[str] | None) -> list[Pat
     Raises:
         CourseError: there are none, or a number has no file.
     """
-    known = {path.name[:2]: path for path in sorted(folder.glob(f"[0-9][0-9]_*.{suffix}"))}
+    known = numbered(folder, suffix)
     if not known:
         raise CourseError(f"{folder}: no file NN_*.{suffix} here")
     if unknown := [number for number in numbers or [] if number not in known]:

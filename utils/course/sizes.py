@@ -46,9 +46,10 @@ SIZES = {
         "twin_rounds": (Rounds(3), Rounds(2)),
         "rounds": (Rounds(7), Rounds(3)),
     },
-    "07": {
-        "calibration": (32, 8),
+    "07": {"rounds": (Rounds(9), Rounds(3))},
+    "07b": {
         "rounds": (Rounds(9), Rounds(3)),
+        "twin_rounds": (Rounds(7), Rounds(2)),
         "grid_rounds": (Rounds(5), Rounds(3)),
         "lengths": ((32, 100, 250, 500), (32, 500)),
         "batches": ((1, 2, 4, 8), (1, 8)),

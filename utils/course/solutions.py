@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from IPython.display import Markdown
 
+from utils.course.numbering import numbered
 from utils.files import ROOT
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ def solution(notebook: str, number: int) -> Markdown:
     """One way to solve an exercise, as code.
 
     Args:
-        notebook: its number, such as "04".
+        notebook: its number, such as "04" or "07b".
         number: which solution of that notebook, from 1.
 
     Raises:
         ValueError: there is no such notebook or solution; the message says which there are.
     """
-    known = {path.name[:2]: path for path in sorted(SOURCES.glob("[0-9][0-9]_*.py"))}
+    known = numbered(SOURCES, "py")
     if notebook not in known:
         raise ValueError(f"no notebook {notebook!r} in {SOURCES}; there are {', '.join(known) or 'none'}")
     found = solutions_of(known[notebook])

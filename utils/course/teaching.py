@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from IPython.display import Markdown
 
+from utils.course.numbering import number_of
 from utils.course.tables import UNMEASURED, table
 from utils.files import DATA, locked, write_atomically
 from utils.measure.verdict import Verdict
@@ -167,7 +168,7 @@ def show_minutes(number: str) -> Markdown:
 
 def minutes_in(run: Mapping, number: str) -> str:
     """The same of a run, as Markdown; `run` is what its `run.json` holds."""
-    known = {entry["name"][:2]: entry["minutes"] for entry in run.get("notebooks", [])}
+    known = {number_of(entry["name"]): entry["minutes"] for entry in run.get("notebooks", [])}
     if known.get(number) is None:
         return "**Minutes:** not measured yet"
     machine, code = run["machine"], f", code {run['commit'][:7]}" if "commit" in run else ""

@@ -8,7 +8,7 @@ In reading order:
 - `byte_products`: whether this CPU sums products of bytes exactly
 - `onnx_quantize`: graphs in eight bits, dynamic and static
 - `onnx_checks`: what is wrong with a graph, said before it is shipped
-- `openvino`: the peer, where it is installed
+- `openvino`: another engine for the same graphs, and its own eight bits
 - `variants`: versions of one tagger measured in turns, one ledger row each
 - `pareto`: which of the measured engines to pick
 

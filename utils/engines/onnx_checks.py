@@ -103,7 +103,7 @@ def _unfused_attention(model: Exported) -> Iterator[GraphFinding]:
         yield GraphFinding(
             f"attention is written out: {len(products)} Softmax, no Attention operator",
             "scores, mask and softmax are written to memory one after the other; optimisers that look for the "
-            "pattern fuse nothing and do not say so",
+            "pattern may fuse no attention, and do not say so",
             'export_onnx(..., attention="operator")',
         )
 

@@ -126,6 +126,14 @@ def load_onnx_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
     return tagger_around(onnx_backend(session), path)
 
 
+def load_by_default(path: str | Path, threads: int = THREADS) -> Tagger:
+    """ONNX Runtime as it comes, with `SLOW_FUSIONS` and workers that go on spinning: what tutorials measure."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(Path(path) / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
+    return tagger_around(onnx_backend(session), Path(path))
+
+
 def load_onnx_sentence_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
     """`load_onnx_tagger`, with the sentences of a text read apart, packed into few rows."""
     return packed(load_onnx_tagger(path, threads))

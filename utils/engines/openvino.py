@@ -1,17 +1,19 @@
-"""The same encoder in OpenVINO, quantised by NNCF: the peer that ONNX Runtime is compared with.
+"""The same encoder in OpenVINO, quantised by NNCF: the engine that ONNX Runtime is compared with.
 
-Both are optional (`make course PEERS=1`). Where they are absent, `available()` is False and `ABSENT`
-is the sentence to say; nothing else of this module works then.
+Both are imported where they are used: a process that serves another engine does not load them.
 """
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
+import rich
 
 from utils.engines.onnx_files import (
     GRAPH_FILE,
@@ -32,12 +34,16 @@ if TYPE_CHECKING:
 
 OPENVINO_FILE = "model.xml"
 
-ABSENT = "OpenVINO and NNCF are not installed, so their rows are left out; `make course PEERS=1` installs them."
+TELEMETRY = "openvino_telemetry"
+"""With this package OpenVINO and NNCF tell their makers over the network how they are used, unless one declines."""
 
 
-def available() -> bool:
-    """Whether OpenVINO and NNCF are installed."""
-    return all(importlib.util.find_spec(package) for package in ("openvino", "nncf"))
+def _openvino() -> ModuleType:
+    """The library. A course that needs no network declines for its learners: as if `TELEMETRY` were not installed."""
+    sys.modules.setdefault(TELEMETRY, None)
+    import openvino
+
+    return openvino
 
 
 def export_openvino(source: str | Path, path: str | Path) -> Path:
@@ -46,7 +52,6 @@ def export_openvino(source: str | Path, path: str | Path) -> Path:
     Raises:
         CheckpointError: OpenVINO cannot read the graph.
     """
-
     return _save(_read(Path(source) / GRAPH_FILE), source, path)
 
 
@@ -57,10 +62,11 @@ def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]
         source: an ONNX directory in float32.
         texts: calibration texts, without labels; all of them are used.
     """
+    _openvino()
     import nncf
 
     inputs = list(calibration_inputs(CharacterTokenizer.from_directory(source), texts))
-    with quiet():
+    with quiet(), _no_bars():
         model = nncf.quantize(
             _read(Path(source) / GRAPH_FILE),
             nncf.Dataset(inputs),
@@ -70,21 +76,28 @@ def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]
     return mark_eight_bits(_save(model, source, path))
 
 
-def _read(file: Path) -> openvino.Model:
-    import openvino
-
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """NNCF draws its progress with rich, which in a notebook does so past stdout, and leaves it there."""
+    console = rich.get_console()
+    drawn, console.is_jupyter = console.is_jupyter, False
     try:
-        return openvino.Core().read_model(file)
+        yield
+    finally:
+        console.is_jupyter = drawn
+
+
+def _read(file: Path) -> openvino.Model:
+    try:
+        return _openvino().Core().read_model(file)
     except RuntimeError as error:
         raise CheckpointError(f"{file}: OpenVINO cannot read it ({str(error).splitlines()[0]})") from None
 
 
 def _save(model: openvino.Model, source: str | Path, path: str | Path) -> Path:
     """The graph, next to a copy of what a tagger needs."""
-    import openvino
-
     path = copy_surroundings(source, path)
-    openvino.save_model(model, path / OPENVINO_FILE, compress_to_fp16=False)
+    _openvino().save_model(model, path / OPENVINO_FILE, compress_to_fp16=False)
     return path
 
 
@@ -97,14 +110,12 @@ def load_openvino_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
     Raises:
         CheckpointError: a file is missing or broken.
     """
-    import openvino
-
     path = Path(path)
     model = _read(path / OPENVINO_FILE)
     quantized = any(operator.get_type_name() == "FakeQuantize" for operator in model.get_ops())
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
     precision = {} if quantized else {"INFERENCE_PRECISION_HINT": "f32"}
-    return tagger_around(_backend(openvino.compile_model(model, "CPU", settings | precision)), path)
+    return tagger_around(_backend(_openvino().compile_model(model, "CPU", settings | precision)), path)
 
 
 def load_openvino_sentence_tagger(path: str | Path, threads: int = THREADS) -> Tagger:

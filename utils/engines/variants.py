@@ -11,8 +11,7 @@ from tqdm.auto import tqdm
 from utils.compress.quantization.saved import WEIGHTS, engine_of, load_quantized_tagger
 from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.onnx_session import load_onnx_tagger, providers
-from utils.engines.openvino import OPENVINO_FILE, available, load_openvino_tagger
-from utils.files import CheckpointError
+from utils.engines.openvino import OPENVINO_FILE, load_openvino_tagger
 from utils.measure.evaluation import Evaluation
 from utils.measure.latency import THREADS, Rounds, measure_taggers, pinned_threads
 from utils.measure.ledger import Measured, make_row
@@ -94,14 +93,12 @@ def load_saved_tagger(source: str | Path) -> Tagger:
             `SAVED_AS`, or a hub id.
 
     Raises:
-        CheckpointError: as the loader of its kind raises it, or OpenVINO is not installed.
+        CheckpointError: as the loader of its kind raises it.
     """
     path = Path(source)
     if path.name in SAVED_AS and path.is_file():
         path = path.parent
     file = next((name for name in SAVED_AS if (path / name).is_file()), None)
-    if file == OPENVINO_FILE and not available():
-        raise CheckpointError(f"{path}: a model for OpenVINO, which is not installed; make course PEERS=1 installs it")
     return SAVED_AS[file](path) if file else load_tagger(source)
 
 
@@ -176,7 +173,7 @@ def memories(variants: Sequence[Variant], text: str) -> Iterator[Memory | Benchm
 
 
 def engine(backend: str, path: Path) -> dict[str, str]:
-    """What does a backend's arithmetic: torch's engine for integers, ONNX Runtime's provider, the peer's version."""
+    """What does a backend's arithmetic: torch's engine for integers, ONNX Runtime's provider, OpenVINO's version."""
     if backend == "torch-int8":
         return {"quantized engine": engine_of(path)}
     if backend.startswith("onnx"):

@@ -38,7 +38,7 @@ def check_rows(
     kernels and pack weights in other ways, and where the cuts of `MATCHED` stages fell.
 
     Args:
-        executed: numbers of the run's notebooks, such as "04"; rows that other notebooks have in the
+        executed: numbers of the run's notebooks, such as "04" or "07b"; rows that other notebooks have in the
             reference may be absent. None: all must be there.
     """
     new_rows, old_rows = ({key_of(row): row for row in rows} for rows in (new, reference))

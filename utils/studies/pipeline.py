@@ -8,6 +8,7 @@ models are held against.
 import shutil
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from torch import Tensor
@@ -23,6 +24,7 @@ from utils.compress.recovery.fine_tuning import fine_tune
 from utils.compress.training import Schedule
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_quantize import quantize_onnx
+from utils.engines.openvino import quantize_openvino
 from utils.measure.run import Run
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.raner import RanerModel
@@ -37,6 +39,12 @@ SCORED = (256, 64)
 RECOVERY_STEPS, RECOVERY_RATE = (16, 4), 1e-4
 """Steps of a batch of 32 sentences, in full and in a quick run, and the peak of the learning rate: a third of a pass
 over the embedded train, so that notebook 05 can train seven models alike in its few minutes."""
+
+CALIBRATED = {"mini": (32, 8), "article": (16, 8)}
+"""Texts that ranges of activations are taken from, in full and in a quick run; the twin's F1 is not read."""
+
+LONGEST_CALIBRATED = 200
+"""Characters of such a text, at most: a batch of them is padded to the longest."""
 
 TAUGHT_RATE = 4e-4
 """Peak of the rate at which a deep cut is distilled: it has far to go, and soft targets bear it."""
@@ -101,6 +109,31 @@ def article_versions(run: Run) -> dict[str, Path]:
         "quantised": kept("quantized", lambda path: save_quantized(quantize(original), tokenizer, path)),
         "pruned, quantised": kept("pruned-quantized", lambda path: save_quantized(quantize(pruned), tokenizer, path)),
         "ONNX Runtime, quantised": kept("original-onnx-int8", lambda path: quantize_onnx(exported, path)),
+    }
+
+
+def calibration_texts(run: Run, scale: str = "mini") -> list[str]:
+    """Texts of train that eight bits are calibrated on, at one of the two scales."""
+    short = (s.text for s in run.corpus.train if len(s.text) <= LONGEST_CALIBRATED)
+    return list(islice(short, CALIBRATED[scale][run.quick]))
+
+
+def engine_graphs(run: Run, scale: str, model: RanerModel, tokenizer: CharacterTokenizer) -> dict[str, Path]:
+    """Directories of a graph by backend: float32, ONNX Runtime's and OpenVINO's INT8; what notebook 07 has not left is
+    made alike.
+
+    Args:
+        scale: `mini` for the run's original, `article` for its twin.
+    """
+
+    def kept(name, build):
+        return run.artifact(f"{scale}/{name}-seed{run.seed}", build)
+
+    exported, texts = kept("original-onnx", partial(export_onnx, model, tokenizer)), calibration_texts(run, scale)
+    return {
+        "onnx-fp32": exported,
+        "onnx-int8": kept("original-onnx-int8", lambda path: quantize_onnx(exported, path)),
+        "openvino-int8": kept("original-openvino-int8", lambda path: quantize_openvino(exported, path, texts)),
     }
 
 

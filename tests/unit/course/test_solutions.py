@@ -4,6 +4,7 @@ import jupytext
 import pytest
 
 from utils.course import solutions
+from utils.course.numbering import number_of
 from utils.course.solutions import solution
 from utils.files import ROOT
 
@@ -62,6 +63,6 @@ def test_all_solutions_of_the_course_can_be_seen_and_are_python():
     for source in sorted((ROOT / "notebooks" / "source").glob("[0-9]*.py")):
         solved = [cell for cell in jupytext.read(source).cells if solutions.is_solution(cell)]
         for number, cell in enumerate(solved, 1):
-            shown = solution(source.name[:2], number).data.removeprefix("```python\n").removesuffix("\n```")
+            shown = solution(number_of(source.name), number).data.removeprefix("```python\n").removesuffix("\n```")
             compile(shown, source.name, "exec")
             assert shown and cell.source.startswith(shown)

@@ -1,28 +1,26 @@
-"""OpenVINO against torch, and what its absence says."""
+"""OpenVINO against torch."""
 
-import importlib.util
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from tiny_models import random_raner, random_texts, tiny_tokenizer
 
 from utils.compress.pruning.remove import prune_heads
-from utils.engines import openvino
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.openvino import (
     OPENVINO_FILE,
-    available,
     export_openvino,
     load_openvino_sentence_tagger,
     load_openvino_tagger,
     quantize_openvino,
 )
-from utils.files import CheckpointError
+from utils.files import ROOT, CheckpointError
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tagger import by_sentence
-
-needs_peers = pytest.mark.skipif(not available(), reason=openvino.ABSENT)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +37,6 @@ def inputs(model, batch, length):
     return ids, mask
 
 
-@needs_peers
 @pytest.mark.parametrize(("batch", "length"), [(1, 1), (1, 2), (8, 37), (1, 500), (8, 500)])
 def test_float32_is_float32(exported, tmp_path_factory, batch, length):
     """Left alone, OpenVINO would compute in bfloat16 on CPUs that can, hundreds of times as far off."""
@@ -50,7 +47,6 @@ def test_float32_is_float32(exported, tmp_path_factory, batch, length):
     assert np.abs(difference[mask.astype(bool)]).max() < 1e-4
 
 
-@needs_peers
 def test_int8_is_smaller_and_close(exported, tmp_path):
     _, tokenizer, source = exported
     texts = random_texts(12)
@@ -63,7 +59,6 @@ def test_int8_is_smaller_and_close(exported, tmp_path):
     assert 0 < np.abs(exact - rounded)[real].max() < 0.2 * np.abs(exact[real]).max()
 
 
-@needs_peers
 def test_sentences_can_be_packed_there_too(exported, tmp_path):
     model, tokenizer, source = exported
     path = export_openvino(source, tmp_path)
@@ -73,26 +68,24 @@ def test_sentences_can_be_packed_there_too(exported, tmp_path):
     assert [[e.span for e in text] for text in found] == [[e.span for e in text] for text in wanted]
 
 
-@needs_peers
 def test_quantising_says_nothing(exported, tmp_path, capsys):
     quantize_openvino(exported[2], tmp_path, random_texts(2))
     assert capsys.readouterr().out == ""
 
 
-@needs_peers
+def test_quantising_tells_nobody_who_does_it(exported, tmp_path):
+    """Left alone, both libraries make up an id for the user, keep it in the home folder and send it to their makers."""
+    home, folders = tmp_path / "home", (str(exported[2]), str(tmp_path / "out"))
+    home.mkdir()
+    code = f"from utils.engines.openvino import quantize_openvino; quantize_openvino(*{folders!r}, ['天地玄黄'])"
+    environment = os.environ | {"HOME": str(home), "USERPROFILE": str(home), "CI": ""}
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, check=True)
+    assert (tmp_path / "out" / OPENVINO_FILE).is_file() and list(home.rglob("*cid*")) == []
+
+
 def test_broken_graphs_are_clear_errors(exported, tmp_path):
     (tmp_path / GRAPH_FILE).write_bytes(b"not a graph")
     with pytest.raises(CheckpointError, match="OpenVINO cannot read"):
         export_openvino(tmp_path, tmp_path / "out")
     with pytest.raises(CheckpointError, match="OpenVINO cannot read"):
         load_openvino_tagger(tmp_path, 1)
-
-
-@pytest.mark.parametrize("absent", ["openvino", "nncf"])
-def test_absence_is_noticed_without_importing(monkeypatch, absent):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == absent else object())
-    assert not available()
-
-
-def test_absence_is_one_sentence_that_says_what_to_do():
-    assert "make course PEERS=1" in openvino.ABSENT and openvino.ABSENT.count(". ") == 0

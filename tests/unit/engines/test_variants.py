@@ -12,6 +12,7 @@ from utils.engines import variants
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_quantize import quantize_onnx, quantize_onnx_static
 from utils.engines.onnx_session import load_onnx_sentence_tagger, providers
+from utils.engines.openvino import export_openvino, quantize_openvino
 from utils.engines.variants import LOADERS, Variant, engine, load_saved_tagger, measure_variants
 from utils.files import CheckpointError
 from utils.measure.evaluation import evaluate
@@ -120,14 +121,6 @@ def test_both_time_and_memory_are_taken_on_two_threads(tiny_published, tmp_path,
     assert seen == {"time": {2}, "memory": {2}} and row["machine"]["threads"] == 2
 
 
-def test_a_directory_for_openvino_says_what_is_missing(exported, tmp_path, monkeypatch):
-    shutil.copytree(exported[2], tmp_path / "other", ignore=shutil.ignore_patterns("model.onnx"))
-    (tmp_path / "other" / "model.xml").touch()
-    monkeypatch.setattr(variants, "available", lambda: False)
-    with pytest.raises(CheckpointError, match="OpenVINO, which is not installed; make course PEERS=1"):
-        load_saved_tagger(tmp_path / "other")
-
-
 def test_what_is_none_of_the_courses_own_kinds_is_left_to_the_usual_loader(tiny_published):
     text = "国家图书馆馆长陈默昨日在北京说"
     assert load_saved_tagger(tiny_published).predict([text]) == load_tagger(tiny_published).predict([text])
@@ -140,11 +133,11 @@ def test_what_is_in_eight_bits_knows_it(exported, tmp_path):
     texts = ["国家图书馆馆长陈默昨日在北京说", "新华社北京电"]
     saved = save_quantized(quantize(model), tokenizer, tmp_path / "torch")
     rounded = [quantize_onnx(path, tmp_path / "int8"), quantize_onnx_static(path, tmp_path / "static", texts)]
+    rounded.append(quantize_openvino(path, tmp_path / "openvino", texts))
     assert all(load_saved_tagger(each).eight_bits for each in (saved, *rounded))
     assert load_onnx_sentence_tagger(rounded[0]).eight_bits
-    assert not any(
-        load_saved_tagger(each).eight_bits for each in (path, save_raner(model, tokenizer, tmp_path / "fp32"))
-    )
+    exact = save_raner(model, tokenizer, tmp_path / "fp32"), export_openvino(path, tmp_path / "openvino32")
+    assert not any(load_saved_tagger(each).eight_bits for each in (path, *exact))
 
 
 def test_every_backend_of_the_ledger_can_be_loaded():

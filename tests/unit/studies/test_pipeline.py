@@ -1,5 +1,7 @@
 """What other notebooks left is used as it is; what they did not leave is made as they make it."""
 
+from pathlib import Path
+
 import torch
 from tiny_models import random_raner, random_texts, tiny_tokenizer
 
@@ -31,6 +33,31 @@ def test_four_versions_are_built_once_and_can_be_served(tmp_path, monkeypatch):
     for builder in ("save_recovered", "export_onnx", "save_raner", "save_quantized", "quantize_onnx"):
         monkeypatch.setattr(pipeline, builder, never)
     assert pipeline.article_versions(run) == versions
+
+
+def test_graphs_are_those_that_notebook_07_left_or_made_alike(tmp_path, monkeypatch):
+    run, (model, tokenizer) = open_run(str(tmp_path), quick=True), (random_raner(), tiny_tokenizer())
+    places = [run.artifact(f"mini/original-{kind}-seed1", Path.mkdir) for kind in ("onnx", "onnx-int8")]
+    monkeypatch.setattr(pipeline, "export_onnx", never)
+    monkeypatch.setattr(pipeline, "quantize_onnx", never)
+    asked = []
+
+    def quantize_openvino(source, path, texts):
+        asked.append((source, texts))
+        path.mkdir()
+
+    monkeypatch.setattr(pipeline, "quantize_openvino", quantize_openvino)
+    graphs = pipeline.engine_graphs(run, "mini", model, tokenizer)
+    assert [graphs["onnx-fp32"], graphs["onnx-int8"]] == places and graphs["openvino-int8"].is_dir()
+    assert asked == [(places[0], pipeline.calibration_texts(run))]
+    assert pipeline.engine_graphs(run, "mini", model, tokenizer) == graphs and len(asked) == 1
+
+
+def test_calibration_texts_are_short_ones_of_train(tmp_path):
+    run = open_run(str(tmp_path))
+    known = {sentence.text for sentence in run.corpus.train}
+    mini, article = (pipeline.calibration_texts(run, scale) for scale in ("mini", "article"))
+    assert len(mini) == 32 and article == mini[:16] and set(mini) <= known and max(map(len, mini)) <= 200
 
 
 def test_the_fair_baseline_is_the_original_trained_as_every_cut_is_and_made_once(tmp_path, monkeypatch):

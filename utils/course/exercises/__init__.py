@@ -13,7 +13,8 @@ In reading order:
 - `nb04`: which heads go, heads cut out of a layer, where heads stand today
 - `nb05`: the scale of a head, a distillation loss, the epoch to keep
 - `nb06`: a zero point, scales of channels, what a recipe forgets
-- `nb07`: an export with parity, an attention mask, threads, padding
+- `nb07`: an attention mask, an export with parity
+- `nb07b`: threads, padding, sentences packed into rows
 - `nb08`: a speed from a saving, the most that heads give, the version to deploy
 - `nb09`: a micro-batcher, a confidence, offsets in JavaScript, typists
 - `nb10`: a softened answer, its gradient, layers to copy; a student and its distance, built by hand

@@ -1,4 +1,4 @@
-"""Notebook 07 asks: an export with parity, an attention mask, who has how many threads, what padding wastes."""
+"""Notebook 07 asks: an attention mask, and an export with parity."""
 
 import copy
 import math
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig
 
-from utils.course.teaching import Checker, number
 from utils.engines.onnx_files import quiet
 from utils.model.raner import RanerModel
 
@@ -175,43 +174,3 @@ def _parity_hint(furthest: object, shapes: list[tuple[int, ...]]) -> str | None:
     if furthest > NEAR:
         return f"the graph is right, and yet you find a difference of {furthest:.2g}: is torch in evaluation mode?"
     return None
-
-
-TORCH_BEFORE, TORCH_AFTER, CORES = 4, 1, 8
-
-
-def who_has_how_many(answer: object) -> str | None:
-    """`[torch's, the session's]` threads after the three lines of the exercise."""
-    mine = list(answer) if isinstance(answer, list | tuple) else []
-    hints = {
-        (TORCH_AFTER, TORCH_AFTER): "nobody told the session: its threads were made when it was opened",
-        (TORCH_BEFORE, TORCH_BEFORE): "torch listens at once; the session is the one that does not",
-        (TORCH_BEFORE, TORCH_AFTER): "the other way round: torch comes first in the answer",
-        (TORCH_AFTER, CORES): "bare ONNX Runtime takes all cores; this session was told torch's number of that moment",
-        (CORES, CORES): "neither takes all cores here: torch was told a number twice",
-    }
-    if mine == [TORCH_AFTER, TORCH_BEFORE]:
-        return None
-    return hints.get(tuple(mine), "two numbers are expected: torch's threads, then the session's")
-
-
-SENTENCE_LENGTHS = (8, 12, 40, 44)
-"""Characters of four sentences that make one batch."""
-
-
-def wasted_on_padding() -> Checker:
-    """Percent of the batch's positions that are padding, [CLS] and [SEP] counted as work."""
-    longest, characters, count = max(SENTENCE_LENGTHS), sum(SENTENCE_LENGTHS), len(SENTENCE_LENGTHS)
-    positions = count * (longest + 2)
-    padding = count * longest - characters
-    return number(
-        100 * padding / positions,
-        {
-            padding: "that is how many positions; how many percent of all?",
-            padding / positions: "right size, but asked for in percent",
-            100 * padding / (count * longest): "every sentence has a [CLS] and a [SEP], too",
-            100 * padding / (positions - padding): "that is padding over real positions; over all of them is asked",
-            100 * (positions - padding) / positions: "that is the part that is not padding",
-        },
-        tolerance=0.005,
-    )

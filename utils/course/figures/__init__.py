@@ -13,7 +13,8 @@ In reading order:
 - `nb04`: what a cut saves, where it is made, what it costs and leaves
 - `nb05`: what a cut broke, and learning by heart
 - `nb06`: roundings, few bits, loud channels, sensitive parts, speed by length
-- `nb07`: engines beside each other, and the choice of one
+- `nb07`: the choice of an engine
+- `nb07b`: engines by length, and the rows of a batch
 - `nb08`: the Pareto front, and a search
 - `nb09`: edits, confidence, load, threads and processes
 - `nb10`: soft targets, temperatures, depth

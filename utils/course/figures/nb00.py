@@ -1,4 +1,4 @@
-"""Picture of notebook 00: the course as a line with eleven stations."""
+"""Picture of notebook 00: the course as a line with twelve stations."""
 
 from collections.abc import Collection
 
@@ -16,6 +16,7 @@ STOPS = (
     ("05", "Recovery", "Can the accuracy\ncome back?", "cut"),
     ("06", "Dynamic\nquantisation", "What do 8 bits\ncost and give?", "translate"),
     ("07", "ONNX Runtime", "Is another engine\nfaster?", "translate"),
+    ("07b", "Reading", "Whole, by sentence\nor packed?", "translate"),
     ("08", "The whole\npipeline", "What is left of\nthe article's table?", "deliver"),
     ("09", "Serving", "Does it hold under\nfifty typists?", "deliver"),
     ("10", "Distillation", "Would a small student\nhave been better?", "deliver"),
@@ -59,4 +60,4 @@ def _station(axes: Axes, x: float, y: float, number: str, colour: str, present: 
 def _phase_legend(axes: Axes) -> None:
     handles = [Rectangle((0, 0), 1, 1, color=colour) for colour in PHASES.values()]
     names = ["look: know it, measure it", "cut: fewer heads", "translate: fewer bits", "deliver: in use"]
-    axes.legend(handles, names, loc="lower right", frameon=False, fontsize=9.5)
+    axes.legend(handles, names, loc="lower center", ncols=len(names), frameon=False, fontsize=9.5)

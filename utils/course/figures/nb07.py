@@ -1,40 +1,11 @@
-"""Pictures of notebook 07: curves of several engines, and the plot for a decision memo."""
+"""Picture of notebook 07: the plot for a decision memo."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from utils.course.figures.style import ENGINE_COLOURS, GREY, SERIES, Picture, label_heights, picture, plain_logarithm
+from utils.course.figures.style import ENGINE_COLOURS, GREY, Picture, label_heights, picture
 from utils.engines.pareto import Choice
-
-
-def engine_curves(panels: Mapping[str, Mapping[str, Mapping[int, float]]], unit: str) -> Picture:
-    """Time over a number, one panel a situation, one line an engine; both axes are logarithmic.
-
-    Args:
-        panels: title -> engine -> number -> ms.
-        unit: what the numbers count.
-    """
-    figure = picture(1.8 + 4.8 * len(panels), 4.2)
-    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-    for axes, (title, curves) in zip(grid, panels.items(), strict=True):
-        for colour, (name, curve) in zip(SERIES, curves.items(), strict=False):
-            axes.plot(list(curve), list(curve.values()), "o-", color=colour, label=name, markersize=4)
-        axes.set(xscale="log", yscale="log", title=title, xlabel=unit)
-        axes.set_xticks(sorted({number for curve in curves.values() for number in curve}))
-        _plain_numbers(axes)
-    grid[0].set_ylabel("median time (ms)")
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9)
-    return figure
-
-
-def _plain_numbers(axes: Axes) -> None:
-    """Both axes are logarithmic; to the right only the numbers that were measured."""
-    plain_logarithm(axes.yaxis)
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def decision_figure(choices: Sequence[Choice], chosen: Choice | None = None) -> Picture:

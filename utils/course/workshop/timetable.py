@@ -15,6 +15,7 @@ from typing import NamedTuple
 import nbformat
 from nbformat import NotebookNode
 
+from utils.course.numbering import number_of
 from utils.course.tables import markdown_table
 
 WORDS_A_MINUTE = 120
@@ -37,7 +38,7 @@ PLANS = {
     "full day": (
         (("teaching", 105), ("break", 15), ("teaching", 90), ("lunch", 60), ("teaching", 105), ("break", 15),
          ("teaching", 90)),
-        ("00", "02", "08", "04", "06", "07", "01", "03", "05", "10", "09"),
+        ("00", "02", "08", "04", "06", "07", "07b", "01", "03", "05", "10", "09"),
     ),
 }  # fmt: skip
 """Plan -> its sessions in minutes, and the notebooks in order of importance: those that fit are taught."""
@@ -124,7 +125,7 @@ def plan(
 
     Only notebooks that were measured are planned.
     """
-    known = {minutes.name[:2]: minutes for minutes in notebooks if minutes.run is not None}
+    known = {number_of(minutes.name): minutes for minutes in notebooks if minutes.run is not None}
     waiting = _chosen([known[number] for number in order if number in known], _teaching(sessions))
     blocks, clock = [], FIRST_START
     for kind, length in sessions:

@@ -11,7 +11,6 @@ from utils.measure.verdict import Estimate
 from utils.model.checkpoint import read_characters
 from utils.model.layouts import read_config
 from utils.model.pruned_shape import Size, pruning_map, size_of
-from utils.studies.compression.forms import installed
 from utils.studies.compression.plan import Target, peak_rate
 from utils.studies.compression.stages import MODEL
 from utils.studies.compression.trial import AGAIN, RESULT, Trial
@@ -74,7 +73,7 @@ def card(work: Work, trials: Sequence[Trial], trial: Trial, out: Path, folders: 
         neurons=result["ffn_per_layer"],
         gone=sorted(_characters(work.tokenizer) - _characters(vocabulary)),
         shown=SHOWN,
-        engines=installed(work.recipe.engines),
+        engines=work.recipe.engines,
         recipe=work.recipe,
         rate=peak_rate(config.hidden_size),
         seed=work.run.seed,

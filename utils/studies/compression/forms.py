@@ -9,12 +9,7 @@ from utils.compress.quantization.saved import load_quantized_tagger, save_quanti
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_quantize import quantize_onnx
 from utils.engines.onnx_session import load_onnx_sentence_tagger, load_onnx_tagger
-from utils.engines.openvino import (
-    available,
-    load_openvino_sentence_tagger,
-    load_openvino_tagger,
-    quantize_openvino,
-)
+from utils.engines.openvino import load_openvino_sentence_tagger, load_openvino_tagger, quantize_openvino
 from utils.model.checkpoint import save_raner
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import load_sentence_tagger, load_tagger
@@ -44,11 +39,6 @@ READINGS = ("torch", "torch, sentences")
 
 FLOAT_GRAPH = "onnx-fp32"
 """Backend of the graph that is quantised; it is written wherever one of its INT8 forms is."""
-
-
-def installed(engines: Collection[str]) -> list[str]:
-    """Those of these engines that this machine has."""
-    return [name for name in engines if ENGINES[name].backend != "openvino-int8" or available()]
 
 
 def is_by_sentence(engine: str) -> bool:

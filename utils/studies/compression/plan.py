@@ -108,7 +108,7 @@ class Recipe:
         table_rounds, rounds: how often each version is timed, for the table and for a verdict.
         fits: cuts that are timed, at most, before one of them is trained.
         tries: cuts that are trained, at most.
-        engines: names of `forms.ENGINES` that the result may run in; those that are not installed are left out.
+        engines: names of `forms.ENGINES` that the result may run in.
     """
 
     train: int = 2000

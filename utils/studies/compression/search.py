@@ -26,7 +26,7 @@ from utils.measure.verdict import Estimate
 from utils.model.pruned_shape import Size, pruning_map
 from utils.model.raner import RanerModel, piece_limit
 from utils.model.torch_tagger import torch_tagger
-from utils.studies.compression.forms import ENGINES, READINGS, installed
+from utils.studies.compression.forms import ENGINES, READINGS
 from utils.studies.compression.work import Work, accelerated
 from utils.studies.cut_search import Candidate, best_within, candidates, cut_f1, size_left
 from utils.studies.latency_table import LatencyTable, measure_tables
@@ -66,7 +66,7 @@ def _arrays(table: dict) -> dict:
 
 
 def _measured_tables(work: Work) -> dict[str, dict]:
-    engines = list(dict.fromkeys([*READINGS, *installed(work.recipe.engines)]))
+    engines = list(dict.fromkeys([*READINGS, *work.recipe.engines]))
     backends = sorted({ENGINES[engine].backend for engine in engines})
     bar = tqdm(total=2 * len(work.recipe.shares), desc="exporting", leave=False)
     with TemporaryDirectory() as folder, bar:
@@ -99,7 +99,7 @@ class Known(NamedTuple):
 def search(work: Work) -> Known:
     """Try cuts on dev, without training, and combine them with the tables."""
     scored, timed = scores(work, "scores", work.model), tables(work)
-    engines = installed(work.recipe.engines)
+    engines = work.recipe.engines
     paths = original_forms(work)
     tried = work.found("search", partial(_tried, work, scored, paths))
     model, kept = work.model, work.recipe.kept
@@ -111,7 +111,7 @@ def search(work: Work) -> Known:
 
 def original_forms(work: Work) -> dict[str, Path]:
     """Directories of the original, by backend, for every engine."""
-    backends = {ENGINES[engine].backend for engine in [*READINGS, *installed(work.recipe.engines)]}
+    backends = {ENGINES[engine].backend for engine in [*READINGS, *work.recipe.engines]}
     return work.forms("original", work.model, work.tokenizer, sorted(backends))
 
 
@@ -120,9 +120,7 @@ def _tried(work: Work, scored: tuple[Tensor, Tensor], paths: Mapping[str, Path])
     sentences, seed = work.searched, work.run.seed
     f1 = cut_f1(accelerated(work.model), work.tokenizer, scored, sentences, work.recipe.kept)
     whole = evaluate(torch_tagger(work.model, work.tokenizer), sentences, seed)
-    taggers = {
-        engine: ENGINES[engine].load(paths[ENGINES[engine].backend]) for engine in installed(work.recipe.engines)
-    }
+    taggers = {engine: ENGINES[engine].load(paths[ENGINES[engine].backend]) for engine in work.recipe.engines}
     judged = {engine: evaluate(tagger, sentences, seed).scores.f1 for engine, tagger in taggers.items()}
     return {
         "f1": f1.tolist(),
