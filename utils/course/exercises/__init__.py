@@ -14,7 +14,7 @@ In reading order:
 - `nb05`: the scale of a head, a distillation loss, the epoch to keep
 - `nb06`: a zero point, scales of channels, what a recipe forgets
 - `nb07`: an export with parity, an attention mask, threads, padding
-- `nb08`: a speed from a saving, the most that heads give, the version to deploy
+- `nb08`: the smallest cut within the noise, a speed from a saving, the most that heads give, the version to deploy
 - `nb09`: a micro-batcher, a confidence, offsets in JavaScript, typists
 - `nb10`: a softened answer, its gradient, layers to copy; a student and its distance, built by hand
 
