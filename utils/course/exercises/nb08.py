@@ -28,6 +28,13 @@ FOUND = (
 )
 """Candidates whose F1 says little, as on a small dev."""
 
+CLEAR = (
+    Candidate("torch", 0.8, 0.75, 9.0, 80.0),
+    Candidate("torch", 0.7, 0.7, 8.0, 81.0),
+    Candidate("torch", 0.2, 0.2, 5.0, 80.5),
+)
+"""The smallest cut, the best one, and the deepest."""
+
 PAIR = Candidate("torch", 0.6, 0.4, 8.0, 80.0), Candidate("torch", 0.4, 0.6, 8.5, 80.5)
 """Two cuts that leave as much."""
 
@@ -50,10 +57,15 @@ ASKED = (
     Asked(FOUND, 11.0, 2.0),
     Asked(FOUND, 30.0, 5.0),
     Asked(FOUND, 9.2, 0.3),
+    Asked(CLEAR, 10.0, 2.0),
 )
 """Noise below and above what candidates differ by; a limit, and a noise, that are met exactly."""
 
 TIES = Asked(PAIR, 10.0, 1.0), Asked(TWINS, 10.0, 1.0)
+
+
+BARELY = 1e-9
+"""What makes `less than` of `at most`."""
 
 
 def _fitting(asked: Asked) -> list[Candidate]:
@@ -90,10 +102,10 @@ WRONG_RULES: dict[str, Callable[[Asked], Candidate | None]] = {
         lambda asked: max(set(_fitting(asked)) & set(_close(asked._replace(limit=math.inf))), key=_left, default=None)
     ),
     "one that takes exactly the limit fits the budget": (
-        lambda asked: max(_close(asked._replace(limit=math.nextafter(asked.limit, 0))), key=_left)
+        lambda asked: max(_close(asked._replace(limit=asked.limit - BARELY)), key=_left)
     ),
     "one that lies exactly the noise below the best is still within it": (
-        lambda asked: max(_close(asked._replace(noise=math.nextafter(asked.noise, 0))), key=_left)
+        lambda asked: max(_close(asked._replace(noise=asked.noise - BARELY)), key=_left)
     ),
     "heads alone are half of what is left: add the neurons": lambda asked: max(_close(asked), key=lambda c: c.heads),
     "neurons alone are half of what is left: add the heads": lambda asked: max(_close(asked), key=lambda c: c.neurons),
