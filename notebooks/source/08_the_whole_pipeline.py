@@ -417,13 +417,13 @@ table(("", "foretold", "measured", "foretold too high by"), lines)
 # %% [markdown]
 # ### The leaderboard
 #
-# It keeps every choice that was tried with this model and corpus on this computer. If you change `my_choice` and run the cells from there to here again, that is a second row, not a better first one. Why? Who tries ten cuts and shows the best has chosen by the hidden sentences, and they are hidden no more.
+# It keeps every choice of yours that was tried with this model and corpus on this computer, beside the search's last one. If you change `my_choice` and run the cells from there to here again, that is a second row, not a better first one. Why? Who tries ten cuts and shows the best has chosen by the hidden sentences, and they are hidden no more.
 
 # %% tags=["nbval-ignore-output"]
 board = leaderboard(run, target)
 chosen_by = SEARCH if my_choice is ... else LEARNER
 board.enter(Entry(chosen_by, choice.engine, choice.heads, choice.neurons, clock["choice"].p50, reached, loss))
-board.show()
+board.show(chosen_by)
 
 # %% [markdown]
 # ## Two cuts that were chosen in advance
@@ -729,14 +729,14 @@ table(article_code.CODE_HEADER, article_code.code_faults())
 # Stuck? `solution("08", 2)` shows one way.
 
 # %%
-times_as_fast = ...
+my_ratio = ...
 
 # %%
-exercise(times_as_fast, exercises.speed_up())
+exercise(my_ratio, exercises.speed_up())
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-times_as_fast = 320 / 140
-exercise(times_as_fast, exercises.speed_up())
+my_ratio = 320 / 140
+exercise(my_ratio, exercises.speed_up())
 
 # %% [markdown]
 # ### Exercise 2: the best that pruning heads could do
@@ -753,8 +753,8 @@ exercise(at_most, exercises.most_from_heads(big.config))
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 parts = cost.cost_by_part(big.config, pruned_shape.pruning_map(big.config), length=502)
-work = {name: part.multiply_adds for name, part in parts.items()}
-at_most = sum(work.values()) / (sum(work.values()) - work["attention"])
+products = {name: part.multiply_adds for name, part in parts.items()}
+at_most = sum(products.values()) / (sum(products.values()) - products["attention"])
 exercise(at_most, exercises.most_from_heads(big.config))
 
 # %% [markdown]

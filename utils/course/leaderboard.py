@@ -46,9 +46,9 @@ class Entry(NamedTuple):
     times: Estimate
     difference: Estimate
 
-    def same_choice(self, other: "Entry") -> bool:
-        """Whether the same one chose the same."""
-        return self[:4] == other[:4]
+    def same_try(self, other: "Entry") -> bool:
+        """Whether a learner chose the same again, or the search searched again: it has one row, its last."""
+        return self[:4] == other[:4] or self.by == other.by == SEARCH
 
     def verdicts(self, target: Target) -> tuple[Verdict, Verdict]:
         """Is it as many times as fast as asked? Does it lose no more F1 than allowed?"""
@@ -74,8 +74,8 @@ class Leaderboard:
         with locked(self.path, WAIT):
             everything = self._read()
             entries = [_entry(row) for row in everything.get(self.task, [])]
-            if any(map(entry.same_choice, entries)):
-                entries = [entry if entry.same_choice(other) else other for other in entries]
+            if any(map(entry.same_try, entries)):
+                entries = [entry if entry.same_try(other) else other for other in entries]
             else:
                 entries.append(entry)
             everything[self.task] = [each._asdict() for each in entries]
@@ -89,12 +89,15 @@ class Leaderboard:
         """
         return [_entry(row) for row in self._read().get(self.task, [])]
 
-    def show(self) -> Markdown:
+    def show(self, by: str) -> Markdown:
         """The tries as a table: first those that meet the target, then those of which nobody can tell, then the others;
         of two alike the one with more F1 left comes first.
+
+        Args:
+            by: who looks. Where a learner has chosen nothing yet, the search's row stands alone.
         """
-        entries = sorted(_numbered(self.entries()), key=lambda entry: _merit(entry, self.target))
-        return table(HEADER, [_cells(entry, self.target) for entry in entries])
+        seen = [entry for entry in _numbered(self.entries()) if by == LEARNER or entry.by == SEARCH]
+        return table(HEADER, [_cells(e, self.target) for e in sorted(seen, key=lambda e: _merit(e, self.target))])
 
     def _read(self) -> dict:
         try:

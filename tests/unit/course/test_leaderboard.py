@@ -24,8 +24,8 @@ def board(tmp_path):
     return leaderboard(open_run(str(tmp_path / "runs" / "one")), TARGET)
 
 
-def cells(board):
-    _, _, *rows = board.show().data.splitlines()
+def cells(board, by=LEARNER):
+    _, _, *rows = board.show(by).data.splitlines()
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
 
 
@@ -41,6 +41,14 @@ def test_the_same_choice_measured_again_is_no_second_try_and_another_one_is(boar
     for one in (entry(0.5), entry(0.6), entry(0.5, PERHAPS), entry(0.5, by=SEARCH)):
         board.enter(one)
     assert board.entries() == [entry(0.5, PERHAPS), entry(0.6), entry(0.5, by=SEARCH)]
+
+
+def test_the_search_has_one_row_which_stands_alone_until_somebody_has_chosen(board):
+    for one in (entry(0.5, by=SEARCH), entry(0.7), entry(0.6, by=SEARCH)):
+        board.enter(one)
+    assert board.entries() == [entry(0.6, by=SEARCH), entry(0.7)]
+    assert [row[0] for row in cells(board, SEARCH)] == ["the search"]
+    assert {row[0] for row in cells(board)} == {"the search", "you, try 1"}
 
 
 def test_what_meets_the_target_comes_first_then_what_nobody_can_tell(board):
@@ -60,7 +68,7 @@ def test_what_meets_the_target_comes_first_then_what_nobody_can_tell(board):
     assert [row[8] for row in shown] == ["✓ yes", "✓ yes", "✓ yes", "✓ yes", "✗ no"]
 
 
-def test_the_search_has_no_number_of_tries_and_numbers_are_shown_as_measured(board):
+def test_numbers_are_shown_as_measured(board):
     board.enter(entry(by=SEARCH))
     assert cells(board) == [[
         "the search", "ONNX INT8, sentences", "50%", "40%", "20.0", "9.00 [8.50, 9.50]", "✓ yes",
