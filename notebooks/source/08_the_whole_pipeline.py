@@ -320,22 +320,23 @@ def my_rule(candidates, limit, noise):
 exercise(my_rule, exercises.smallest_within_noise)
 
 # %% tags=["nbval-ignore-output"]
+limit = 0.95 * known.limit  # times that were added up are not exact: a reserve
 deepest = min(known.found, key=known.cost)  # where nothing fits
-highest = best_within(known.found, known.limit) or deepest
-suggested = best_within(known.found, known.limit, noise=known.noise) or deepest
+highest = best_within(known.found, limit) or deepest
+suggested = best_within(known.found, limit, noise=known.noise) or deepest
 lines = [
     (name, c.engine, f"{c.heads:.0%}", f"{c.neurons:.0%}", f"{c.milliseconds:.1f}", f"{c.f1:.1f}")
     for name, c in {"highest F1": highest, "smallest cut within the noise": suggested}.items()
 ]
 if attempted(my_rule):
-    mine = my_rule(known.found, known.limit, known.noise) or deepest
+    mine = my_rule(known.found, limit, known.noise) or deepest
     check("your rule chooses as the search does", mine == suggested)
 table(("", "engine", "heads left", "neurons left", "ms", "F1 on dev, untrained"), lines)
 
 # %% [markdown]
 # ## Your choice
 #
-# Now choose: an engine of the four above, and the shares of heads and neurons that are to be left. `my_choice = ("ONNX INT8, sentences", 0.6, 0.5)` would leave 60 % of the heads and half of the neurons, or what comes nearest among the candidates. Do you trust the search, or do you leave a reserve, for the time or for F1? As long as there is a `...`, what the search suggests is built.
+# Now choose: an engine of the four above, and the shares of heads and neurons that are to be left. `my_choice = ("ONNX INT8, sentences", 0.6, 0.5)` would leave 60 % of the heads and half of the neurons, or what comes nearest among the candidates. Do you trust the search, which keeps one twentieth of the time in reserve? Would you keep more, or rather take a risk, for the sake of F1? As long as there is a `...`, what the search suggests is built.
 #
 # **Predict** as well: how many points of F1 will it lose on the hidden sentences, after training?
 
