@@ -21,6 +21,7 @@ In reading order:
 - `sizes`: how much each notebook reads and repeats, in full and in a quick run
 - `solutions`: an exercise's solution, from the notebook's source
 - `teaching`: predictions, checks and exercises, as a notebook prints them
+- `leaderboard`: what was chosen to meet notebook 08's budget, built and measured
 - `widgets`: entities in colour, a box to type into, a browser of errors
 - `exercises`: the checkers, one module a notebook
 - `figures`: the pictures, one module a notebook and a few for all

@@ -56,9 +56,14 @@ SIZES = {
     },
     "08": {
         "scored": (256, 64),
-        "own_scored": (128, 32),
+        "search": (
+            {"scored": 128, "searched": 100, "kept": (0.2, 0.4, 0.7, 1.0), "shares": (0.0, 0.5, 1.0)},
+            {"scored": 32, "searched": 12, "kept": (0.2, 1.0), "shares": (0.0, 1.0), "table_rounds": 2},
+        ),
         "own_steps": (64, 4),
-        "own_texts": (1500, 32),
+        "own_labelled": (540, 32),
+        "own_texts": (540, 32),
+        "own_positions": (640, 640),
         "long": (200, 30),
         "rounds": (Rounds(7), Rounds(2)),
         "repeats": (7, 2),

@@ -35,6 +35,31 @@ def evaluate(tagger: Tagger, sentences: Sequence[Sentence], seed: int = 0) -> Ev
     """
     batch_size = SERVED if tagger.eight_bits else USUAL
     predictions = tagger.predict([sentence.text for sentence in sentences], batch_size)
+    return _judged(sentences, predictions, seed, tagger.reading, batch_size)
+
+
+def merged(parts: Sequence[Evaluation], seed: int = 0) -> Evaluation:
+    """One evaluation of all sentences of several ones, in their order, without tagging any of them again.
+
+    Args:
+        parts: of the same tagger, each on other sentences.
+
+    Raises:
+        ValueError: there is no part, or they were read in different ways.
+    """
+    if len(readings := {(part.reading, part.batch_size) for part in parts}) != 1:
+        raise ValueError(f"parts of one evaluation are read in one way, not in {len(readings)}")
+    sentences = [sentence for part in parts for sentence in part.sentences]
+    predictions = [entities for part in parts for entities in part.predictions]
+    return _judged(sentences, predictions, seed, *readings.pop())
+
+
+def _judged(
+    sentences: Sequence[Sentence],
+    predictions: list[list[Entity]],
+    seed: int,
+    reading: Reading | None,
+    batch_size: int | None,
+) -> Evaluation:
     low, high = f1_interval(sentences, predictions, seed)
-    scores = entity_scores(sentences, predictions)
-    return Evaluation(scores, low, high, predictions, sentences, tagger.reading, batch_size)
+    return Evaluation(entity_scores(sentences, predictions), low, high, predictions, sentences, reading, batch_size)

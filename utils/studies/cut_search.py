@@ -108,3 +108,17 @@ def best_within(
     best = max((candidate.f1 for candidate in allowed), default=0.0)
     close = [candidate for candidate in allowed if candidate.f1 >= best - (noise or 0.0)]
     return max(close, key=lambda c: (noise is not None and c.heads + c.neurons, c.f1, -c.milliseconds), default=None)
+
+
+def nearest(found: Iterable[Candidate], engine: str, heads: float, neurons: float) -> Candidate:
+    """The candidate of an engine whose shares of heads and neurons come nearest to these.
+
+    Raises:
+        ValueError: no candidate runs in that engine.
+    """
+    found = list(found)
+    own = [candidate for candidate in found if candidate.engine == engine]
+    if not own:
+        known = ", ".join(sorted({candidate.engine for candidate in found}))
+        raise ValueError(f"no candidate runs in {engine!r}; there are: {known or 'none'}")
+    return min(own, key=lambda c: abs(c.heads - heads) + abs(c.neurons - neurons))

@@ -9,8 +9,3 @@ def test_the_first_table_of_a_card_is_shown_and_no_other(tmp_path):
     card = tmp_path / "README.md"
     card.write_text(CARD, "utf-8")
     assert first_table(card).data == "| asked | |\n|---|---|\n| 8 times | ✓ |"
-
-
-def test_without_a_card_one_sentence_says_how_to_make_it(tmp_path):
-    told = first_table(tmp_path / "models" / "mini-raner-compressed" / "README.md").data
-    assert "make compress" in told and "OUT=data/models/mini-raner-compressed" in told

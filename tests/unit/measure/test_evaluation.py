@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from utils.measure.bootstrap import f1_interval
-from utils.measure.evaluation import evaluate
+from utils.measure.evaluation import evaluate, merged
 from utils.measure.scores import entity_scores
 from utils.tagger.batching import even_batches
 from utils.tagger.tagger import by_sentence
@@ -36,3 +36,17 @@ def test_an_evaluation_says_what_was_read_and_how(tagger, sentences):
     found = [evaluate(reader(tagger), sentences) for reader in (replace, by_sentence)]
     assert [evaluation.reading for evaluation in found] == ["whole", "by sentence"]
     assert found[0].sentences == sentences
+
+
+def test_parts_that_were_judged_apart_are_judged_together_as_if_they_had_been_one(tagger, sentences):
+    many = sentences * 4
+    parts = [evaluate(tagger, part, seed=5) for part in (many[:3], many[3:])]
+    assert merged(parts, seed=5) == evaluate(tagger, many, seed=5)
+
+
+def test_parts_that_were_read_in_two_ways_are_no_evaluation(tagger, sentences):
+    parts = [evaluate(reader(tagger), sentences) for reader in (replace, by_sentence)]
+    with pytest.raises(ValueError, match="not in 2"):
+        merged(parts)
+    with pytest.raises(ValueError, match="not in 0"):
+        merged([])

@@ -11,7 +11,7 @@ from utils.compress.pruning.remove import prune_heads, prune_neurons
 from utils.compress.pruning.select import select_globally
 from utils.measure.scores import entity_scores
 from utils.model.torch_tagger import torch_tagger
-from utils.studies.cut_search import Candidate, best_within, candidates, cut_f1
+from utils.studies.cut_search import Candidate, best_within, candidates, cut_f1, nearest
 from utils.text.entities import Span, annotate
 
 
@@ -68,3 +68,13 @@ def test_of_cuts_that_dev_cannot_tell_apart_the_smallest_is_taken():
     assert best_within([fast, faster, whole], 10, noise=2.0) is fast
     assert best_within([fast, faster, whole], 10, noise=0.5) is faster
     assert best_within([fast._replace(f1=81), faster], 10, noise=0.0).neurons == 0.5
+
+
+def test_the_nearest_candidate_is_looked_for_in_its_engine():
+    found = candidates({"a": TABLE, "b": TABLE._replace(rest=0)}, {"a": 0, "b": 2}, SHARES, F1, layers=1)
+    exact = nearest(found, "b", 0.5, 1)
+    assert (exact.engine, exact.heads, exact.neurons) == ("b", 0.5, 1)
+    between = nearest(found, "a", 0.51, 0.97)
+    assert (between.engine, between.heads, between.neurons) == ("a", 0.5, pytest.approx(23 / 24))
+    with pytest.raises(ValueError, match="'c'; there are: a, b"):
+        nearest(found, "c", 1, 1)

@@ -1,12 +1,167 @@
-"""Notebook 08 asks: what 56 % less time is as a speed, the most that heads could give, and which version to deploy."""
+"""Notebook 08 asks: the smallest cut within the noise of the best, what 56 % less time is as a speed, the most that
+heads could give, and which version to deploy.
+"""
 
+import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from transformers import BertConfig
 
 from utils.compress.pruning.cost import cost_by_part
 from utils.course.teaching import Checker, number
 from utils.model.pruned_shape import pruning_map
+from utils.studies.cut_search import Candidate, best_within
+
+Rule = Callable[[Sequence[Candidate], float, float], Candidate | None]
+"""`(candidates, limit, noise) -> candidate`: which one to build, where `limit` ms are allowed."""
+
+FOUND = (
+    Candidate("torch", 1.0, 1.0, 20.0, 90.0),
+    Candidate("ONNX INT8", 0.8, 0.8, 10.0, 79.0),
+    Candidate("ONNX INT8", 0.1, 0.2, 5.0, 81.0),
+    Candidate("ONNX INT8", 0.6, 0.4, 8.0, 80.0),
+    Candidate("ONNX INT8", 0.4, 0.55, 8.5, 80.5),
+    Candidate("torch", 0.3, 0.6, 9.5, 80.2),
+    Candidate("torch", 0.5, 0.2, 9.0, 80.8),
+    Candidate("ONNX INT8", 0.1, 0.1, 4.0, 70.0),
+)
+"""Candidates whose F1 says little, as on a small dev."""
+
+CLEAR = (
+    Candidate("torch", 0.8, 0.75, 9.0, 80.0),
+    Candidate("torch", 0.7, 0.7, 8.0, 81.0),
+    Candidate("torch", 0.2, 0.2, 5.0, 80.5),
+)
+"""The smallest cut, the best one, and the deepest."""
+
+PAIR = Candidate("torch", 0.6, 0.4, 8.0, 80.0), Candidate("torch", 0.4, 0.6, 8.5, 80.5)
+"""Two cuts that leave as much."""
+
+TWINS = Candidate("torch", 0.5, 0.5, 9.0, 80.0), Candidate("ONNX INT8", 0.5, 0.5, 7.0, 80.0)
+"""One cut in two engines that answer alike."""
+
+
+class Asked(NamedTuple):
+    """A choice to make: of these candidates, within `limit` ms, where dev's noise is `noise` points of F1."""
+
+    candidates: Sequence[Candidate]
+    limit: float
+    noise: float
+
+
+ASKED = (
+    Asked(FOUND, 9.9, 0.9),
+    Asked(FOUND, 9.9, 1.5),
+    Asked(FOUND, 10.0, 2.5),
+    Asked(FOUND, 11.0, 2.0),
+    Asked(FOUND, 30.0, 5.0),
+    Asked(FOUND, 9.2, 0.3),
+    Asked(CLEAR, 10.0, 2.0),
+)
+"""Noise below and above what candidates differ by; a limit, and a noise, that are met exactly."""
+
+TIES = Asked(PAIR, 10.0, 1.0), Asked(TWINS, 10.0, 1.0)
+
+
+BARELY = 1e-9
+"""What makes `less than` of `at most`."""
+
+
+def _fitting(asked: Asked) -> list[Candidate]:
+    return [c for c in asked.candidates if c.milliseconds <= asked.limit]
+
+
+def _close(asked: Asked) -> list[Candidate]:
+    """Those that fit, and that dev cannot tell from the best of them."""
+    best = max(c.f1 for c in _fitting(asked))
+    return [c for c in _fitting(asked) if c.f1 >= best - asked.noise]
+
+
+def _left(candidate: Candidate) -> float:
+    return candidate.heads + candidate.neurons
+
+
+WRONG_RULES: dict[str, Callable[[Asked], Candidate | None]] = {
+    "that is the highest F1, and noise has no say: of all that dev cannot tell from it, take the smallest cut": (
+        lambda asked: max(_fitting(asked), key=lambda c: c.f1)
+    ),
+    "that is the fastest one: the budget says how fast it has to be, and nobody asked for more": (
+        lambda asked: min(_fitting(asked), key=lambda c: c.milliseconds)
+    ),
+    "that is the *deepest* cut within the noise: the smallest cut is the one that leaves most": (
+        lambda asked: min(_close(asked), key=_left)
+    ),
+    "that one leaves most of all that fit, however low its F1: is it within the noise of the best?": (
+        lambda asked: max(_fitting(asked), key=_left)
+    ),
+    "that one takes longer than the limit: look only at candidates that fit": (
+        lambda asked: max(_close(asked._replace(limit=math.inf)), key=_left)
+    ),
+    "the best is looked for among all, also those that take too long; then nothing that fits may come near it": (
+        lambda asked: max(set(_fitting(asked)) & set(_close(asked._replace(limit=math.inf))), key=_left, default=None)
+    ),
+    "one that takes exactly the limit fits the budget": (
+        lambda asked: max(_close(asked._replace(limit=asked.limit - BARELY)), key=_left)
+    ),
+    "one that lies exactly the noise below the best is still within it": (
+        lambda asked: max(_close(asked._replace(noise=asked.noise - BARELY)), key=_left)
+    ),
+    "heads alone are half of what is left: add the neurons": lambda asked: max(_close(asked), key=lambda c: c.heads),
+    "neurons alone are half of what is left: add the heads": lambda asked: max(_close(asked), key=lambda c: c.neurons),
+}
+"""Hint -> the rule of somebody who needs it."""
+
+
+def smallest_within_noise(answer: object) -> str | None:
+    """A function `(candidates, limit, noise) -> candidate`: `best_within` of the search, None where none fits."""
+    if not callable(answer):
+        return "a function of the candidates, of the limit in ms and of the noise in points is expected"
+    try:
+        chosen = [answer(*asked) for asked in ASKED]
+        tied = [answer(*asked) for asked in TIES]
+    except (ValueError, TypeError, IndexError, AttributeError) as error:
+        return f"your function stopped with {type(error).__name__}, though some candidates fit here: {error}"
+    if any(not isinstance(one, Candidate | None) for one in chosen):
+        return "one of the candidates is expected, as it came"
+    return _rule_hint(chosen) or _tie_hint(tied) or _none_hint(answer)
+
+
+def _searched(asked: Asked) -> Candidate | None:
+    return best_within(asked.candidates, asked.limit, noise=asked.noise)
+
+
+def _rule_hint(chosen: Sequence[Candidate | None]) -> str | None:
+    """What is wrong with the answers to `ASKED`."""
+    right = list(map(_searched, ASKED))
+    if chosen == right:
+        return None
+    if chosen == [None] * len(ASKED):
+        return "None is for budgets that no candidate fits; here some do: do you `return` the one you found?"
+    asked, mine = next((a, c) for a, c, r in zip(ASKED, chosen, right, strict=True) if c != r)
+    other = (
+        f"within {asked.limit:g} ms and with a noise of {asked.noise:g} points you take {mine}: which ones are close?"
+    )
+    return next((hint for hint, rule in WRONG_RULES.items() if chosen == list(map(rule, ASKED))), other)
+
+
+def _tie_hint(tied: Sequence[Candidate | None]) -> str | None:
+    """What is wrong with the answers to `TIES`."""
+    hints = (
+        "where two leave as much, take the one with the higher F1",
+        "where two leave as much and have the same F1, take the faster one",
+    )
+    wrong = (hint for hint, mine, asked in zip(hints, tied, TIES, strict=True) if mine != _searched(asked))
+    return next(wrong, None)
+
+
+def _none_hint(answer: Rule) -> str | None:
+    """What is wrong with an answer where nothing fits."""
+    try:
+        found = answer(FOUND, 1.0, 2.0)
+    except (ValueError, IndexError, TypeError) as error:
+        return f"where no candidate fits, the answer is None, not an error ({error})"
+    return None if found is None else "where no candidate fits, the answer is None"
 
 
 def speed_up() -> Checker:

@@ -5,7 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.compress.quantization.dynamic import quantize
-from utils.compress.quantization.saved import load_quantized_tagger, save_quantized
+from utils.compress.quantization.saved import (
+    load_quantized_sentence_tagger,
+    load_quantized_tagger,
+    save_quantized,
+)
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_quantize import quantize_onnx
 from utils.engines.onnx_session import load_onnx_sentence_tagger, load_onnx_tagger
@@ -24,10 +28,15 @@ class Engine(NamedTuple):
     load: Callable[[Path], Tagger]
 
 
+FLOAT_GRAPH = "onnx-fp32"
+"""Backend of the graph that is quantised; it is written wherever one of its INT8 forms is."""
+
 ENGINES = {
     "torch": Engine("torch-fp32", load_tagger),
     "torch, sentences": Engine("torch-fp32", load_sentence_tagger),
     "torch INT8": Engine("torch-int8", load_quantized_tagger),
+    "torch INT8, sentences": Engine("torch-int8", load_quantized_sentence_tagger),
+    "ONNX, sentences": Engine(FLOAT_GRAPH, load_onnx_sentence_tagger),
     "ONNX INT8": Engine("onnx-int8", load_onnx_tagger),
     "ONNX INT8, sentences": Engine("onnx-int8", load_onnx_sentence_tagger),
     "OpenVINO INT8": Engine("openvino-int8", load_openvino_tagger),
@@ -36,9 +45,6 @@ ENGINES = {
 
 READINGS = ("torch", "torch, sentences")
 """How the original reads: the faster of the two is what a speed-up is counted from."""
-
-FLOAT_GRAPH = "onnx-fp32"
-"""Backend of the graph that is quantised; it is written wherever one of its INT8 forms is."""
 
 
 def is_by_sentence(engine: str) -> bool:

@@ -96,11 +96,15 @@ class Known(NamedTuple):
     noise: float
 
 
-def search(work: Work) -> Known:
-    """Try cuts on dev, without training, and combine them with the tables."""
+def search(work: Work, forms: Mapping[str, Path] | None = None) -> Known:
+    """Try cuts on dev, without training, and combine them with the tables.
+
+    Args:
+        forms: directories of the original by backend; None: they are made.
+    """
     scored, timed = scores(work, "scores", work.model), tables(work)
     engines = work.recipe.engines
-    paths = original_forms(work)
+    paths = original_forms(work) if forms is None else forms
     tried = work.found("search", partial(_tried, work, scored, paths))
     model, kept = work.model, work.recipe.kept
     of_engines = {engine: timed[engine] for engine in engines}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_compression import counted, tiny_work
+from tiny_compression import RECIPE, counted, tiny_work
 
 from utils.compress.pruning.remove import prune_vocabulary
 from utils.compress.recipes import prune_to
@@ -12,8 +12,9 @@ from utils.measure.latency import Rounds
 from utils.measure.memory import MB, directory_bytes
 from utils.model.pruned_shape import Size, size_of
 from utils.model.torch_tagger import torch_tagger
+from utils.studies.compression.forms import ENGINES
 from utils.studies.compression.plan import Target
-from utils.studies.compression.search import choose, search
+from utils.studies.compression.search import choose, original_forms, search
 from utils.tagger.tagger import by_sentence
 
 
@@ -67,3 +68,18 @@ def test_scores_are_of_training_sentences_alone(home, tmp_path, clock):
 
     first, second = (scores(each, "scores", work.model) for each in (work, other))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_forms_of_the_original_that_are_there_are_not_made_again(home, tmp_path, clock):
+    work = tiny_work(tmp_path, home, Target(speedup=1.6))
+    given = search(work, {"torch-fp32": home / "model"})
+    assert not work.run.has("original")
+    assert given.found == search(work).found and given.limit == search(work).limit
+
+
+def test_engines_that_read_by_sentence_in_other_bits_may_be_chosen(home, tmp_path):
+    recipe = replace(RECIPE, engines=("torch, sentences", "torch INT8, sentences", "ONNX, sentences"))
+    work = tiny_work(tmp_path, home, Target(speedup=1.6), recipe)
+    assert set(original_forms(work)) == {"torch-fp32", "torch-int8", "onnx-fp32"}
+    readings = {ENGINES[name].load(original_forms(work)[ENGINES[name].backend]).reading for name in recipe.engines}
+    assert readings == {"by sentence", "packed"}
