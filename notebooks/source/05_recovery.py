@@ -382,7 +382,7 @@ print("of what the cut took, it brings back:", ", ".join(f"{name}: {part:.0%}" f
 #
 # ### A whole matrix instead of one number a part?
 #
-# Behind the parts of a sublayer stands a matrix that mixes them into its output. Rescaling turns one knob for each of its groups of columns. Least squares can find *all* its entries just as well, and the bias with them: `reconstruct` mixes what is left anew, so that it comes as close as it can to what all parts said together (He et al. 2017 did so with the channels of image networks). No labels, no steps; but it has thousands of numbers to find instead of dozens, so it reads more text. Plain texts will do. **Predict:** how many points does it bring to the brutal cut, on top of what rescaling brought?
+# Behind the parts of a sublayer stands a matrix that mixes them into its output. Rescaling turns one knob for each of its groups of columns. Least squares can find *all* its entries just as well, and the bias with them. This is **reconstruction**: `reconstruct` mixes what is left anew, so that it comes as close as it can to what all parts said together (He et al. 2017 did so with the channels of image networks). No labels, no steps; but it has thousands of numbers to find instead of dozens, so it reads more text. Plain texts will do. **Predict:** how many points does it bring to the brutal cut, on top of what rescaling brought?
 
 # %%
 my_guess = ...
@@ -735,10 +735,12 @@ guesses.review()
 # ## What you know now
 #
 # - A cut does not hurt evenly. Look at kinds of error and at new names, not only at one F1.
-# - Rescaling needs no label and no training, and promises less. Whether labels or a teacher teach better depends on your data; equal steps are the fair way to ask.
+# - Rescaling and reconstruction need no label and no training, and promise less; reconstruct first, then train. Whether labels or a teacher teach better depends on your data; equal steps are the fair way to ask.
 # - Give the original the same training before you praise the scissors, and let chance choose once before you praise the score.
 # - Where the interval holds the margin, the answer is "cannot tell", not the point in its middle.
 # - Dev chooses, test reports, and a training loss proves nothing but memory.
 # - A loss that is no number must stop a training at once.
+#
+# **Papers:** [Hinton et al. 2015](https://arxiv.org/abs/1503.02531) on distillation, [Kwon et al. 2022](https://arxiv.org/abs/2204.09656) on rescaling, [He et al. 2017](https://arxiv.org/abs/1707.06168) on reconstruction, [Zhu and Gupta 2017](https://arxiv.org/abs/1710.01878) on cutting in steps.
 #
 # **Next:** [06 · Dynamic quantisation](06_dynamic_quantization.ipynb) takes bits instead of parts. Notebook 08 puts recovery between the two. Notebook 10 asks whether a small student, taught from the start, would have been better than a large model cut down.

@@ -37,6 +37,7 @@ from utils.compress.pruning import cost, remove, select
 from utils.compress.quantization import dynamic
 from utils.compress.quantization.saved import load_quantized_sentence_tagger, load_quantized_tagger, save_quantized
 from utils.compress.recovery import distillation
+from utils.compress.recovery.reconstruction import reconstruct
 from utils.course import cli, compress_report, report
 from utils.course.exercises import nb08 as exercises
 from utils.course.figures import base, results
@@ -72,7 +73,7 @@ from utils.studies.compression.work import Work
 from utils.studies.cut_search import best_within, nearest, size_left
 from utils.tagger.tagger import by_sentence
 from utils.text.corpus import evenly_spaced
-from utils.text.entities import merge_neighbours
+from utils.text.entities import Sentence, merge_neighbours
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("08", run)
@@ -355,7 +356,7 @@ print(f"foretold: {foretold:.1f} times as fast, and {choice.f1 - uncut.f1:+.1f} 
 # %% [markdown]
 # ## Training it, and the original beside it
 #
-# What a deep cut forgets is not only this corpus. The original learned from twenty-nine thousand annotated sentences and from three million characters of news, and some hundred sentences cannot bring all of that back. But a teacher needs no labels. Besides annotated sentences (half labels, half the teacher's answers) the student reads some of the plain texts of `unlabelled.txt`, where it learns the answers alone, and what the teacher's layers hold on the way there. A teacher's answers also allow larger steps than labels do. The parts that go are those with the lowest scores: heads by Fisher (notebook 03), neurons by their mean absolute gradient.
+# What a deep cut forgets is not only this corpus. The original learned from twenty-nine thousand annotated sentences and from three million characters of news, and some hundred sentences cannot bring all of that back. But a teacher needs no labels. Besides annotated sentences (half labels, half the teacher's answers) the student reads some of the plain texts of `unlabelled.txt`, where it learns the answers alone, and what the teacher's layers hold on the way there. A teacher's answers also allow larger steps than labels do. The parts that go are those with the lowest scores: heads by Fisher (notebook 03), neurons by their mean absolute gradient. What is left is first reconstructed by least squares (notebook 05), on the same plain texts, and then learns.
 #
 # The fair baseline is the original with the same lessons, from the same texts, for as many steps, at the recovery's own rate. Its teacher is itself, so at the start only the labels can move it, and its own answers hold it where it is.
 
@@ -367,8 +368,9 @@ lessons = distillation.Distillation(
     teacher=original,
     texts=evenly_spaced(run.unlabelled, sizes.own_texts),
     hidden=pipeline.TAUGHT_HIDDEN,
-    positions=sizes.own_positions,
+    layers=pipeline.TAUGHT_LAYERS,
 )
+plain = make_batches([Sentence(text) for text in lessons.texts], tokenizer, original.labels)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -381,9 +383,14 @@ def taught(name, student, how):
     return load_raner(saved(name, build))[0]
 
 
+def student_of(size):
+    cut = recipes.prune_to(original, *known.scores, size)
+    return reconstruct(cut, original, plain)
+
+
 own_again = taught("original-again-own", original, own_schedule)
 mine_name = f"choice-{size.heads}-{size.neurons}"
-mine = taught(mine_name, recipes.prune_to(original, *known.scores, size), steeper)
+mine = taught(mine_name, student_of(size), steeper)
 print(f"{own_schedule.steps} steps each; yours has {mine.num_parameters():,} of {before:,} parameters")
 
 # %% [markdown]
@@ -439,8 +446,7 @@ my_speed_up = ...
 # %% tags=["nbval-ignore-output"]
 compressed = {}
 for name, cut in recipes.COMPRESSED.items():
-    student = recipes.prune_to(original, *known.scores, recipes.left_after(original, cut))
-    compressed[name] = taught(name, student, steeper)
+    compressed[name] = taught(name, student_of(recipes.left_after(original, cut)), steeper)
     print(f"{name}: {cut.heads:.0%} of the heads and {cut.neurons:.0%} of the neurons are gone")
 
 
@@ -847,4 +853,4 @@ guesses.review()
 #
 # **Next:** the notebooks between 02 and 08 open each box: scores and pruning (03, 04), recovery (05), fewer bits, other engines and other ways to read (06, 07, 07b). [10 · Distillation](10_distillation.ipynb) tries another road.
 #
-# **Papers:** [Michel et al. 2019](https://arxiv.org/abs/1905.10650) on heads, [Kurtic et al. 2023](https://arxiv.org/abs/2302.04089) on cuts to a target speed, [Krell et al. 2021](https://arxiv.org/abs/2107.02027) on packing.
+# **Papers:** [Michel et al. 2019](https://arxiv.org/abs/1905.10650) on heads, [Kurtic et al. 2023](https://arxiv.org/abs/2302.04089) on cuts to a target speed, [He et al. 2017](https://arxiv.org/abs/1707.06168) on reconstruction, [Krell et al. 2021](https://arxiv.org/abs/2107.02027) on packing.
