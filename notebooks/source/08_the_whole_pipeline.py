@@ -602,7 +602,12 @@ steps = [
 ]
 
 # %% tags=["nbval-ignore-output"]
-factors = waterfall.measure_waterfall(starts, steps, run.article.text, sizes.rounds)
+in_one_piece = [
+    waterfall.Step("INT8", int8_dir, load_quantized_tagger),
+    waterfall.Step("a fifth fewer heads", both_dir, load_quantized_tagger),
+]  # the article's own way, for later
+session = waterfall.timed([*starts, *steps, *in_one_piece], run.article.text, sizes.rounds)
+factors = waterfall.chain(starts, steps, session)
 slower, start, *changes = factors
 fastest = start.name.removeprefix("original, read ")
 print(f"the original takes {slower.milliseconds:.0f} ms {slower.name.removeprefix('original, ')}, "
@@ -694,13 +699,10 @@ table(("F1", "whole", "by sentence"),
 table(report.COMPARISON_HEADER["en"], report.comparison(run.ledger.rows()))
 
 # %% [markdown]
-# And like for like, each version read in one piece, as the article reads:
+# And like for like, each version read in one piece, as the article reads. They took their turns with the others, in the session of the waterfall:
 
 # %% tags=["nbval-ignore-output"]
-first = waterfall.Step("float32", float_dir, load_tagger)
-int8 = waterfall.Step("INT8", int8_dir, load_quantized_tagger)
-pruned_too = waterfall.Step("a fifth fewer heads", both_dir, load_quantized_tagger)
-_, bits, fifth_fewer = waterfall.measure_waterfall([first], [int8, pruned_too], run.article.text, sizes.rounds)
+_, bits, fifth_fewer = waterfall.chain(starts[:1], in_one_piece, session)
 for factor in (bits, fifth_fewer):
     print("{}: {:.2f} [{:.2f}, {:.2f}] times as fast as the one before".format(factor.name, *factor.times))
 check("quantising makes it at least 2 times as fast (article: 2.3)", verdict(bits.times, 2))

@@ -4,7 +4,7 @@ What all changes give together is the product of what each gives, in this order:
 product out otherwise, so a factor belongs to its place in the chain as much as to its change.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,29 +34,31 @@ class Factor(NamedTuple):
     times: Estimate
 
 
-def measure_waterfall(starts: Sequence[Step], steps: Sequence[Step], text: str, rounds: Rounds) -> list[Factor]:
-    """What each step gives, text to entities, all in one session; the first factor's ratio is 1.
+def timed(versions: Sequence[Step], text: str, rounds: Rounds) -> dict[Step, Latency]:
+    """Times of versions, text to entities, taking turns in one session: several chains may be read off them."""
+    with pinned_threads(THREADS):
+        return measure_taggers({version: version.load(version.path) for version in versions}, [text], rounds)
+
+
+def chain(starts: Sequence[Step], steps: Sequence[Step], times: Mapping[Step, Latency]) -> list[Factor]:
+    """What each step gives; the first factor's ratio is 1.
 
     Args:
         starts: ways in which the original may read; they come slowest first, so that whatever follows is counted
             from the fastest.
         steps: in order, each with one change more.
+        times: of one `timed`, of all these and perhaps of others.
 
     Raises:
         ValueError: there is no start.
     """
     if not starts:
         raise ValueError("no start: a waterfall begins with a version of the original")
-    versions = [*starts, *steps]
-    with pinned_threads(THREADS):
-        taggers = dict(enumerate(version.load(version.path) for version in versions))
-        times = list(measure_taggers(taggers, [text], rounds).values())
-    slowest_first = sorted(range(len(starts)), key=lambda place: -times[place].p50)
-    chain = [*slowest_first, *range(len(starts), len(versions))]
+    versions = [*sorted(starts, key=lambda start: -times[start].p50), *steps]
     return factors(
-        [versions[place].change for place in chain],
-        [times[place] for place in chain],
-        [directory_bytes(versions[place].path) / MB for place in chain],
+        [version.change for version in versions],
+        [times[version] for version in versions],
+        [directory_bytes(version.path) / MB for version in versions],
     )
 
 

@@ -10,7 +10,7 @@ from utils.compress.pruning.remove import prune_heads, prune_neurons
 from utils.measure.latency import Rounds, summarise
 from utils.model.pruned_shape import pruning_map, size_of
 from utils.studies import waterfall
-from utils.studies.waterfall import Step, cuts, factors, measure_waterfall
+from utils.studies.waterfall import Step, chain, cuts, factors, timed
 
 
 def latency(*samples):
@@ -49,24 +49,36 @@ def clock(monkeypatch):
     monkeypatch.setattr(waterfall, "measure_taggers", measured)
 
 
-@pytest.mark.parametrize(("whole", "apart", "fastest"), [(60.0, 80.0, "whole"), (90.0, 60.0, "apart")])
-def test_what_follows_is_counted_from_the_fastest_start(clock, tmp_path, whole, apart, fastest):
-    def step(change, ms, size):
+@pytest.fixture
+def step(tmp_path):
+    def written(change, ms, size):
         path = tmp_path / change
         path.mkdir()
         (path / "weights").write_bytes(bytes(size))
         return Step(change, path, lambda path: ms)
 
+    return written
+
+
+@pytest.mark.parametrize(("whole", "apart", "fastest"), [(60.0, 80.0, "whole"), (90.0, 60.0, "apart")])
+def test_what_follows_is_counted_from_the_fastest_start(clock, step, whole, apart, fastest):
     starts = [step("whole", whole, 4_000_000), step("apart", apart, 4_000_000)]
-    slowest, start, engine, bits = measure_waterfall(
-        starts, [step("engine", 40.0, 3_000_000), step("bits", 10.0, 1_000_000)], "天地", Rounds(3)
-    )
+    steps = [step("engine", 40.0, 3_000_000), step("bits", 10.0, 1_000_000)]
+    slowest, start, engine, bits = chain(starts, steps, timed([*starts, *steps], "天地", Rounds(3)))
     assert (start.name, start.milliseconds, engine.times.value) == (fastest, 60, 1.5)
     assert slowest.milliseconds == max(whole, apart) and slowest.times.value == 1
     assert [step.megabytes for step in (slowest, start, engine, bits)] == [4, 4, 3, 1]
     assert math.prod(step.times.value for step in (engine, bits)) == pytest.approx(60 / 10)
 
 
-def test_without_a_start_there_is_no_waterfall(clock, tmp_path):
+def test_two_chains_may_be_read_off_one_session(clock, step):
+    start, left, right = step("start", 60.0, 2_000_000), step("left", 20.0, 1_000_000), step("right", 15.0, 1_000_000)
+    times = timed([start, left, right], "天地", Rounds(3))
+    ends = [chain([start], [end], times)[-1] for end in (left, right)]
+    assert [end.times.value for end in ends] == [3, 4]
+
+
+def test_without_a_start_there_is_no_waterfall(step):
+    bits = step("bits", 1.0, 1)
     with pytest.raises(ValueError, match="no start"):
-        measure_waterfall([], [Step("bits", tmp_path, lambda path: 1.0)], "天地", Rounds(3))
+        chain([], [bits], {bits: latency(1.0)})
