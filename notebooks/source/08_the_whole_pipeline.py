@@ -25,8 +25,6 @@ seed = 1
 quick = False
 
 # %% tags=["nbval-ignore-output"]
-import shutil
-from dataclasses import replace
 
 import numpy as np
 
@@ -36,8 +34,6 @@ from utils.compress.importance import gradients
 from utils.compress.pruning import cost, remove, select
 from utils.compress.quantization import dynamic
 from utils.compress.quantization.saved import load_quantized_sentence_tagger, load_quantized_tagger, save_quantized
-from utils.compress.recovery import distillation
-from utils.compress.recovery.reconstruction import reconstruct
 from utils.course import cli, compress_report, report
 from utils.course.exercises import nb08 as exercises
 from utils.course.figures import base, results
@@ -60,11 +56,11 @@ from utils.measure.run import open_run
 from utils.measure.scores import agreement
 from utils.measure.verdict import Estimate, f1_difference, times_as_fast, verdict
 from utils.model import pruned_shape
-from utils.model.checkpoint import load_raner, save_raner
+from utils.model.checkpoint import save_raner
 from utils.model.torch_tagger import load_sentence_tagger, load_tagger, torch_tagger
 from utils.model.twin import article_twin
 from utils.serving.models import open_model
-from utils.studies import pipeline, waterfall
+from utils.studies import own_versions, pipeline, waterfall
 from utils.studies.compression import search
 from utils.studies.compression.forms import ENGINES
 from utils.studies.compression.plan import Recipe, Target
@@ -72,8 +68,7 @@ from utils.studies.compression.trial import unread
 from utils.studies.compression.work import Work
 from utils.studies.cut_search import best_within, nearest, size_left
 from utils.tagger.tagger import by_sentence
-from utils.text.corpus import evenly_spaced
-from utils.text.entities import Sentence, merge_neighbours
+from utils.text.entities import merge_neighbours
 
 run = open_run(run_dir, model, corpus, seed, quick)
 sizes = sizes_of("08", run)
@@ -356,42 +351,20 @@ print(f"foretold: {foretold:.1f} times as fast, and {choice.f1 - uncut.f1:+.1f} 
 # %% [markdown]
 # ## Training it, and the original beside it
 #
-# What a deep cut forgets is not only this corpus. The original learned from twenty-nine thousand annotated sentences and from three million characters of news, and some hundred sentences cannot bring all of that back. But a teacher needs no labels. Besides annotated sentences (half labels, half the teacher's answers) the student reads some of the plain texts of `unlabelled.txt`, where it learns the answers alone, and what the teacher's layers hold on the way there. A teacher's answers also allow larger steps than labels do. The parts that go are those with the lowest scores: heads by Fisher (notebook 03), neurons by their mean absolute gradient. What is left is first reconstructed by least squares (notebook 05), on the same plain texts, and then learns.
+# What a deep cut forgets is not only this corpus. The original learned from twenty-nine thousand annotated sentences and from three million characters of news, and some hundred sentences cannot bring all of that back. But a teacher needs no labels. Besides annotated sentences (half labels, half the teacher's answers) the student reads some of the plain texts of `unlabelled.txt`, where it learns the answers alone, and what the teacher's layers hold on the way there. A teacher's answers also allow larger steps than labels do. The parts that go are those with the lowest scores: heads by Fisher (notebook 03), neurons by their mean absolute gradient. What is left is first reconstructed by least squares (notebook 05), on plain texts, and then learns. All this is in `own_versions.School`, some sixty lines that you have met the parts of.
 #
 # The fair baseline is the original with the same lessons, from the same texts, for as many steps, at the recovery's own rate. Its teacher is itself, so at the start only the labels can move it, and its own answers hold it where it is.
 
 # %%
-own_schedule = replace(schedule, steps=sizes.own_steps)
-steeper = replace(own_schedule, learning_rate=pipeline.TAUGHT_RATE)
-labelled = run.training._replace(train=evenly_spaced(run.training.train, sizes.own_labelled))
-lessons = distillation.Distillation(
-    teacher=original,
-    texts=evenly_spaced(run.unlabelled, sizes.own_texts),
-    hidden=pipeline.TAUGHT_HIDDEN,
-    layers=pipeline.TAUGHT_LAYERS,
-)
-plain = make_batches([Sentence(text) for text in lessons.texts], tokenizer, original.labels)
-
+school = own_versions.School(run, original, tokenizer, known.scores)
+own_steps = own_versions.STEPS[quick]
+print(f"{len(school.labelled.train)} sentences and {len(school.lessons.texts)} texts, {own_steps} steps")
 
 # %% tags=["nbval-ignore-output"]
-def taught(name, student, how):
-    def build(path):
-        out = path.with_name(f"{name}-checkpoints")
-        save_raner(distillation.distil(student, tokenizer, labelled, out, how, lessons), tokenizer, path)
-        shutil.rmtree(out)
-
-    return load_raner(saved(name, build))[0]
-
-
-def student_of(size):
-    cut = recipes.prune_to(original, *known.scores, size)
-    return reconstruct(cut, original, plain)
-
-
-own_again = taught("original-again-own", original, own_schedule)
+own_again = school.fair_baseline()
 mine_name = f"choice-{size.heads}-{size.neurons}"
-mine = taught(mine_name, student_of(size), steeper)
-print(f"{own_schedule.steps} steps each; yours has {mine.num_parameters():,} of {before:,} parameters")
+mine = school.taught(mine_name, school.student(size))
+print(f"{own_steps} steps each; yours has {mine.num_parameters():,} of {before:,} parameters")
 
 # %% [markdown]
 # ## The hidden sentences, once
@@ -436,7 +409,7 @@ board.show(chosen_by)
 # %% [markdown]
 # ## Two cuts that were chosen in advance
 #
-# The test sentences are open now, so from here on all of them count. Two versions of the course itself take part: *compressed* and *compressed-more* lose heads and neurons as the cell below prints, learn as yours did, and go to ONNX in eight bits. How large may a cut be? That was tried on dev and on sentences of MSRA that nobody had trained on.
+# The test sentences are open now, so from here on all of them count. Two versions of the course itself take part: *compressed* and *compressed-more* lose heads and neurons as the cell below prints, learn as yours did, and go to ONNX in eight bits. How large may a cut be? `python -m utils.studies.own_versions` made five of them, on another day, and asked dev and a thousand sentences of another corpus, MSRA's dev split: the deepest that neither saw lose more than is allowed was taken.
 #
 # **Predict:** how many times as fast as the original is *compressed* at the article's size?
 
@@ -446,7 +419,7 @@ my_speed_up = ...
 # %% tags=["nbval-ignore-output"]
 compressed = {}
 for name, cut in recipes.COMPRESSED.items():
-    compressed[name] = taught(name, student_of(recipes.left_after(original, cut)), steeper)
+    compressed[name] = school.taught(name, school.student(recipes.left_after(original, cut)))
     print(f"{name}: {cut.heads:.0%} of the heads and {cut.neurons:.0%} of the neurons are gone")
 
 
@@ -460,7 +433,7 @@ baseline, tuned, fair = (
     for name, model in (("original", original), ("recovered", recovered), ("original-again", again))
 )
 own_fair = merged([evaluate(readers["own baseline"], shown, seed), late["own baseline"]], seed)
-print(f"original-again, {own_schedule.steps} steps: F1 {own_fair.scores.f1:.1f}; {difference(baseline, own_fair)}")
+print(f"original-again, {own_steps} steps: F1 {own_fair.scores.f1:.1f}; {difference(baseline, own_fair)}")
 fifth = recipes.CUTS["heads-20"]
 judged = recipes.judge(fifth, test, fair, tuned, seed)
 check(f"a fifth of the heads costs at most {fifth.allowed} points", judged.verdict)
@@ -470,7 +443,7 @@ ours, longer = [], ("original-again-own", own_fair)
 for name, smaller in compressed.items():
     _, path = to_onnx(saved, name, smaller, tokenizer)
     scored = evaluate(in_onnx8(path), test, seed)
-    trained = {"steps": own_schedule.steps, "baseline": longer}
+    trained = {"steps": own_steps, "baseline": longer}
     ours.append(Variant(name, "onnx-int8", path, smaller, scored, in_onnx8, **trained))
     print(f"{name}: F1 {scored.scores.f1:.1f}, against original-again {difference(own_fair, scored)}")
     cut = recipes.COMPRESSED[name]
@@ -542,7 +515,7 @@ for v in versions:
     run.ledger.append(make_row(v.stage, "08", "mini", v.backend, found))
     same = agreement(baseline.predictions, v.evaluation.predictions)
     print(f"{v.stage:>16} {v.backend:>10}: F1 {v.evaluation.scores.f1:.1f}, {same:.0f} % of the sentences as before")
-baselines = (trained_again, again, schedule.steps), (longer, own_again, own_schedule.steps)
+baselines = (trained_again, again, schedule.steps), (longer, own_again, own_steps)
 for (stage, judged), model_again, taken in baselines:
     found = Measured(model_again, judged, machine=here, baseline=untouched, steps=taken, seed=seed)
     run.ledger.append(make_row(stage, "08", "mini", "torch-fp32", found))
