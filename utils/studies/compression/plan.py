@@ -114,9 +114,9 @@ class Recipe:
     train: int = 2000
     dev: int = 400
     texts: int = 4000
-    steps: tuple[int, ...] = (64, 192)
+    steps: tuple[int, ...] = (32, 128)
     scored: int = 256
-    mended: int = 1000
+    mended: int = 800
     searched: int = 150
     kept: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0)
     shares: tuple[float, ...] = (0.0, 1 / 3, 1.0)
