@@ -16,6 +16,7 @@ from uuid import uuid4
 import numpy as np
 from tqdm.auto import tqdm
 
+from utils.tagger.batching import USUAL
 from utils.tagger.tagger import Tagger
 
 Key = TypeVar("Key", bound=Hashable)
@@ -112,7 +113,7 @@ def _warm_up(calls: Mapping[Key, Callable[[], object]], rounds: Rounds) -> tuple
 
 
 def measure_taggers(
-    taggers: Mapping[Key, Tagger], texts: Sequence[str], rounds: Rounds, batch_size: int = 16
+    taggers: Mapping[Key, Tagger], texts: Sequence[str], rounds: Rounds, batch_size: int = USUAL
 ) -> dict[Key, Latency]:
     """Time taggers on the same texts, text to entities, in turns; errors as in `measure_latency`."""
     calls = {key: partial(tagger.predict, texts, batch_size=batch_size) for key, tagger in taggers.items()}

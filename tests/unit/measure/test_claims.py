@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import re
 
 import pytest
 import torch
@@ -68,6 +69,24 @@ def audited(says, rows, study=(), unit=None):
 
 
 NOWHERE = {claim for claim in CLAIMS if claim.reading is None}
+
+
+WORDS = {50: "内存减半", 0: "可优先保留第 9–12 层的注意力头"}
+"""What two claims say in words: half, and that something costs more than nothing."""
+
+
+def arithmetic(quoted):
+    """All that one step makes of the numbers of a quotation: a share as percent, a rise as a factor, a pair."""
+    numbers = [float(number) for number in re.findall(r"\d+(?:\.\d+)?", quoted)]
+    alone = [made for n in numbers for made in (n, 100 * n, 1 + n / 100)]
+    pairs = [made for a, b in itertools.permutations(numbers, 2) for made in (a - b, a / b, 100 * a / b)]
+    return alone + pairs
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.says)
+def test_what_is_claimed_follows_from_what_is_quoted(claim):
+    quoted = " ".join(quote.text for quote in claim.quotes)
+    assert claim.claimed in map(pytest.approx, arithmetic(quoted)) or WORDS[claim.claimed] in quoted
 
 
 def test_the_articles_own_numbers_confirm_every_claim_but_one():

@@ -70,7 +70,12 @@ def test_case_26_each_cause_has_words_of_its_own(client):
     }
     del words["no such file"], words["a form"], words["file with a wrong method"]  # the same causes once more
     assert len({*words.values()}) == len(words)
-    told = {"nothing there": "/openapi.json", "GBK": "UTF-8", "no content type": "application/json"}
+    told = {
+        "too deep": "nested too deeply",
+        "nothing there": "/openapi.json",
+        "GBK": "UTF-8",
+        "no content type": "application/json",
+    }
     assert all(told[case] in words[case] for case in told)
 
 

@@ -90,6 +90,11 @@ def test_a_row_is_about_128_positions_wide():
     shapes, ids = [], np.ones((4, 64), np.int64)
     packing_backend(lambda rows, numbers: shapes.append(rows.shape) or np.zeros((*rows.shape, 2)))(ids, ids)
     assert shapes == [(2, 128)]
+    shapes.clear()
+    packing_backend(lambda rows, numbers: shapes.append(rows.shape) or np.zeros((*rows.shape, 2)))(
+        *(np.ones((6, 64), np.int64),) * 2
+    )
+    assert shapes == [(3, 128)]
 
 
 @given(lengths=LENGTHS, width=st.integers(1, 200))

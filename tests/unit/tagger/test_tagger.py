@@ -71,6 +71,10 @@ def test_case_29_one_text_is_no_list_of_texts_and_a_batch_is_not_empty(known, ca
         call(known)
 
 
+def test_a_tagger_computes_in_32_bits_unless_it_says_otherwise(known):
+    assert not known.eight_bits
+
+
 def test_no_texts_and_only_empty_texts(known):
     assert known.predict([]) == []
     assert known.predict(["", "京", ""]) == [[], known.predict(["京"])[0], []]
