@@ -26,6 +26,7 @@ from safetensors.numpy import load_file, save_file
 from utils.files import CheckpointError
 from utils.tagger.batching import Backend
 from utils.tagger.tagger import Tagger
+from utils.tagger.temperature import stored_temperature
 from utils.tagger.tokenizer import CharacterTokenizer
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def tagger_around(backend: Backend, path: Path) -> Tagger:
         settings, scores = json.loads((path / TAGGER_FILE).read_text("utf-8")), load_file(path / CRF_FILE)
         crf = tuple(scores[part] for part in _CRF_PARTS)
         tokenizer = CharacterTokenizer.from_directory(path)
-        eight_bits = settings.get("eight_bits", False)
-        return Tagger(backend, tokenizer, settings["labels"], crf, settings["limit"], eight_bits=eight_bits)
+        known = {"eight_bits": settings.get("eight_bits", False), "temperature": stored_temperature(path)}
+        return Tagger(backend, tokenizer, settings["labels"], crf, settings["limit"], **known)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise CheckpointError(f"{path}: not a whole export ({error})") from None
