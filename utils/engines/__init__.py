@@ -7,6 +7,7 @@ In reading order:
 - `onnx_session`: running a graph in ONNX Runtime; the backend of a `Tagger`
 - `byte_products`: whether this CPU sums products of bytes exactly
 - `onnx_quantize`: graphs in eight bits, dynamic and static
+- `onnx_exits`: a network with exits, one graph from each to the next
 - `onnx_checks`: what is wrong with a graph, said before it is shipped
 - `openvino`: the peer, where it is installed
 - `variants`: versions of one tagger measured in turns, one ledger row each

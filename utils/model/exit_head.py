@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from utils.model.crf import sequence_losses
 from utils.model.modes import evaluating
 from utils.model.raner import RanerModel
 
@@ -28,6 +29,15 @@ class ExitHead(nn.Module):
         self.layer = layer
         self.classifier, self.crf = copy.deepcopy(model.classifier), copy.deepcopy(model.crf)
         self.requires_grad_()
+
+    def loss(self, hidden: Tensor, labels: Tensor) -> Tensor:
+        """Negative log-likelihood in nats per labelled character, as `RanerModel.forward` has it.
+
+        Args:
+            hidden: `(batch, length, features)`.
+            labels: `(batch, length)` int64.
+        """
+        return sequence_losses(self.crf, self.classifier(hidden), labels).sum() / (labels >= 0).sum().clamp(1)
 
 
 def widened_head(head: ExitHead, model: RanerModel, factor: int) -> ExitHead:

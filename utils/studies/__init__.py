@@ -18,6 +18,7 @@ In reading order:
 - `pipeline`: head scores and the article's four versions, for notebooks that need them
 - `waterfall`: what each change gives on the way from the original to a smaller model
 - `compression`: any tagger made smaller to a target, all steps in one call
+- `adaptive`: cascades and exits, where easy input gets less computation
 - `redundancy`: how much of a model is there twice (`python -m utils.studies.redundancy`)
 - `published`: what pruning costs a real BERT
 - `seed_spread`: how far scores stray with the seed (`python -m utils.studies.seed_spread`)

@@ -41,7 +41,7 @@ class Decoder(NamedTuple):
             emissions: `(batch, length, tags)`.
             label_mask: `(batch, length)` bool, true at the first piece of each character.
         """
-        rows, lengths = _front(emissions, label_mask), label_mask.sum(1)
+        rows, lengths = to_front(emissions, label_mask), label_mask.sum(1)
         paths = viterbi(rows, lengths, *self.crf)
         cooler = [scores / self.temperature for scores in (rows, *self.crf)]
         evidence = path_evidence(cooler[0], lengths, *cooler[1:], paths)
@@ -60,7 +60,7 @@ def _probability(evidence: PathEvidence, start: int, end: int) -> float:
     return min(1.0, float(np.exp(evidence.opening[start] + evidence.closing[end - 1])))
 
 
-def _front(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def to_front(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Rows where `mask` is true first, in order, shape unchanged (see `utils.model.crf.compact`)."""
     return np.take_along_axis(rows, np.argsort(~mask, axis=1, kind="stable")[..., None], axis=1)
 

@@ -8,7 +8,7 @@ layer is computed twice. That is what a cascade of two models has to do.
 CRF's probability of the least certain tag in the place of the softmax's normalised entropy.)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -60,14 +60,18 @@ class ExitTagger:
         Raises:
             TypeError: one text instead of a list of texts.
         """
+        return [found.entities for found in self.tag(texts, batch_size)]
+
+    def tag(self, texts: Sequence[str], batch_size: int = USUAL) -> list[Tagged]:
+        """`predict`, with the probability of each text's least certain piece."""
         check_texts(texts)
         parts = sorted(parts_of(texts, self._ranges), key=lambda part: len(part.characters))
         found: list[Tagged] = []
         for first, end in cheapest_batches([len(part.characters) for part in parts], batch_size):
             found += self._through([part.characters for part in parts[first:end]])
-        return [tagged.entities for tagged in join_parts(len(texts), parts, found)]
+        return join_parts(len(texts), parts, found)
 
-    def _ranges(self, text: str):
+    def _ranges(self, text: str) -> Iterator[tuple[int, int]]:
         return self.tokenizer.ranges_within(text, self.limit, sentence_ranges(text))
 
     def _through(self, texts: list[str]) -> list[Tagged]:

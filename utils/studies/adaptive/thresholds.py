@@ -1,0 +1,95 @@
+"""What a threshold keeps and what it hands on, computed from answers that are there already.
+
+Every stage (the halves of a cascade, the exits of a network) answers every sentence once. Which of these answers a
+threshold picks is then a comparison, so a whole curve costs one reading. This holds where a sentence is read by
+itself, as eight bits are served: no batch then changes an answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from utils.measure.scores import Predictions, entity_scores
+from utils.measure.verdict import f1_difference
+from utils.tagger.batching import SERVED
+from utils.tagger.decoding import Tagged
+from utils.tagger.exits import ExitTagger
+from utils.tagger.tagger import Tagger
+from utils.text.entities import Sentence
+
+ALL_ON = 1.5
+"""A threshold that nothing reaches."""
+
+Stages = Sequence[Sequence[Tagged]]
+"""What each stage says about every sentence, the cheapest stage first."""
+
+
+class Picked(NamedTuple):
+    """The answers at a threshold, and for each sentence the stage that gave it, from 0: `(sentences,)` int."""
+
+    predictions: Predictions
+    stage: np.ndarray
+
+
+class Point(NamedTuple):
+    """A threshold, the share of the sentences that the first stage hands on (0 to 1), and F1 in points."""
+
+    threshold: float
+    handed_on: float
+    f1: float
+
+
+def cascade_stages(taggers: Sequence[Tagger], sentences: Sequence[Sentence]) -> Stages:
+    """Each tagger's answer to each sentence, one at a time."""
+    texts = [sentence.text for sentence in sentences]
+    return [tagger.tag(texts, SERVED) for tagger in taggers]
+
+
+def exit_stages(tagger: ExitTagger, sentences: Sequence[Sentence]) -> Stages:
+    """Each exit's answer to each sentence, one at a time."""
+    ends = range(1, len(tagger.exits) + 1)
+    return cascade_stages([replace(tagger, exits=tagger.exits[:end], threshold=ALL_ON) for end in ends], sentences)
+
+
+def picked(stages: Stages, threshold: float) -> Picked:
+    """For each sentence the answer of the first stage that is certain enough, or of the last."""
+    certain = np.array([[found.certainty >= threshold for found in stage] for stage in stages])
+    certain[-1] = True
+    stage = certain.argmax(0)
+    return Picked([stages[number][i].entities for i, number in enumerate(stage)], stage)
+
+
+def candidates(stages: Stages, count: int) -> list[float]:
+    """Thresholds, ascending: at the first stage each hands on about as many sentences more as the next one."""
+    certainty = [found.certainty for found in stages[0]]
+    return sorted({0.0, *np.quantile(certainty, np.linspace(0, 1, count)).tolist(), ALL_ON})
+
+
+def curve(sentences: Sequence[Sentence], stages: Stages, thresholds: Sequence[float]) -> list[Point]:
+    """F1 at each threshold."""
+    found = [picked(stages, threshold) for threshold in thresholds]
+    return [
+        Point(threshold, float((one.stage > 0).mean()), entity_scores(sentences, one.predictions).f1)
+        for threshold, one in zip(thresholds, found, strict=True)
+    ]
+
+
+def chosen(
+    sentences: Sequence[Sentence], stages: Stages, thresholds: Sequence[float], reference: Predictions, margin: float
+) -> float:
+    """The lowest threshold at which, and above which, F1 is at most `margin` points below the reference's.
+
+    *And above which*: a low threshold that does well by luck, between others that do not, is not taken. Where none
+    will do, everything goes on.
+
+    Args:
+        sentences: of dev; test has no say.
+        thresholds: ascending.
+        reference: answers to the same sentences.
+    """
+    losses = [-f1_difference(sentences, reference, picked(stages, t).predictions).value for t in thresholds]
+    too_much = [i for i, loss in enumerate(losses) if loss > margin]
+    left = list(thresholds[max(too_much, default=-1) + 1 :])
+    return left[0] if left else ALL_ON
