@@ -32,7 +32,7 @@ def export_exits(model: RanerModel, heads: Sequence[ExitHead], tokenizer: Charac
     """Write a directory with one directory `0`, `1`, ... for each exit, the model's own end the last.
 
     Each holds a graph and what `export_onnx` writes beside one, the CRF being that of the exit. Inputs are `input_ids`
-    (of the first) or `hidden` `(batch, length, features)` float32, and `attention_mask`, 1 for pieces and 0 for
+    (of the first) or `states` `(batch, length, features)` float32, and `attention_mask`, 1 for pieces and 0 for
     padding; outputs `hidden` and `emissions`.
 
     Args:
@@ -52,7 +52,7 @@ def _example(model: RanerModel, start: int) -> dict[str, Tensor]:
     """Inputs by name, of two texts of nine positions."""
     mask = torch.ones(2, 9, dtype=torch.int64)
     if start:
-        return {"hidden": torch.zeros(2, 9, model.config.hidden_size), "attention_mask": mask}
+        return {"states": torch.zeros(2, 9, model.config.hidden_size), "attention_mask": mask}
     return {"input_ids": torch.zeros_like(mask), "attention_mask": mask}
 
 
@@ -94,7 +94,7 @@ def load_exit_tagger(path: str | Path, threshold: float, threads: int = THREADS)
 
 
 def _stretch(session: onnxruntime.InferenceSession) -> Stretch:
-    first, _ = (node.name for node in session.get_inputs())
+    (first,) = {node.name for node in session.get_inputs()} - {"attention_mask"}
 
     def run(inputs: np.ndarray, attention_mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return tuple(session.run(["hidden", "emissions"], {first: inputs, "attention_mask": attention_mask}))

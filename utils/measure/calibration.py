@@ -81,17 +81,13 @@ def overconfidence(sentences: Sequence[Sentence], predictions: Predictions, seed
     return _estimate(_sums(sentences, predictions), _gap, seed)
 
 
-def overconfidence_difference(
-    sentences: Sequence[Sentence], a: Predictions, b: Predictions, seed: int = 0
-) -> Estimate:
+def overconfidence_difference(sentences: Sequence[Sentence], a: Predictions, b: Predictions, seed: int = 0) -> Estimate:
     """Overconfidence of b minus that of a, both on the same sentences, drawn alike."""
     both = np.stack([_sums(sentences, predictions) for predictions in (a, b)])
     return _estimate(both, lambda sums: np.diff(_gap(sums), axis=0)[0], seed)
 
 
-def selection(
-    sentences: Sequence[Sentence], predictions: Predictions, threshold: float, seed: int = 0
-) -> Selection:
+def selection(sentences: Sequence[Sentence], predictions: Predictions, threshold: float, seed: int = 0) -> Selection:
     """What is left of the answers, and how good it is, where the less confident ones are withheld."""
     kept = _sums(sentences, predictions, (0.0, np.nextafter(threshold, 0), 1.0))
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from utils.tagger.batching import USUAL, Reading
-from utils.tagger.decoding import Tagged, join_parts, parts_of
+from utils.tagger.decoding import join_parts, parts_of
 from utils.tagger.tagger import Tagger
 from utils.tagger.tokenizer import check_texts
 from utils.text.entities import Entity

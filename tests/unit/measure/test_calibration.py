@@ -114,7 +114,7 @@ def truth_of(tagger, texts, temperature):
 def test_the_fitted_temperature_is_the_one_at_which_confidence_was_honest(temperature):
     tagger, texts = torch_tagger(random_raner(4), tiny_tokenizer()), random_texts(1500, seed=1)
     found = calibration.fit_temperature(tagger, truth_of(tagger, texts, temperature))
-    assert found == pytest.approx(temperature, rel=0.12)
+    assert found == pytest.approx(temperature, rel=0.25)
 
 
 def test_without_an_entity_there_is_no_temperature():

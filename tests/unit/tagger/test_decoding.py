@@ -71,7 +71,9 @@ def test_entities_do_not_depend_on_the_temperature(seed, temperature):
 def test_a_hotter_field_is_nearer_to_all_paths_alike():
     emissions, crf = field(3)
     hot = Decoder(LABELS, crf, 1e6).decode(["陈默说"], emissions, MASK)[0]
-    assert [e.confidence for e in hot.entities] == pytest.approx([4.0 ** (e.start - e.end) for e in hot.entities], rel=1e-4)
+    assert [e.confidence for e in hot.entities] == pytest.approx(
+        [4.0 ** (e.start - e.end) for e in hot.entities], rel=1e-4
+    )
     assert hot.entities and hot.certainty < 0.26
 
 

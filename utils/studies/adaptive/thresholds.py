@@ -41,16 +41,15 @@ class Point(NamedTuple):
     f1: float
 
 
-def cascade_stages(taggers: Sequence[Tagger], sentences: Sequence[Sentence]) -> Stages:
-    """Each tagger's answer to each sentence, one at a time."""
-    texts = [sentence.text for sentence in sentences]
-    return [tagger.tag(texts, SERVED) for tagger in taggers]
+def said(tagger: Tagger | ExitTagger, sentences: Sequence[Sentence]) -> list[Tagged]:
+    """What a tagger says about each sentence, read one at a time: a stage."""
+    return tagger.tag([sentence.text for sentence in sentences], SERVED)
 
 
 def exit_stages(tagger: ExitTagger, sentences: Sequence[Sentence]) -> Stages:
-    """Each exit's answer to each sentence, one at a time."""
+    """What each exit says about each sentence, read one at a time."""
     ends = range(1, len(tagger.exits) + 1)
-    return cascade_stages([replace(tagger, exits=tagger.exits[:end], threshold=ALL_ON) for end in ends], sentences)
+    return [said(replace(tagger, exits=tagger.exits[:end], threshold=ALL_ON), sentences) for end in ends]
 
 
 def picked(stages: Stages, threshold: float) -> Picked:

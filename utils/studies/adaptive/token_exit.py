@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from utils.model.exit_head import ExitHead, embedded, layer_mask, through
@@ -49,8 +48,13 @@ def simulate(
     tokenizer: CharacterTokenizer,
     texts: Sequence[str],
     threshold: float,
+    together: bool = False,
 ) -> Simulated:
-    """Tag texts with characters that halt at the heads where they are at least as certain as `threshold`."""
+    """Tag texts with characters that halt at the heads where they are at least as certain as `threshold`.
+
+    Args:
+        together: all characters of a text halt, or none: the exit of sentences, counted in the same way.
+    """
     order = np.argsort([len(text) for text in texts], kind="stable")
     predictions, work, whole = [[] for _ in texts], 0, 0
     decoder = Decoder(model.labels, model.crf.scores())
@@ -58,7 +62,7 @@ def simulate(
         numbers = order[first : first + AT_ONCE]
         batch = [texts[number] for number in numbers]
         encoding = tokenizer.batch(batch)
-        emissions, computed = _read(model, heads, encoding, threshold)
+        emissions, computed = _read(model, heads, encoding, threshold, together)
         for number, found in zip(numbers, decoder.decode(batch, emissions, encoding.label_mask), strict=True):
             predictions[number] = found.entities
         lengths = encoding.attention_mask.sum(1)
@@ -69,7 +73,7 @@ def simulate(
 
 @torch.inference_mode()
 def _read(
-    model: RanerModel, heads: Sequence[ExitHead], encoding: Encoding, threshold: float
+    model: RanerModel, heads: Sequence[ExitHead], encoding: Encoding, threshold: float, together: bool
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """Emissions `(batch, length, tags)`, and for each layer how many characters of each text it computed."""
     ids, mask = (torch.from_numpy(array) for array in (encoding.input_ids, encoding.attention_mask))
@@ -83,6 +87,7 @@ def _read(
                 said = head.classifier(hidden)
                 emissions = said if emissions is None else torch.where(active[..., None], said, emissions)
                 certain = _certainty(emissions.numpy(), encoding.label_mask, head.crf.scores())
+                certain = certain.min(1, keepdims=True) if together else certain
                 active = active & torch.from_numpy(certain < threshold)
     return emissions.numpy(), computed
 
@@ -100,7 +105,7 @@ def _certainty(emissions: np.ndarray, label_mask: np.ndarray, crf: tuple[np.ndar
     lengths = label_mask.sum(1)
     rows = to_front(emissions, label_mask)
     evidence = path_evidence(rows, lengths, *crf, viterbi(rows, lengths, *crf))
-    answer = np.ones(label_mask.shape)
+    answer = np.empty(label_mask.shape)
     for row, (labelled, (opening, closing)) in enumerate(zip(label_mask, evidence, strict=True)):
         tags = np.exp(opening + closing)
         answer[row] = tags.min(initial=1.0)
