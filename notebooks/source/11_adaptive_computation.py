@@ -41,7 +41,7 @@ from utils.measure.bootstrap import f1_interval
 from utils.measure.evaluation import answers
 from utils.measure.run import open_run
 from utils.measure.scores import entity_scores
-from utils.measure.verdict import Estimate, equivalent, f1_difference, times_as_fast, verdict
+from utils.measure.verdict import equivalent, f1_difference, times_as_fast, verdict
 from utils.model.checkpoint import load_raner
 from utils.model.exit_head import widened_head
 from utils.model.torch_tagger import torch_tagger
