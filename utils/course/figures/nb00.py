@@ -1,4 +1,4 @@
-"""Picture of notebook 00: the course as a line with eleven stations."""
+"""Picture of notebook 00: the course as a line of stations."""
 
 from collections.abc import Collection
 
@@ -19,6 +19,7 @@ STOPS = (
     ("08", "The whole\npipeline", "What is left of\nthe article's table?", "deliver"),
     ("09", "Serving", "Does it hold under\nfifty typists?", "deliver"),
     ("10", "Distillation", "Would a small student\nhave been better?", "deliver"),
+    ("11", "Adaptive\ncomputation", "Can easy sentences\ncost less?", "deliver"),
 )
 """Number, title, question and phase of every notebook."""
 
