@@ -8,6 +8,7 @@ In reading order:
 - `byte_products`: whether this CPU sums products of bytes exactly
 - `onnx_quantize`: graphs in eight bits, dynamic and static
 - `onnx_exits`: a network with exits, one graph from each to the next
+- `cascade_files`: a small tagger and a large one, in one directory
 - `onnx_checks`: what is wrong with a graph, said before it is shipped
 - `openvino`: the peer, where it is installed
 - `variants`: versions of one tagger measured in turns, one ledger row each

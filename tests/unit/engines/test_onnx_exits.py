@@ -14,7 +14,8 @@ from utils.model.exit_head import ExitHead
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tagger import by_sentence
 
-TEXTS = random_texts(12, longest=20, seed=5)
+TEXTS = [text.replace("。", "，") for text in random_texts(12, longest=20, seed=5)]
+"""Of one sentence each."""
 
 
 def other_head(model, layer):
