@@ -25,6 +25,7 @@ quick = False
 # %% tags=["nbval-ignore-output"]
 import shutil
 from dataclasses import replace
+from functools import partial
 
 from IPython.display import clear_output
 
@@ -46,7 +47,6 @@ from utils.model.checkpoint import load_raner
 from utils.model.exit_head import widened_head
 from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
-from utils.studies import pipeline
 from utils.studies.adaptive import hard_sentences, heads, models, thresholds, token_exit
 from utils.tagger import temperature
 from utils.tagger.cascade import Cascade
@@ -65,13 +65,13 @@ show_minutes("11")
 
 # %% tags=["nbval-ignore-output"]
 original, tokenizer = run.model()
-again = pipeline.fair_baseline(run, original, tokenizer, pipeline.recovery_schedule(run))
+baseline_name, again = models.fair_baseline(run)
 networks, names = {"original": original}, {"original": "original"}
 for version in ("compressed", "compressed-more"):
     names[version], path = models.compressed(run, version)
     networks[version] = load_raner(path)[0]
 clear_output(wait=True)
-print("in this run:", ", ".join(names.values()))
+print("in this run:", ", ".join(names.values()), f"and {baseline_name}, the fair baseline")
 
 # %% [markdown]
 # A name that ends in *short* means that notebook 08 has not been run in this folder: then the same cuts are made here, with a short recovery, and answer worse than 08's.
@@ -174,17 +174,13 @@ degrees = {name: calibration.fit_temperature(tagger, dev) for name, tagger in ta
 warm = {name: replace(tagger, temperature=degrees[name]) for name, tagger in taggers.items()}
 repaired = {name: answers(tagger, test) for name, tagger in warm.items()}
 guesses.reveal("temperature of compressed, INT8", my_guess, round(degrees["compressed, INT8"], 2))
+
+# %% tags=["nbval-ignore-output"]
 rows = []
 for name, predictions_of in repaired.items():
     gap = calibration.overconfidence(test, predictions_of, seed)
-    rows.append(
-        (
-            name,
-            f"{degrees[name]:.2f}",
-            percent(gap, "+"),
-            percent(calibration.calibration_error(test, predictions_of, seed)),
-        )
-    )
+    error = calibration.calibration_error(test, predictions_of, seed)
+    rows.append((name, f"{degrees[name]:.2f}", percent(gap, "+"), percent(error)))
 table(("version", "T", "overconfidence, points", "ECE, points"), rows)
 
 # %% tags=["nbval-ignore-output"]
@@ -331,7 +327,7 @@ if attempted(my_rule):
     check("your rule hands on what the course's does", mine == picked.stage.nonzero()[0].tolist())
 
 # %% [markdown]
-# **Predict:** so that F1 on dev stays within 0.3 points of the large model's, how many percent of the sentences must go on from *shallow* to *compressed*?
+# **Predict:** so that F1 on dev stays within three tenths of a point of the large model's, how many percent of the sentences must go on from *shallow* to *compressed*?
 
 # %%
 my_guess = ...
@@ -512,16 +508,17 @@ for name, (way, threshold) in settings.items():
 
 def place(scale, name):
     milliseconds = times[scale][name].p50 / len(sample)
-    return figures.Placed(
-        milliseconds, entity_scores(test, predicted[name]).f1, *f1_interval(test, predicted[name], seed)
-    )
+    f1 = entity_scores(test, predicted[name]).f1
+    return figures.Placed(milliseconds, f1, *f1_interval(test, predicted[name], seed))
 
 
+# %% tags=["nbval-ignore-output"]
 families = {"one model": list(single)}
 families |= {way: [way, f"{way}, half"] for way in chosen}
-figures.time_figure(
-    {scale: {title: [place(scale, name) for name in members] for title, members in families.items()} for scale in times}
-)
+drawn = {}
+for scale in times:
+    drawn[scale] = {title: [place(scale, name) for name in members] for title, members in families.items()}
+figures.time_figure(drawn)
 
 # %% [markdown]
 # *One model* is pruning: the original, *compressed*, *compressed-more* and *shallow*. Who stands to the left of that line, or above it, does something that pruning cannot. The intervals of F1 belong to each point alone; versions are compared in pairs, on the same sentences and in the same turns:
@@ -557,8 +554,8 @@ encoding = tokenizer.batch([middle])
 for scale, fixed in (("mini", single), ("article", large)):
     tagger = fixed["compressed"]
     calls = {
-        "all": lambda tagger=tagger: tagger.predict([middle]),
-        "network": lambda tagger=tagger: tagger.backend(encoding.input_ids, encoding.attention_mask),
+        "all": partial(tagger.predict, [middle]),
+        "network": partial(tagger.backend, encoding.input_ids, encoding.attention_mask),
     }
     measured = latency.measure_latency(calls, sizes.mini_rounds)
     outside = 1 - latency.time_ratio(measured["network"], measured["all"])
@@ -570,11 +567,8 @@ for scale, fixed in (("mini", single), ("article", large)):
 # %% tags=["nbval-ignore-output"]
 packed = {name: onnx_session.load_onnx_sentence_tagger(big_int8[name]) for name in ("shallow", "compressed")}
 way = "shallow, then compressed"
-versions = {
-    "compressed": packed["compressed"],
-    way: Cascade(**{"small": packed["shallow"], "large": packed["compressed"], "threshold": chosen[way]}),
-}
-whole = latency.measure_taggers(versions, [run.article.text], sizes.twin_rounds)
+both = {"compressed": packed["compressed"], way: Cascade(packed["shallow"], packed["compressed"], chosen[way])}
+whole = latency.measure_taggers(both, [run.article.text], sizes.twin_rounds)
 on_article = times_as_fast(whole["compressed"], whole[way])
 print("on the article: {:.2f} [{:.2f}, {:.2f}] times as fast as compressed".format(*on_article))
 check("the cascade takes at least 1.5 times less time on the article", verdict(on_article, 1.5))

@@ -13,13 +13,16 @@ from utils.compress.training import Schedule
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_quantize import quantize_onnx
 from utils.measure.run import Run
-from utils.model.checkpoint import save_raner
+from utils.model.checkpoint import load_raner, save_raner
 from utils.model.raner import RanerModel
-from utils.studies.pipeline import TAUGHT_HIDDEN, TAUGHT_RATE, recovery_schedule
+from utils.studies import pipeline
 from utils.tagger.tokenizer import CharacterTokenizer
 
 SCORED = (64, 16)
 """Sentences that heads and neurons are scored on where notebook 08 has not been run: in full, and in a quick run."""
+
+OWN_BASELINE = "original-again-own"
+"""What notebook 08 calls the fair baseline of its own versions."""
 
 SHALLOW = 4
 """Layers of the smallest version."""
@@ -40,13 +43,24 @@ def compressed(run: Run, name: str) -> tuple[str, Path]:
     return short, run.artifact(f"mini/{short}-seed{run.seed}", partial(_save_short, run, name))
 
 
+def fair_baseline(run: Run) -> tuple[str, RanerModel]:
+    """The original that had as long a training as `compressed`, and what it is called.
+
+    Where notebook 08 has been run, the one that learned from the same texts for as many steps; else the course's.
+    """
+    if run.has(place := f"mini/{OWN_BASELINE}-seed{run.seed}"):
+        return OWN_BASELINE, load_raner(run.artifacts / place)[0]
+    original, tokenizer = run.model()
+    return "original-again", pipeline.fair_baseline(run, original, tokenizer, pipeline.recovery_schedule(run))
+
+
 def _save_short(run: Run, name: str, path: Path) -> None:
     original, tokenizer = run.model()
     batches = make_batches(run.corpus.train[: SCORED[run.quick]], tokenizer, original.labels, batch_size=8)
     scores = michel_per_example(original, batches), neuron_importance(original, batches)
     cut = prune_to(original, *scores, left_after(original, COMPRESSED[name]))
     place = path.with_name(f"{path.name}-checkpoints")
-    save_raner(fine_tune(cut, tokenizer, run.training, place, recovery_schedule(run)), tokenizer, path)
+    save_raner(fine_tune(cut, tokenizer, run.training, place, pipeline.recovery_schedule(run)), tokenizer, path)
     shutil.rmtree(place)
 
 
@@ -63,8 +77,8 @@ def shallow(run: Run, source: str, deep: RanerModel, steps: int) -> Path:
 def _save_shallow(run: Run, deep: RanerModel, steps: int, path: Path) -> None:
     original, tokenizer = run.model()
     student = shallow_student(deep, min(SHALLOW, deep.config.num_hidden_layers))
-    schedule = Schedule(learning_rate=TAUGHT_RATE, seed=run.seed, steps=steps)
-    lesson, place = Distillation(original, hidden=TAUGHT_HIDDEN), path.with_name(f"{path.name}-checkpoints")
+    schedule = Schedule(learning_rate=pipeline.TAUGHT_RATE, seed=run.seed, steps=steps)
+    lesson, place = Distillation(original, hidden=pipeline.TAUGHT_HIDDEN), path.with_name(f"{path.name}-checkpoints")
     save_raner(distil(student, tokenizer, run.training, place, schedule, lesson), tokenizer, path)
     shutil.rmtree(place)
 
