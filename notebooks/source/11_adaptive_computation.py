@@ -579,7 +579,7 @@ check("the cascade takes at least 1.5 times less time on the article", verdict(o
 #
 # Why should a whole sentence go on because of one name? In TOKEE, of the same paper, single **characters** halt: their hidden state stays as it is, and the others go on and still look at it.
 #
-# It is simulated here: all characters are computed and what a halted one would have become is thrown away. F1 is exact, and so is the number of multiply-adds that would be left, counted layer by layer. It is not timed. A layer would need its queries packed anew at each exit, from rows of different lengths, while keys and values still come from all characters; ONNX's `Attention` takes no such pair of packed rows without gathers around every layer, and below you see how little there would be to win by them.
+# It is simulated here: all characters are computed and what a halted one would have become is thrown away. F1 is exact, and so is the number of multiply-adds that would be left, counted layer by layer. It is not timed. A layer would need its queries packed anew at each exit, from rows of different lengths, while keys and values still come from all characters; ONNX's `Attention` takes no such pair of packed rows without gathers around every layer. The count says what there would be to win at most.
 #
 # **Predict:** at equal F1, which way leaves fewer multiply-adds: whole sentences, or single characters?
 
@@ -611,7 +611,8 @@ guesses.reveal("fewer multiply-adds at equal F1", my_guess, min(left, key=left.g
 
 # %%
 check("with a threshold that nothing reaches, all the work is done", uncut.work == uncut.whole_work)
-check("and the answers are the network's", spans(uncut.predictions) == spans(taggers["compressed"].predict(some_texts)))
+in_one = torch_tagger(base, tokenizer).predict(some_texts)
+check("and the answers are the network's", spans(uncut.predictions) == spans(in_one))
 
 # %% [markdown]
 # A character that halts saves its query, its output and its feed-forward. Its keys and values are made in every later layer, as long as one neighbour goes on: that is the floor under the second line.

@@ -53,6 +53,7 @@ def simulate(
     """Tag texts with characters that halt at the heads where they are at least as certain as `threshold`.
 
     Args:
+        texts: each read whole, so each must fit the model.
         together: all characters of a text halt, or none: the exit of sentences, counted in the same way.
     """
     order = np.argsort([len(text) for text in texts], kind="stable")
