@@ -37,7 +37,7 @@ from utils.course.sizes import sizes_of
 from utils.course.solutions import solution
 from utils.course.tables import table
 from utils.course.teaching import attempted, check, exercise, predictions, show_minutes
-from utils.engines import onnx_exits, onnx_session
+from utils.engines import cascade_files, onnx_exits, onnx_session
 from utils.measure import calibration, latency
 from utils.measure.bootstrap import f1_interval
 from utils.measure.evaluation import answers
@@ -48,6 +48,7 @@ from utils.model.checkpoint import load_raner
 from utils.model.exit_head import widened_head
 from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
+from utils.serving import models as serving
 from utils.studies.adaptive import hard_sentences, heads, models, thresholds, token_exit
 from utils.tagger import temperature
 from utils.tagger.cascade import Cascade
@@ -573,6 +574,24 @@ whole = latency.measure_taggers(both, [run.article.text], sizes.twin_rounds)
 on_article = times_as_fast(whole["compressed"], whole[way])
 print("on the article: {:.2f} [{:.2f}, {:.2f}] times as fast as compressed".format(*on_article))
 check("the cascade takes at least 1.5 times less time on the article", verdict(on_article, 1.5))
+
+# %% [markdown]
+# Worth it or not, a cascade can be saved and served like any other model: `make serve MODEL=` and its directory. The page edits and remembers sentences, and a cascade is asked sentence by sentence, so incremental answers are its full answers too.
+
+# %% tags=["nbval-ignore-output"]
+threshold = chosen[way]
+
+
+def halves(path):
+    cascade_files.save_cascade(int8["shallow"], int8["compressed"], threshold, path)
+
+
+kept_cascade = run.artifact(f"mini/cascade-seed{seed}", halves, recipe=(names["compressed"], threshold))
+name, load = serving.open_model(kept_cascade)
+here = Cascade(single["shallow"], single["compressed"], threshold)
+check(
+    "served, the cascade answers as it does here", spans(answers(load(), test[:20])) == spans(answers(here, test[:20]))
+)
 
 # %% [markdown]
 # ## Single characters that stop
