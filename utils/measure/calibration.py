@@ -113,24 +113,22 @@ def least_confidence(sentences: Sequence[Sentence], predictions: Predictions, pr
 def fit_temperature(tagger: Tagger, sentences: Sequence[Sentence]) -> float:
     """The temperature at which the confidence of the tagger's entities predicts best which of them are right.
 
-    Least mean log loss of the entities; the network reads each sentence once, only sums are made anew.
+    Least mean log loss of the entities; the network reads each sentence once, only sums are made anew. Where the
+    tagger finds no entity there is nothing to learn from, and it stays at 1.
 
     Args:
         sentences: annotated ones that neither trained the tagger nor judge it.
-
-    Raises:
-        ValueError: it finds no entity there.
     """
     remembered = dataclasses.replace(tagger, backend=_remembering(tagger.backend))
 
     def loss(logarithm: float) -> float:
         warm = dataclasses.replace(remembered, temperature=math.exp(logarithm))
         confidence, right, _ = _entities(sentences, answers(warm, sentences))
-        if not len(right):
-            raise ValueError(f"{len(sentences)} sentences and no entity found in them: no temperature can be fitted")
         sure = confidence.clip(SURE, 1 - SURE)
         return -float(np.log(np.where(right > 0, sure, 1 - sure)).mean())
 
+    if not any(answers(remembered, sentences)):
+        return 1.0
     bounds = tuple(map(math.log, TEMPERATURES))
     return math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 0.01}).x)
 

@@ -117,12 +117,11 @@ def test_the_fitted_temperature_is_the_one_at_which_confidence_was_honest(temper
     assert found == pytest.approx(temperature, rel=0.25)
 
 
-def test_without_an_entity_there_is_no_temperature():
+def test_without_an_entity_the_temperature_stays_at_one():
     zero = np.zeros(13, np.float32)
     silent = dataclasses.replace(
         torch_tagger(random_raner(), tiny_tokenizer()),
         backend=lambda ids, mask: np.eye(13, dtype=np.float32)[np.zeros_like(ids)],
         crf=(zero, np.zeros((13, 13), np.float32), zero),
     )
-    with pytest.raises(ValueError, match="no entity"):
-        calibration.fit_temperature(silent, [annotate("天地", [])])
+    assert calibration.fit_temperature(silent, [annotate("天地", [])]) == 1.0
