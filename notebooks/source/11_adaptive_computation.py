@@ -323,7 +323,7 @@ exercise(my_rule, exercises.exit_rule)
 
 # %% tags=["nbval-ignore-output"]
 if attempted(my_rule):
-    certain = [[found.certainty] for found in on_test["shallow"]]
+    certain = [[found.certainty] for found in on_test["shallow"].whole()]
     mine = my_rule(certain, [[] for _ in certain], 0.9)
     picked = thresholds.picked([on_test["shallow"], on_test["compressed"]], 0.9)
     check("your rule hands on what the course's does", mine == picked.stage.nonzero()[0].tolist())
@@ -358,7 +358,8 @@ lines = {}
 for way, stages in test_stages.items():
     points = thresholds.curve(test, stages, thresholds.candidates(stages, sizes.thresholds))
     lines[way] = [(point.handed_on, point.f1) for point in points]
-f1 = {name: entity_scores(test, [one.entities for one in said]).f1 for name, said in on_test.items()}
+alone = {name: [one.entities for one in said.whole()] for name, said in on_test.items()}
+f1 = {name: entity_scores(test, entities).f1 for name, entities in alone.items()}
 levels = {f"{name} alone": f1[name] for name in ("compressed", "original")}
 figures.shares_figure(lines, levels, "sentences of test that go on")
 
@@ -367,8 +368,10 @@ figures.shares_figure(lines, levels, "sentences of test that go on")
 
 # %%
 ends = [thresholds.picked(test_stages["shallow, then compressed"], t).predictions for t in (0, thresholds.ALL_ON)]
-alone = [[one.entities for one in on_test[name]] for name in ("shallow", "compressed")]
-check("at one end the small model answers everything, at the other the large one", ends == alone)
+check(
+    "at one end the small model answers everything, at the other the large one",
+    ends == [alone["shallow"], alone["compressed"]],
+)
 cascade = Cascade(single["shallow"], single["compressed"], 0.9)
 by_hand = thresholds.picked(test_stages["shallow, then compressed"], 0.9).predictions[:20]
 check(
@@ -447,7 +450,7 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 exiting = onnx_exits.load_exit_tagger(exits, thresholds.ALL_ON)
 exit_dev, exit_test = (thresholds.exit_stages(exiting, part) for part in (dev, test))
-of_exits = [entity_scores(test, [one.entities for one in stage]).f1 for stage in exit_test]
+of_exits = [entity_scores(test, [one.entities for one in stage.whole()]).f1 for stage in exit_test]
 guesses.reveal("F1 at the first exit", my_guess, round(of_exits[0], 1))
 print("F1 at each exit:", ", ".join(f"{one:.1f}" for one in of_exits))
 dev_stages["exits"], test_stages["exits"], chosen["exits"] = exit_dev, exit_test, choose(exit_dev)
@@ -467,7 +470,7 @@ my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
 def half(stages):
-    return float(np.median([found.certainty for found in stages[0]]))
+    return float(np.median([found.certainty for found in stages[0].tagged]))
 
 
 def adaptive(way, threshold, fixed, exits_path):
@@ -503,7 +506,7 @@ large = {name: in_onnx(path) for name, path in big_int8.items()}
 times["article"] = in_turns(large, big_exits, sizes.twin_rounds)
 
 # %% tags=["nbval-ignore-output"]
-predicted = {name: [one.entities for one in said] for name, said in on_test.items()}
+predicted = dict(alone)
 for name, (way, threshold) in settings.items():
     predicted[name] = thresholds.picked(test_stages[way], threshold).predictions
 

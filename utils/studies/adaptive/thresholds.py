@@ -2,7 +2,8 @@
 
 Every stage (the halves of a cascade, the exits of a network) answers every sentence once. Which of these answers a
 threshold picks is then a comparison, so a whole curve costs one reading. This holds where a sentence is read by
-itself, as eight bits are served: no batch then changes an answer.
+itself, as eight bits are served: no batch then changes an answer. An annotated text of two sentences is two here, as
+in a `Cascade`: one may go on without the other.
 """
 
 from collections.abc import Sequence
@@ -14,36 +15,53 @@ import numpy as np
 from utils.measure.scores import Predictions, entity_scores
 from utils.measure.verdict import f1_difference
 from utils.tagger.batching import SERVED
-from utils.tagger.decoding import Tagged
+from utils.tagger.decoding import Part, Tagged, join_parts, parts_of
 from utils.tagger.exits import ExitTagger
 from utils.tagger.tagger import Tagger
 from utils.text.entities import Sentence
+from utils.text.segmentation import sentence_ranges
 
 ALL_ON = 1.5
 """A threshold that nothing reaches."""
 
-Stages = Sequence[Sequence[Tagged]]
-"""What each stage says about every sentence, the cheapest stage first."""
+
+class Said(NamedTuple):
+    """What a stage says about each sentence of `count` texts."""
+
+    count: int
+    parts: list[Part]
+    tagged: list[Tagged]
+
+    def whole(self) -> list[Tagged]:
+        """The same about each text."""
+        return join_parts(self.count, self.parts, self.tagged)
+
+
+Stages = Sequence[Said]
+"""The cheapest first; all about the same texts."""
 
 
 class Picked(NamedTuple):
-    """The answers at a threshold, and for each sentence the stage that gave it, from 0: `(sentences,)` int."""
+    """The answers at a threshold, and for each text the last stage that one of its sentences needed, from 0:
+    `(texts,)` int.
+    """
 
     predictions: Predictions
     stage: np.ndarray
 
 
 class Point(NamedTuple):
-    """A threshold, the share of the sentences that the first stage hands on (0 to 1), and F1 in points."""
+    """A threshold, the share of the texts of which the first stage hands something on (0 to 1), and F1 in points."""
 
     threshold: float
     handed_on: float
     f1: float
 
 
-def said(tagger: Tagger | ExitTagger, sentences: Sequence[Sentence]) -> list[Tagged]:
-    """What a tagger says about each sentence, read one at a time: a stage."""
-    return tagger.tag([sentence.text for sentence in sentences], SERVED)
+def said(tagger: Tagger | ExitTagger, sentences: Sequence[Sentence]) -> Said:
+    """A stage: what a tagger says, read one sentence at a time."""
+    parts = parts_of([sentence.text for sentence in sentences], sentence_ranges)
+    return Said(len(sentences), parts, tagger.tag([part.characters for part in parts], SERVED))
 
 
 def exit_stages(tagger: ExitTagger, sentences: Sequence[Sentence]) -> Stages:
@@ -54,15 +72,18 @@ def exit_stages(tagger: ExitTagger, sentences: Sequence[Sentence]) -> Stages:
 
 def picked(stages: Stages, threshold: float) -> Picked:
     """For each sentence the answer of the first stage that is certain enough, or of the last."""
-    certain = np.array([[found.certainty >= threshold for found in stage] for stage in stages])
+    certain = np.array([[found.certainty >= threshold for found in stage.tagged] for stage in stages], bool)
     certain[-1] = True
-    stage = certain.argmax(0)
-    return Picked([stages[number][i].entities for i, number in enumerate(stage)], stage)
+    stage, first = certain.argmax(0), stages[0]
+    tagged = [stages[number].tagged[i] for i, number in enumerate(stage)]
+    last = np.zeros(first.count, int)
+    np.maximum.at(last, [part.text for part in first.parts], stage)
+    return Picked([found.entities for found in first._replace(tagged=tagged).whole()], last)
 
 
 def candidates(stages: Stages, count: int) -> list[float]:
     """Thresholds, ascending: at the first stage each hands on about as many sentences more as the next one."""
-    certainty = [found.certainty for found in stages[0]]
+    certainty = [found.certainty for found in stages[0].tagged]
     return sorted({0.0, *np.quantile(certainty, np.linspace(0, 1, count)).tolist(), ALL_ON})
 
 

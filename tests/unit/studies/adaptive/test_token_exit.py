@@ -95,7 +95,7 @@ def certainty(rows, crf):
     return [tags.min(), *windows, tags.min()]
 
 
-@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7])
+@pytest.mark.parametrize("threshold", [0.1, 0.2, 0.3])
 def test_it_reads_as_a_packed_reading_would(model, heads, threshold):
     halted = 0
     for text in TEXTS:
@@ -108,8 +108,8 @@ def test_it_reads_as_a_packed_reading_would(model, heads, threshold):
 
 
 def test_neighbours_in_a_batch_do_not_matter(model, heads):
-    together = token_exit.simulate(model, heads, TOKENIZER, TEXTS, 0.5)
-    alone = [token_exit.simulate(model, heads, TOKENIZER, [text], 0.5) for text in TEXTS]
+    together = token_exit.simulate(model, heads, TOKENIZER, TEXTS, 0.3)
+    alone = [token_exit.simulate(model, heads, TOKENIZER, [text], 0.3) for text in TEXTS]
     assert spans(together.predictions) == [spans(one.predictions)[0] for one in alone]
     assert together.work == sum(one.work for one in alone) < together.whole_work
 
