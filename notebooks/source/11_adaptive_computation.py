@@ -212,6 +212,8 @@ check("at dev's temperature, compressed in INT8 is honest to 3 points", equivale
 # %% [markdown]
 # A ? here says that this test set cannot tell; a ✗ that dev was too small to learn the number, or that one number is not enough.
 #
+# A temperature below 1 makes a model surer. Is that possible? A student that learns soft targets learns doubt as well, and one that was trained for a few steps only has not yet come to be as sure as it might: such a model keeps more than it promises. What compression does to confidence depends on how the model learned again, not only on what was cut.
+#
 # The temperature belongs to the model, like its weights. So it is stored beside them, in `config.json`, and whoever loads the directory gets it: the command line, the REST API and the page, which show it in the same field as before.
 
 # %% tags=["nbval-ignore-output"]
@@ -394,7 +396,7 @@ table(("sentences with", "how many", "of them go on", "of the others", "differen
 
 # %% tags=["nbval-ignore-output"]
 for name, trait in traits.items():
-    check(f"{name}: goes on more often", verdict(trait.difference, 0))
+    check(f"{name}: goes on at least 5 points more often", verdict(trait.difference, 0.05))
 
 # %% [markdown]
 # A longer sentence has more pieces, and the least certain of many is lower than the least certain of few. So part of that line is arithmetic, and a long sentence is the dearer one to read twice.
