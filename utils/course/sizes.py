@@ -85,9 +85,9 @@ SIZES = {
     },
     "11": {
         "dev": (1000, 32),
-        "student_steps": (64, 4),
-        "exit_train": (800, 64),
-        "exit_steps": (120, 6),
+        "student_steps": (96, 4),
+        "exit_train": (2000, 64),
+        "exit_steps": (400, 6),
         "thresholds": (21, 6),
         "simulated": (300, 20),
         "timed": (30, 5),
