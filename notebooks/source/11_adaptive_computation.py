@@ -614,7 +614,7 @@ my_guess = ...
 some = evenly_spaced(test, sizes.simulated)
 some_texts = [sentence.text for sentence in some]
 lines = {"sentences leave": [], "characters halt": []}
-for threshold in (0.8, 0.95, 0.99, 0.999):
+for threshold in (0.5, 0.8, 0.95, 0.99):
     for way, together in (("sentences leave", True), ("characters halt", False)):
         done = token_exit.simulate(base, exit_heads, tokenizer, some_texts, threshold, together)
         lines[way].append((done.work / done.whole_work, entity_scores(some, done.predictions).f1))
