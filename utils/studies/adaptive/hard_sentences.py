@@ -7,7 +7,7 @@ import numpy as np
 
 from utils.measure.bootstrap import percentile_interval, resampled_counts
 from utils.measure.verdict import Estimate
-from utils.text.entities import Sentence
+from utils.text.entities import Entity, Sentence
 
 
 class Trait(NamedTuple):
@@ -33,7 +33,7 @@ def traits(sentences: Sequence[Sentence], train: Sequence[Sentence]) -> dict[str
     return {name: np.array(flags, bool) for name, flags in found.items()}
 
 
-def _nested(entity, places: set[str]) -> bool:
+def _nested(entity: Entity, places: set[str]) -> bool:
     return entity.type == "ORG" and any(place in entity.text for place in places)
 
 
