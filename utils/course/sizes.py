@@ -87,7 +87,7 @@ SIZES = {
         "dev": (1000, 32),
         "student_steps": (96, 4),
         "exit_train": (2000, 64),
-        "exit_steps": (400, 6),
+        "exit_steps": (800, 6),
         "thresholds": (21, 6),
         "simulated": (300, 20),
         "timed": (30, 5),

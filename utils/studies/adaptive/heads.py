@@ -18,7 +18,7 @@ from utils.model.raner import RanerModel, piece_limit
 from utils.tagger.tokenizer import CharacterTokenizer
 from utils.text.entities import Sentence
 
-RATE = 3e-3
+RATE = 5e-3
 """Peak of the learning rate; it falls to 0 in a straight line. A linear layer bears more than a network."""
 
 
