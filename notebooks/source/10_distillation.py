@@ -693,6 +693,6 @@ guesses.review()
 # - A student that starts from its teacher's layers starts with what they learned, even where it cannot use it yet. Which layers, and how many thinner ones, is part of the experiment: a bad start makes a bad contest.
 # - A contest is fair at the same latency, with the same number of steps, the same data, as many tries and the same judge; and its answer is a difference with an interval.
 #
-# **Next:** the road that won here can go on through [08 · The whole pipeline](08_the_whole_pipeline.ipynb), quantised and exported like any other model.
+# **Next:** the road that won here can go on through [08 · The whole pipeline](08_the_whole_pipeline.ipynb), quantised and exported like any other model. [11 · Adaptive computation](11_adaptive_computation.ipynb) lets easy sentences have fewer layers than hard ones.
 #
 # **Papers:** [Hinton et al. 2015](https://arxiv.org/abs/1503.02531) on temperature and $T^2$, [Sanh et al. 2019](https://arxiv.org/abs/1910.01108) on starting from the teacher's layers, [Romero et al. 2015](https://arxiv.org/abs/1412.6550) and [Jiao et al. 2020](https://arxiv.org/abs/1909.10351) on hidden states.

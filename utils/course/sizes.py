@@ -85,6 +85,17 @@ SIZES = {
         "final_rounds": (Rounds(15), Rounds(3)),
         "final_twin_rounds": (Rounds(9), Rounds(2)),
     },
+    "11": {
+        "dev": (1000, 32),
+        "student_steps": (96, 4),
+        "exit_train": (2000, 64),
+        "exit_steps": (800, 6),
+        "thresholds": (21, 6),
+        "simulated": (300, 20),
+        "timed": (30, 5),
+        "mini_rounds": (Rounds(9), Rounds(2)),
+        "twin_rounds": (Rounds(7), Rounds(2)),
+    },
 }
 """Notebook -> name of a size -> (full, quick)."""
 

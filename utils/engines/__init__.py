@@ -7,6 +7,8 @@ In reading order:
 - `onnx_session`: running a graph in ONNX Runtime; the backend of a `Tagger`
 - `byte_products`: whether this CPU sums products of bytes exactly
 - `onnx_quantize`: graphs in eight bits, dynamic and static
+- `onnx_exits`: a network with exits, one graph from each to the next
+- `cascade_files`: a small tagger and a large one, in one directory
 - `onnx_checks`: what is wrong with a graph, said before it is shipped
 - `openvino`: another engine for the same graphs, and its own eight bits
 - `variants`: versions of one tagger measured in turns, one ledger row each

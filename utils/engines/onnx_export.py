@@ -7,7 +7,7 @@ that no optimiser has to find it again, and the mask is told what rows of severa
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,8 +42,9 @@ def export_onnx(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Pa
     """
     model = _in_float32(model)
     path = save_surroundings(model, tokenizer, path)
-    with evaluating(model.modules()), _attending_by(model, attention), quiet():
-        _export_graph(model, path / GRAPH_FILE)
+    with evaluating(model.modules()), attending_by(model, attention), quiet():
+        zeros, ones = torch.zeros(2, 9, dtype=torch.int64), torch.ones(2, 9, dtype=torch.int64)
+        write_graph(_Emissions(model), {"input_ids": zeros, "attention_mask": ones}, path / GRAPH_FILE)
     return path
 
 
@@ -56,7 +57,8 @@ def _in_float32(model: RanerModel) -> RanerModel:
 
 
 @contextmanager
-def _attending_by(model: RanerModel, attention: str) -> Iterator[None]:
+def attending_by(model: RanerModel, attention: str) -> Iterator[None]:
+    """Attention as `export_onnx` may write it, while the context lasts."""
     AttentionInterface.register(OPERATOR, _one_operator)
     before = model.config._attn_implementation
     model.set_attn_implementation(attention)
@@ -74,15 +76,20 @@ def _one_operator(module, query: Tensor, key: Tensor, value: Tensor, mask: Tenso
     return answer.unflatten(2, (heads, -1)), None
 
 
-def _export_graph(model: RanerModel, file: Path) -> None:
-    example = torch.zeros(2, 9, dtype=torch.int64), torch.ones(2, 9, dtype=torch.int64)
+def write_graph(module: nn.Module, example: Mapping[str, Tensor], file: Path) -> None:
+    """Write down what a module computes, for any batch and length.
+
+    Args:
+        module: its attribute `outputs` names what it returns.
+        example: the inputs by name, in order, the first axes of each being batch and length.
+    """
     sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     program = torch.onnx.export(
-        _Emissions(model),
-        example,
-        input_names=["input_ids", "attention_mask"],
-        output_names=["emissions"],
-        dynamic_shapes={"input_ids": sizes, "attention_mask": sizes},
+        module,
+        tuple(example.values()),
+        input_names=list(example),
+        output_names=list(module.outputs),
+        dynamic_shapes=(sizes,) * len(example),
         opset_version=23,
         dynamo=True,
         verbose=False,
@@ -94,6 +101,8 @@ def _export_graph(model: RanerModel, file: Path) -> None:
 
 class _Emissions(nn.Module):
     """What the graph computes: the model without its CRF, seeing and counting inside each number of the mask."""
+
+    outputs = ("emissions",)
 
     def __init__(self, model: RanerModel):
         super().__init__()

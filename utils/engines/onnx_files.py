@@ -26,9 +26,11 @@ from safetensors.numpy import load_file, save_file
 from utils.files import CheckpointError
 from utils.tagger.batching import Backend
 from utils.tagger.tagger import Tagger
+from utils.tagger.temperature import stored_temperature
 from utils.tagger.tokenizer import CharacterTokenizer
 
 if TYPE_CHECKING:
+    from utils.model.crf import LinearChainCRF
     from utils.model.raner import RanerModel
 
 GRAPH_FILE, CRF_FILE, TAGGER_FILE = "model.onnx", "crf.safetensors", "tagger.json"
@@ -56,12 +58,18 @@ def quiet() -> Iterator[None]:
             logging.disable(level)
 
 
-def save_surroundings(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Path) -> Path:
-    """Write all but the graph to a directory: configuration, vocabulary, labels, CRF scores."""
+def save_surroundings(
+    model: RanerModel, tokenizer: CharacterTokenizer, path: str | Path, crf: LinearChainCRF | None = None
+) -> Path:
+    """Write all but the graph to a directory: configuration, vocabulary, labels, CRF scores.
+
+    Args:
+        crf: the field that decodes what the graph says; None: the model's own.
+    """
     from utils.model.checkpoint import save_description
 
     path = save_description(model.config, tokenizer, path)
-    save_file(dict(zip(_CRF_PARTS, model.crf.scores(), strict=True)), path / CRF_FILE)
+    save_file(dict(zip(_CRF_PARTS, (crf or model.crf).scores(), strict=True)), path / CRF_FILE)
     settings = {"labels": model.labels, "limit": model.config.max_position_embeddings - 2}
     (path / TAGGER_FILE).write_text(json.dumps(settings, ensure_ascii=False), "utf-8")
     return path
@@ -105,7 +113,7 @@ def tagger_around(backend: Backend, path: Path) -> Tagger:
         settings, scores = json.loads((path / TAGGER_FILE).read_text("utf-8")), load_file(path / CRF_FILE)
         crf = tuple(scores[part] for part in _CRF_PARTS)
         tokenizer = CharacterTokenizer.from_directory(path)
-        eight_bits = settings.get("eight_bits", False)
-        return Tagger(backend, tokenizer, settings["labels"], crf, settings["limit"], eight_bits=eight_bits)
+        known = {"eight_bits": settings.get("eight_bits", False), "temperature": stored_temperature(path)}
+        return Tagger(backend, tokenizer, settings["labels"], crf, settings["limit"], **known)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise CheckpointError(f"{path}: not a whole export ({error})") from None

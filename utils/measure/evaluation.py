@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from utils.measure.bootstrap import f1_interval
 from utils.measure.scores import Scores, entity_scores
 from utils.tagger.batching import SERVED, USUAL, Reading
-from utils.tagger.tagger import Tagger
 from utils.text.entities import Entity, Sentence
 
 
@@ -25,7 +25,19 @@ class Evaluation:
     batch_size: int | None = None
 
 
-def evaluate(tagger: Tagger, sentences: Sequence[Sentence], seed: int = 0) -> Evaluation:
+class Predictor(Protocol):
+    """What is judged: a `Tagger`, or several that answer as one (`utils.tagger.cascade`, `utils.tagger.exits`)."""
+
+    @property
+    def reading(self) -> Reading: ...
+
+    @property
+    def eight_bits(self) -> bool: ...
+
+    def predict(self, texts: Sequence[str], batch_size: int) -> list[list[Entity]]: ...
+
+
+def evaluate(tagger: Predictor, sentences: Sequence[Sentence], seed: int = 0) -> Evaluation:
     """Tag the sentences and score the answers; `seed` draws the bootstrap samples.
 
     A tagger in eight bits gets batches as it will when it is served: who shares one may change its answers.
@@ -33,9 +45,7 @@ def evaluate(tagger: Tagger, sentences: Sequence[Sentence], seed: int = 0) -> Ev
     Raises:
         ValueError: there is no sentence.
     """
-    batch_size = SERVED if tagger.eight_bits else USUAL
-    predictions = tagger.predict([sentence.text for sentence in sentences], batch_size)
-    return _judged(sentences, predictions, seed, tagger.reading, batch_size)
+    return _judged(sentences, answers(tagger, sentences), seed, tagger.reading, _batch_size(tagger))
 
 
 def merged(parts: Sequence[Evaluation], seed: int = 0) -> Evaluation:
@@ -63,3 +73,12 @@ def _judged(
 ) -> Evaluation:
     low, high = f1_interval(sentences, predictions, seed)
     return Evaluation(entity_scores(sentences, predictions), low, high, predictions, sentences, reading, batch_size)
+
+
+def answers(tagger: Predictor, sentences: Sequence[Sentence]) -> list[list[Entity]]:
+    """What the tagger finds in each of the sentences, in batches as `evaluate` has them."""
+    return tagger.predict([sentence.text for sentence in sentences], _batch_size(tagger))
+
+
+def _batch_size(tagger: Predictor) -> int:
+    return SERVED if tagger.eight_bits else USUAL

@@ -9,6 +9,7 @@ In reading order:
 - `layouts`: configuration, labels and weights, as RaNER's publishers arrange them
 - `hub`: models by id, from ModelScope and the Hugging Face Hub
 - `checkpoint`: `load_raner` and `save_raner`
+- `exit_head`: an answer before the last layer
 - `torch_tagger`: a `Tagger` whose backend is torch
 - `new_head`: the same encoder for other entity types
 - `twin`: the same function at the size of BERT-base

@@ -71,3 +71,17 @@ def compact(rows: Tensor, mask: Tensor) -> Tensor:
     """
     order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)
     return rows[torch.arange(rows.shape[0], device=rows.device)[:, None], order]
+
+
+def sequence_losses(crf: LinearChainCRF, emissions: Tensor, labels: Tensor) -> Tensor:
+    """Negative CRF log-likelihood of each sentence, `(batch,)`, in nats.
+
+    Args:
+        labels: `(batch, length)` int64, below 0 where a position carries none.
+    """
+    labelled = labels >= 0
+    rows, tags = compact(emissions, labelled), compact(labels.clamp(min=0), labelled)
+    lengths = labelled.sum(1)
+    longest = max(int(lengths.max()), 1)
+    with torch.autocast(emissions.device.type, enabled=False):
+        return -crf.log_likelihood(rows[:, :longest].float(), tags[:, :longest], lengths)

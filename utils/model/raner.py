@@ -4,12 +4,11 @@
 Learning"; as published on ModelScope, without the retrieval.)
 """
 
-import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertPreTrainedModel
 from transformers.modeling_outputs import TokenClassifierOutput
 
-from utils.model.crf import LinearChainCRF, compact
+from utils.model.crf import LinearChainCRF, sequence_losses
 from utils.model.pruned_shape import narrow
 
 IGNORED_LABEL = -100
@@ -69,9 +68,4 @@ class RanerModel(BertPreTrainedModel):
 
     def sequence_losses(self, emissions: Tensor, labels: Tensor) -> Tensor:
         """Negative CRF log-likelihood of each sentence, `(batch,)`, in nats."""
-        labelled = labels >= 0
-        rows, tags = compact(emissions, labelled), compact(labels.clamp(min=0), labelled)
-        lengths = labelled.sum(1)
-        longest = max(int(lengths.max()), 1)
-        with torch.autocast(emissions.device.type, enabled=False):
-            return -self.crf.log_likelihood(rows[:, :longest].float(), tags[:, :longest], lengths)
+        return sequence_losses(self.crf, emissions, labels)

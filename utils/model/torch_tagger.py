@@ -10,6 +10,7 @@ from utils.model.modes import evaluating
 from utils.model.raner import RanerModel, piece_limit
 from utils.tagger.batching import Backend
 from utils.tagger.tagger import Tagger, by_sentence
+from utils.tagger.temperature import SETTING
 from utils.tagger.tokenizer import CharacterTokenizer
 
 
@@ -35,6 +36,7 @@ def torch_tagger(model: RanerModel, tokenizer: CharacterTokenizer) -> Tagger:
         model.crf.scores(),
         piece_limit(model.config),
         eight_bits=hasattr(model.config, "quantized_embeddings"),
+        temperature=getattr(model.config, SETTING, 1.0),
     )
 
 

@@ -1,4 +1,4 @@
-"""Which tagger is served: any model directory of the course, an ONNX file, or the embedded model in INT8."""
+"""Which tagger is served: any model directory of the course, an ONNX file, a cascade, or the embedded model in INT8."""
 
 import hashlib
 import importlib.metadata
@@ -8,9 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from utils.engines.cascade_files import CASCADE_FILE, LARGE, SMALL, load_cascade
 from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.onnx_session import load_onnx_tagger
 from utils.files import DATA, ROOT, RUNS, CheckpointError, locked
+from utils.tagger.cascade import Cascade
 from utils.tagger.tagger import Tagger
 
 EMBEDDED = DATA / "models" / "mini-raner"
@@ -35,13 +37,13 @@ LIBRARIES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
 """The libraries that do it."""
 
 
-def open_model(source: str | Path = "") -> tuple[str, Callable[[], Tagger]]:
+def open_model(source: str | Path = "") -> tuple[str, Callable[[], Tagger | Cascade]]:
     """A name for answers and cache, and the function that loads the tagger.
 
     The name ends in the first characters of the weights' SHA-256, so two models never share one.
 
     Args:
-        source: an ONNX or torch model directory, an ONNX file, or a hub id; by default the embedded
+        source: an ONNX or torch model directory, one of a cascade, an ONNX file, or a hub id; by default the embedded
             model in ONNX INT8, which is built at the first call.
 
     Raises:
@@ -50,6 +52,8 @@ def open_model(source: str | Path = "") -> tuple[str, Callable[[], Tagger]]:
     path = Path(source or default_model())
     if path.suffix == ".onnx":
         path = _folder(path)
+    if (path / CASCADE_FILE).is_file():
+        return _cascade_name(path), lambda: load_cascade(path, threads=1)
     if (path / GRAPH_FILE).is_file():
         return _name(path, GRAPH_FILE), lambda: load_onnx_tagger(path, threads=1)
     return _torch_name(path), lambda: _load_torch(source)
@@ -107,6 +111,12 @@ def _torch_name(path: Path) -> str:
     files = (name for name in (TORCH_INT8_FILE, TORCH_FILE) if (path / name).is_file())
     file = next(files, None)
     return _name(path, file) if file else str(path)
+
+
+def _cascade_name(folder: Path) -> str:
+    """The digests of both graphs and of the threshold: each may change an answer."""
+    files = folder / SMALL / GRAPH_FILE, folder / LARGE / GRAPH_FILE, folder / CASCADE_FILE
+    return "-".join([f"{folder.resolve().name}@{_digest(files[0])}", *map(_digest, files[1:])])
 
 
 def _name(folder: Path, file: str) -> str:

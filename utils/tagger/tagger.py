@@ -12,6 +12,7 @@ parts share a batch. `by_sentence` and `packed` make a new tagger that reads oth
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -25,12 +26,10 @@ from utils.tagger.batching import (
     even_batches,
     packing_backend,
 )
-from utils.tagger.marginals import path_evidence
+from utils.tagger.decoding import Decoder, Tagged, join_parts, parts_of
 from utils.tagger.tokenizer import CharacterTokenizer, check_texts
-from utils.tagger.viterbi import viterbi
 from utils.text.entities import Entity
 from utils.text.segmentation import TextCut, sentence_ranges, whole
-from utils.text.tags import span_reader
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,6 +45,10 @@ class Tagger:
         cut: a text to the ranges of it that are read apart.
         batches: the sorted lengths of those parts, and how many a batch may hold, to one range a batch.
         eight_bits: whether activations are rounded to eight bits; who shares a batch may then change an answer.
+        temperature: above 0; what confidences are computed at (`utils.tagger.decoding`). Entities do not depend on it.
+
+    Raises:
+        ValueError: a temperature that is not above 0, or not finite.
     """
 
     backend: Backend
@@ -56,6 +59,11 @@ class Tagger:
     cut: TextCut = whole
     batches: BatchPlan = cheapest_batches
     eight_bits: bool = False
+    temperature: float = 1.0
+
+    def __post_init__(self):
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature {self.temperature}: a number above 0 is wanted")
 
     @property
     def reading(self) -> Reading:
@@ -72,46 +80,34 @@ class Tagger:
         depend on who shares a batch, but for rounding; an INT8 engine that scales activations by the
         whole batch may answer otherwise.
 
-        `confidence` is the CRF's probability that all characters of the entity have these tags
-        (`utils.tagger.marginals`). ModelScope reports another number: the softmax of the emissions.
+        `confidence` is the CRF's probability, at the tagger's temperature, that all characters of the entity have
+        these tags (`utils.tagger.marginals`). ModelScope reports another number: the softmax of the emissions.
 
         Raises:
             TypeError: one text instead of a list of texts.
             ValueError: batches of no text.
         """
+        return [found.entities for found in self.tag(texts, batch_size)]
+
+    def tag(self, texts: Sequence[str], batch_size: int = USUAL) -> list[Tagged]:
+        """`predict`, with the probability of each text's least certain piece; a cascade asks for it."""
         check_texts(texts)
         if batch_size < 1:
             raise ValueError(f"batch_size {batch_size}: a batch holds at least one text")
-        parts = [(i, start, text[start:end]) for i, text in enumerate(texts) for start, end in self.ranges(text)]
-        parts.sort(key=lambda part: len(part[2]))
-        found: list[list[Entity]] = [[] for _ in texts]
-        for first, end in self.batches([len(part[2]) for part in parts], batch_size):
-            batch = parts[first:end]
-            for (i, offset, _), entities in zip(batch, self._tag([p[2] for p in batch]), strict=True):
-                found[i] += [Entity(s + offset, e + offset, k, t, c) for s, e, k, t, c in entities]
-        return [sorted(entities, key=lambda entity: entity.start) for entities in found]
+        parts = sorted(parts_of(texts, self.ranges), key=lambda part: len(part.characters))
+        found: list[Tagged] = []
+        for first, end in self.batches([len(part.characters) for part in parts], batch_size):
+            found += self._tag([part.characters for part in parts[first:end]])
+        return join_parts(len(texts), parts, found)
 
     def ranges(self, text: str) -> Iterator[tuple[int, int]]:
         """Non-empty ranges whose word pieces fit the model, however many a character takes."""
         return self.tokenizer.ranges_within(text, self.limit, self.cut(text))
 
-    def _tag(self, texts: list[str]) -> Iterator[Iterator[tuple[int, int, str, str, float]]]:
+    def _tag(self, texts: list[str]) -> list[Tagged]:
         encoding = self.tokenizer.batch(texts)
         emissions = self.backend(encoding.input_ids, encoding.attention_mask)
-        rows = _front(emissions, encoding.label_mask)
-        lengths = encoding.label_mask.sum(1)
-        paths = viterbi(rows, lengths, *self.crf)
-        evidence, spans_of = path_evidence(rows, lengths, *self.crf, paths), span_reader(self.labels)
-        for text, path, (opening, closing) in zip(texts, paths, evidence, strict=True):
-            yield (
-                (start, end, kind, text[start:end], min(1.0, float(np.exp(opening[start] + closing[end - 1]))))
-                for start, end, kind in spans_of([self.labels[tag] for tag in path])
-            )
-
-
-def _front(rows: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Rows where `mask` is true first, in order, shape unchanged (see `utils.model.crf.compact`)."""
-    return np.take_along_axis(rows, np.argsort(~mask, axis=1, kind="stable")[..., None], axis=1)
+        return Decoder(self.labels, self.crf, self.temperature).decode(texts, emissions, encoding.label_mask)
 
 
 def by_sentence(tagger: Tagger) -> Tagger:

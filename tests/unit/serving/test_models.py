@@ -11,6 +11,7 @@ from tiny_models import random_raner, tiny_tokenizer
 
 from utils.compress.quantization.dynamic import quantize
 from utils.compress.quantization.saved import save_quantized
+from utils.engines.cascade_files import save_cascade
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_quantize import quantize_onnx
 from utils.files import CheckpointError
@@ -43,6 +44,16 @@ def test_every_form_is_opened_and_answers_like_the_model(saved, expected, form):
     name, load = open_model(saved / form)
     assert name.startswith(f"{form.split('/')[0]}@")
     assert [entity.span for entity in load().predict([TEXT])[0]] == expected and expected
+
+
+def test_a_cascade_is_opened_and_its_name_knows_both_halves_and_the_threshold(saved, expected, tmp_path):
+    paths = [
+        save_cascade(saved / "onnx-int8", saved / "onnx", threshold, tmp_path / f"{threshold}" / "cascade")
+        for threshold in (1.5, 0.5)
+    ]
+    name, load = open_model(paths[0])
+    assert name.startswith("cascade@") and name != open_model(paths[1])[0]
+    assert [entity.span for entity in load().predict([TEXT], 1)[0]] == expected
 
 
 @pytest.mark.parametrize("form", ["onnx-int8", "torch-int8"])

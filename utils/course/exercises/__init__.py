@@ -18,6 +18,7 @@ In reading order:
 - `nb08`: the smallest cut within the noise, a speed from a saving, the most that heads give, the version to deploy
 - `nb09`: a micro-batcher, a confidence, offsets in JavaScript, typists
 - `nb10`: a softened answer, its gradient, layers to copy; a student and its distance, built by hand
+- `nb11`: a warmer confidence, what a cascade gains, the rule of an exit
 
 May import from every room below `course`, and `course.teaching`.
 """

@@ -18,6 +18,7 @@ In reading order:
 - `nb08`: the Pareto front, and a search
 - `nb09`: edits, confidence, load, threads and processes
 - `nb10`: soft targets, temperatures, depth
+- `nb11`: reliability of versions, F1 against time and work
 
 May import from every room below `course`, for the types of what is drawn.
 """

@@ -1,4 +1,4 @@
-"""Picture of notebook 00: the course as a line with twelve stations."""
+"""Picture of notebook 00: the course as a line of stations."""
 
 from collections.abc import Collection
 
@@ -20,8 +20,11 @@ STOPS = (
     ("08", "The whole\npipeline", "What is left of\nthe article's table?", "deliver"),
     ("09", "Serving", "Does it hold under\nfifty typists?", "deliver"),
     ("10", "Distillation", "Would a small student\nhave been better?", "deliver"),
+    ("11", "Adaptive\ncomputation", "Can easy sentences\ncost less?", "deliver"),
 )
 """Number, title, question and phase of every notebook."""
+
+IN_A_ROW = 7
 
 PHASES = {"look": BLUE, "cut": ORANGE, "translate": GREEN, "deliver": PURPLE}
 
@@ -33,10 +36,11 @@ def course_map(present: Collection[str], here: str = "") -> Picture:
         present: numbers of the notebooks that are there; the others are drawn hollow.
         here: number of the notebook that shows the map.
     """
-    figure = picture(12, 4.6)
+    figure = picture(13.5, 4.6)
     axes = figure.subplots()
-    places = [(i % 6, 1 - i // 6) for i in range(len(STOPS))]
-    line = [*places[:6], (5.62, 1), (5.62, 0.5), (-0.55, 0.5), (-0.55, 0), *places[6:]]
+    places = [(i % IN_A_ROW, 1 - i // IN_A_ROW) for i in range(len(STOPS))]
+    end = IN_A_ROW - 0.38
+    line = [*places[:IN_A_ROW], (end, 1), (end, 0.5), (-0.55, 0.5), (-0.55, 0), *places[IN_A_ROW:]]
     axes.plot(*zip(*line, strict=True), color="#c8c8c8", linewidth=5, zorder=0, solid_joinstyle="round")
     for (x, y), (number, title, question, phase) in zip(places, STOPS, strict=True):
         _station(axes, x, y, number, PHASES[phase], number in present)
@@ -46,7 +50,7 @@ def course_map(present: Collection[str], here: str = "") -> Picture:
         x, y = places[[stop[0] for stop in STOPS].index(here)]
         axes.annotate("you are here", (x + 0.1, y + 0.03), (x + 0.2, y + 0.06), fontsize=9, color=BLUE)
     _phase_legend(axes)
-    axes.set(xlim=(-0.75, 5.8), ylim=(-0.5, 1.45))
+    axes.set(xlim=(-0.75, IN_A_ROW - 0.2), ylim=(-0.5, 1.45))
     axes.axis("off")
     return figure
 

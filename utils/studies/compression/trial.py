@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from utils.engines.variants import Variant, engine, memories
-from utils.measure.calibration import Bin, reliability
+from utils.measure.calibration import EDGES, Bin, reliability
 from utils.measure.evaluation import Evaluation, evaluate
 from utils.measure.latency import THREADS, Latency, pinned_threads
 from utils.measure.ledger import Measured, make_row
@@ -31,9 +31,6 @@ WHOLE, SENTENCES, AGAIN, RESULT = "original", "original-sentences", "original-ag
 
 NOTEBOOK = "compress"
 """What the ledger's rows say instead of a notebook."""
-
-EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
-"""Bins of confidence."""
 
 
 @dataclass(frozen=True)
