@@ -40,6 +40,10 @@ MISSED = 3
 """Exit code where the target was missed; the nearest that was reached is there."""
 
 
+NOTICES = ("NOTICE", "LICENSE", "LICENCE")
+"""Files of a model's directory, whatever their ending, that say under which terms it may be passed on."""
+
+
 def add_options(command: argparse.ArgumentParser) -> None:
     """What `compress` may be told. Settings are there only if they were given: `--resume` has its own."""
     only_if_given = {"default": argparse.SUPPRESS}
@@ -156,11 +160,13 @@ def _made(work: "Work", state: dict, steps: "list[Step]", out: Path) -> int:
 def _finished(work: "Work", trials: "list[Trial]", state: dict, out: Path) -> int:
     """Deliver the best trial with its card and report; the pieces go."""
     from utils.course.compress_report import compression_report
+    from utils.model.checkpoint import MINI_RANER
     from utils.studies.compression.card import Origin, card, promises
     from utils.studies.compression.stages import best, deliver
 
     trial = best(work.target, trials)
     folders = deliver(work, trial, out)
+    _copy_notices(Path(state["settings"]["model"] or MINI_RANER), out)
     model, corpus = (_named(state["settings"][name]) or EMBEDDED[name] for name in ("model", "corpus"))
     origin = Origin(Path(model).name, model, corpus, state["command"])
     write_atomically(out / "README.md", card(work, trials, trial, out, folders, origin))
@@ -169,6 +175,13 @@ def _finished(work: "Work", trials: "list[Trial]", state: dict, out: Path) -> in
     save(out, state | {"state": "finished", "outcome": outcome})
     shutil.rmtree(out / PIECES)
     return _told(outcome, out)
+
+
+def _copy_notices(model: Path, out: Path) -> None:
+    """What the model's makers want to go with it goes with what was made of it; nothing where it came from a hub."""
+    for path in model.glob("*"):
+        if path.stem.upper() in NOTICES:
+            shutil.copy(path, out)
 
 
 def _named(source: str) -> str:

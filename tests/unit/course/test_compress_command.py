@@ -43,6 +43,7 @@ def run(*argv, recipe=RECIPE):
 def finished(home, tmp_path_factory):
     """A compression with a clock that counts, from the command to its report."""
     out = tmp_path_factory.mktemp("finished") / "small"
+    (home / "model" / "NOTICE").write_text("pass this on", "utf-8")
     (home / "texts.txt").write_text("\n".join(texts(6, seed=9)), "utf-8")
     asked = words(home, out, "--speedup", "1.6", "--lose", "100", "--texts", str(home / "texts.txt"))
     with pytest.MonkeyPatch.context() as patch:
@@ -54,8 +55,9 @@ def finished(home, tmp_path_factory):
 def test_a_folder_is_left_whose_models_load(finished):
     _, out = finished
     assert sorted(path.name for path in out.iterdir() if not path.name.startswith(".")) == [
-        "README.md", "compress.json", "ledger.json", "model", "onnx-int8", "report.html"
+        "NOTICE", "README.md", "compress.json", "ledger.json", "model", "onnx-int8", "report.html"
     ]  # fmt: skip
+    assert (out / "NOTICE").read_text("utf-8") == "pass this on"
     assert not (out / ".work").exists()
     for name in ("model", "onnx-int8"):
         assert len(load_saved_tagger(out / name).predict(["陈默在北京说。"])) == 1

@@ -36,7 +36,8 @@ SCORED_AT_ONCE = 8
 """Sentences of a batch that is scored: there is a gate for every neuron at every character."""
 
 AIM, CLOSE = 1.02, 1.06
-"""So much of the target the next search is set to reach; a cut that reaches up to `CLOSE` is small enough."""
+"""So much of what is asked for the next try is set to reach, and more at each further one; a cut that reaches up to
+`CLOSE` of it is small enough."""
 
 
 def scores(work: Work, name: str, model: RanerModel) -> tuple[Tensor, Tensor]:
@@ -173,30 +174,33 @@ class Choice(NamedTuple):
 
 
 def choose(work: Work, known: Known, name: str, limit: float) -> Choice:
-    """The smallest cut that reaches the target when it is timed untrained, or else the one that comes nearest."""
+    """The smallest cut that reaches what a limit asks for when it is timed untrained, or else the nearest.
+
+    Args:
+        name: under which the choice is kept.
+        limit: `known.limit` asks for the target; a larger one for so much less, a smaller one for so much more.
+    """
     return Choice(**work.found(f"{name}/choice", lambda: _fitted(work, known, limit)._asdict()))
 
 
 def _fitted(work: Work, known: Known, limit: float) -> Choice:
-    """A table foretells, a model tells: the limit is moved until a cut just reaches the target."""
-    tried: dict[Choice, float] = {}
+    """Tables foretell, a model tells: what a cut takes corrects what is foretold of others in its engine."""
+    goal, tried, correction = known.limit / limit, {}, dict.fromkeys(work.recipe.engines, 1.0)
+
+    def cost(candidate: Candidate) -> float:
+        return correction[candidate.engine] * known.cost(candidate)
+
     for _ in range(work.recipe.fits):
-        choice = _best(work, known, limit)
-        if any(choice.same_cut(other) for other in tried):
+        best = best_within(known.found, limit, cost, known.noise) or min(known.found, key=cost)
+        choice = Choice(best.engine, *size_left(work.model, best.heads, best.neurons), limit)
+        if choice in tried:
             break
         tried[choice] = _timed(work, choice, known.scores).low
-        if 1 <= tried[choice] <= CLOSE:
+        if goal <= tried[choice] <= CLOSE * goal:
             break
-        limit *= tried[choice] / AIM
-    if fitting := [choice for choice, reached in tried.items() if reached >= 1]:
-        return max(fitting, key=lambda choice: choice.limit)
-    return min(tried, key=lambda choice: choice.limit)
-
-
-def _best(work: Work, known: Known, limit: float) -> Choice:
-    """The best cut within the limit, or the deepest where there is none."""
-    best = best_within(known.found, limit, known.cost, known.noise) or min(known.found, key=known.cost)
-    return Choice(best.engine, *size_left(work.model, best.heads, best.neurons), limit)
+        correction[best.engine] = AIM ** len(tried) * known.limit / tried[choice] / known.cost(best)
+    fitting = [choice for choice, reached in tried.items() if reached >= goal]
+    return min(fitting, key=tried.get) if fitting else max(tried, key=tried.get)
 
 
 def _timed(work: Work, choice: Choice, scored: tuple[Tensor, Tensor]) -> Estimate:

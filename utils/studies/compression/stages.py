@@ -10,7 +10,7 @@ from utils.model.pruned_shape import Size
 from utils.studies.compression.forms import ENGINES
 from utils.studies.compression.learning import cut_and_learned, original_again
 from utils.studies.compression.plan import Target
-from utils.studies.compression.search import AIM, CLOSE, choose, search, tables
+from utils.studies.compression.search import AIM, choose, search, tables
 from utils.studies.compression.trial import Trial, tried
 from utils.studies.compression.work import Work
 
@@ -18,7 +18,7 @@ MODEL = "model"
 """Folder of the result in float32; other forms lie in folders named after their backend."""
 
 LESS = 4 / 3
-"""By this much a limit grows where F1 suffered too much and no speed is to spare."""
+"""By this much a limit grows where F1 suffered too much: so much of the target is given up."""
 
 
 def compress(work: Work, begin: Callable[[str], None] = lambda stage: None) -> list[Trial]:
@@ -55,15 +55,12 @@ def compress(work: Work, begin: Callable[[str], None] = lambda stage: None) -> l
 def next_limit(target: Target, trial: Trial) -> float | None:
     """The limit of the next search: lower where the trial is too slow (or large), higher where it lost too much F1.
 
-    None where neither is so. How much higher: what the trial has to spare, or where that is nothing, `LESS`.
+    None where neither is so.
     """
     first, second = trial.verdicts(target)
     if first is Verdict.NO:
         return trial.choice.limit * trial.reached.value / AIM
-    if second is Verdict.NO:
-        spare = trial.reached.low
-        return trial.choice.limit * (spare / AIM if spare > CLOSE else LESS)
-    return None
+    return trial.choice.limit * LESS if second is Verdict.NO else None
 
 
 def best(target: Target, trials: Sequence[Trial]) -> Trial:

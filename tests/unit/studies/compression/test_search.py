@@ -22,9 +22,12 @@ def made(work, known, choice):
     return prune_to(work.model, *known.scores, Size(choice.heads, choice.neurons))
 
 
-def test_the_chosen_cut_reaches_the_target_and_barely(home, tmp_path, clock):
+@pytest.mark.parametrize("lie", [1.0, 0.5, 2.0])
+def test_the_chosen_cut_reaches_the_target_and_barely(home, tmp_path, clock, lie):
+    """Also where the table of one engine tells half or twice of what it takes."""
     work = tiny_work(tmp_path, home, Target(speedup=1.6))
-    known = search(work)
+    true = search(work)
+    known = true._replace(cost=lambda c: true.cost(c) * (lie if c.engine == "torch, sentences" else 1.0))
     choice = choose(work, known, "try-1", known.limit)
     text = [work.run.article.text]
     models = {"original": work.model, "cut": made(work, known, choice)}
@@ -59,6 +62,14 @@ def test_a_chosen_cut_is_kept(home, tmp_path, clock):
     work = tiny_work(tmp_path, home, Target(speedup=1.6))
     known = search(work)
     assert choose(work, known, "try-1", known.limit) == choose(work, known, "try-1", known.limit / 2)
+
+
+def test_a_larger_limit_asks_for_less_and_a_smaller_one_for_more(home, tmp_path, clock):
+    work = tiny_work(tmp_path, home, Target(speedup=1.3))
+    known = search(work)
+    milder, asked, deeper = (choose(work, known, str(share), known.limit * share) for share in (1.25, 1.0, 0.7))
+    left = [choice.heads + choice.neurons for choice in (milder, asked, deeper)]
+    assert left == sorted(left, reverse=True) and left[0] > left[2]
 
 
 def test_scores_are_of_training_sentences_alone(home, tmp_path, clock):
