@@ -388,7 +388,8 @@ print("of what the cut took, it brings back:", ", ".join(f"{name}: {part:.0%}" f
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-plain_texts = [Sentence(text) for text in evenly_spaced(run.unlabelled, sizes.plain)]
+texts = run.unlabelled or [sentence.text for sentence in data.train]
+plain_texts = [Sentence(text) for text in evenly_spaced(texts, sizes.plain)]
 plain = make_batches(plain_texts, tokenizer, original.labels)
 anew = {name: tested(reconstruct(pruned[name], original, plain)) for name in louder}
 on_top = {name: difference(louder[name], e) for name, e in anew.items()}
