@@ -7,13 +7,19 @@ import sys
 
 import pytest
 
+from utils.engines.onnx_session import load_onnx_sentence_tagger
+from utils.engines.openvino import load_openvino_sentence_tagger
 from utils.files import DATA, ROOT
+from utils.measure.evaluation import evaluate
 from utils.measure.ledger import Ledger
 from utils.measure.memory import MB, directory_bytes
 from utils.model.checkpoint import MINI_RANER
 from utils.serving.models import open_model
+from utils.text.corpus import load_corpus
 
 SHIPPED = DATA / "models" / "mini-raner-compressed"
+LOADERS = {"onnx-int8": load_onnx_sentence_tagger, "openvino-int8": load_openvino_sentence_tagger}
+
 WITHOUT_TORCH = """
 import sys
 sys.modules["torch"] = None
@@ -54,10 +60,6 @@ def test_its_card_is_the_commands_and_says_what_the_ledger_has(rows):
 
 def test_its_f1_is_that_of_the_rows(rows):
     """Read anew on the same sentences; engines round otherwise on other CPUs."""
-    from utils.measure.evaluation import evaluate
-    from utils.text.corpus import load_corpus
-
-    if rows["compressed"]["backend"] != "onnx-int8":
-        pytest.skip("the row is of another engine than the form that is asked here")
-    _, load = open_model(SHIPPED / "onnx-int8")
-    assert evaluate(load(), load_corpus().test).scores.f1 == pytest.approx(rows["compressed"]["f1"], abs=1.0)
+    backend = rows["compressed"]["backend"]
+    found = evaluate(LOADERS[backend](SHIPPED / backend), load_corpus().test)
+    assert found.scores.f1 == pytest.approx(rows["compressed"]["f1"], abs=1.0)
