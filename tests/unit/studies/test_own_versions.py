@@ -24,8 +24,8 @@ def row(share, dev):
 
 def test_the_deepest_cut_that_dev_allows_is_chosen():
     rows = [row(0.4, -0.2), row(0.5, -1.3), row(0.6, -1.0), row(0.7, -2.1)]
-    assert chosen(rows, 1.0) == (0.6, 0.6) and chosen(rows, 2.1) == (0.7, 0.7)
-    assert chosen(rows[1:2], 1.0) is None
+    assert chosen(rows, 2.0) == (0.6, 0.6) and chosen(rows, 4.2) == (0.7, 0.7)
+    assert chosen(rows[1:2], 2.0) is None
 
 
 @pytest.fixture
