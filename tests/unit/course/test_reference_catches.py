@@ -89,10 +89,10 @@ def with_row(row: dict) -> list[dict]:
     return [row if all(row[key] == old[key] for key in place) else old for old in REFERENCE.rows()]
 
 
-def remade(stage: str, backend: str, evaluation, model, path=None) -> dict:
-    """The reference's mini row, with everything in it that was measured now."""
-    old = REFERENCE.row(stage, "mini", backend)
-    new = make_row(stage, old["notebook"], "mini", backend, Measured(model, evaluation, path=path))
+def remade(notebook: str, stage: str, backend: str, evaluation, model, path=None) -> dict:
+    """The mini row that the notebook wrote into the reference, with everything in it that was measured now."""
+    old = REFERENCE.row(stage, "mini", backend, notebook)
+    new = make_row(stage, notebook, "mini", backend, Measured(model, evaluation, path=path))
     return old | {key: value for key, value in new.items() if value is not None}
 
 
@@ -105,19 +105,19 @@ def test_the_reference_agrees_with_itself(check):
 
 
 def test_the_original_made_anew_passes(check, baseline, model):
-    assert check(with_row(remade("original", "torch-fp32", baseline, model))) == (0, set())
+    assert check(with_row(remade("01", "original", "torch-fp32", baseline, model))) == (0, set())
 
 
 def test_swapped_labels_are_caught(check, score, model, tokenizer):
     other = {"PER": "LOC", "LOC": "PER"}
     model.config.id2label = {i: x[:2] + other.get(x[2:], x[2:]) for i, x in model.config.id2label.items()}
-    row = remade("original", "torch-fp32", score(torch_tagger(model, tokenizer)), model)
+    row = remade("01", "original", "torch-fp32", score(torch_tagger(model, tokenizer)), model)
     code, breaches = check(with_row(row))
     assert (code, metrics(breaches)) == (1, SCORES | {"f1 PER", "f1 LOC"})
 
 
 def test_labels_that_gold_and_answers_both_swap_are_caught_by_the_types_alone(check, baseline, model):
-    row = remade("original", "torch-fp32", baseline, model)
+    row = remade("01", "original", "torch-fp32", baseline, model)
     other = {"PER": "LOC", "LOC": "PER", "ORG": "ORG"}
     row["f1_by_type"] = {other[kind]: f1 for kind, f1 in row["f1_by_type"].items()}
     code, breaches = check(with_row(row))
@@ -134,13 +134,13 @@ def test_dropout_while_answering_is_caught(check, score, model, tokenizer):
             module.p = 0.1
     torch.manual_seed(1)
     tagger = replace(torch_tagger(model, tokenizer), backend=dropping)
-    code, breaches = check(with_row(remade("original", "torch-fp32", score(tagger), model)))
+    code, breaches = check(with_row(remade("01", "original", "torch-fp32", score(tagger), model)))
     assert code == 1 and "f1" in metrics(breaches)
 
 
 def test_the_right_heads_pass(check, score, model, tokenizer, article_heads):
     pruned = prune_heads(model, article_heads)
-    row = remade("heads-20-article", "torch-fp32", score(torch_tagger(pruned, tokenizer)), pruned)
+    row = remade("03", "heads-20-article", "torch-fp32", score(torch_tagger(pruned, tokenizer)), pruned)
     assert check(with_row(row)) == (0, set())
 
 
@@ -148,20 +148,20 @@ def test_a_shifted_head_index_is_caught(check, score, model, tokenizer, article_
     """As many heads of every layer go, so no count can tell; the scores do."""
     shifted = {layer: [(head + 1) % 12 for head in heads] for layer, heads in article_heads.items()}
     pruned = prune_heads(model, shifted)
-    row = remade("heads-20-article", "torch-fp32", score(torch_tagger(pruned, tokenizer)), pruned)
+    row = remade("03", "heads-20-article", "torch-fp32", score(torch_tagger(pruned, tokenizer)), pruned)
     code, breaches = check(with_row(row))
     assert code == 1 and "f1" in metrics(breaches) and "heads_per_layer" not in metrics(breaches)
 
 
 def test_a_quantised_model_passes(check, score, model, tokenizer, tmp_path):
     path = save_quantized(quantize(model), tokenizer, tmp_path / "int8")
-    row = remade("quantized", "torch-int8", score(load_quantized_tagger(path)), model, path)
+    row = remade("06", "quantized", "torch-int8", score(load_quantized_tagger(path)), model, path)
     assert check(with_row(row)) == (0, set())
 
 
 def test_an_unquantised_model_is_caught_by_its_bytes(check, baseline, model, tokenizer, tmp_path):
     path = save_raner(model, tokenizer, tmp_path / "float")
-    code, breaches = check(with_row(remade("quantized", "torch-int8", baseline, model, path)))
+    code, breaches = check(with_row(remade("06", "quantized", "torch-int8", baseline, model, path)))
     assert code == 1 and "file_bytes" in metrics(breaches)
 
 

@@ -39,8 +39,8 @@ def test_a_cell_is_written_as_python_writes_it():
 def test_the_tables_of_a_committed_notebook_are_written_again_to_the_same_bytes(path):
     cells = nbformat.read(path, 4).cells
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    shown = [text for output in outputs if (text := output.get("data", {}).get("text/markdown", "")).startswith("| ")]
-    for text in shown:
+    shown = [output.get("data", {}).get("text/markdown", "") for output in outputs]
+    for text in filter(re.compile(r"\| .*\n\| --- ").match, shown):
         header, _, *rows = [re.split(r"(?<!\\) \| ", line[2:-2]) for line in text.split("\n")]
         plain = [[cell.replace(r"\|", "|") for cell in line] for line in (header, *rows)]
         assert table(plain[0], plain[1:]).data == text
