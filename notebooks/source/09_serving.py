@@ -206,7 +206,7 @@ check("a new sentence end makes two new sentences", split.computed == 2)
 # - `await waiting.get()` gives the next request, a pair of a text and a future, on which its sender waits.
 # - The batch ends when it holds `most` requests, or `pause` seconds after its first one came (`asyncio.timeout`).
 # - `await asyncio.to_thread(model, texts)` gives a list of answers, and the event loop goes on meanwhile.
-# - `exercises.finish(future, answer)` gives a sender an answer. If the model fails, give everyone of the batch the error instead.
+# - `exercises.finish(future, answer)` gives a sender an answer, and does nothing where `future.done()`: a sender who has gone cancels its future. If the model fails, give everyone of the batch the error instead.
 #
 # Stuck? `solution("09", 2)` shows one way.
 

@@ -34,8 +34,16 @@ ANSWERS_ONLY = {"PYTHONWARNINGS": "", "COURSE_REPEATS": "1"}
 FAST = "avx512f" in machine()["flags"]
 """Elsewhere the course takes several times as long, and all notebooks are compared in small sizes."""
 
-SMALL = {"05_recovery", "07_onnx_runtime", "07b_reading", "10_distillation"}
-"""The longest but for the pipeline itself: compared in small sizes everywhere, or `make test` would take too long."""
+SMALL = {
+    "05_recovery",
+    "06_dynamic_quantization",
+    "07_onnx_runtime",
+    "07b_reading",
+    "08_the_whole_pipeline",
+    "10_distillation",
+    "11_adaptive_computation",
+}
+"""The longest: compared in small sizes everywhere, or `make test` would take too long."""
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 

@@ -5,7 +5,7 @@ An open question is the value `...`: a cell that still holds it runs, and says s
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -17,7 +17,7 @@ from IPython.display import Markdown
 from utils.course.numbering import number_of
 from utils.course.tables import UNMEASURED, table
 from utils.files import DATA, locked, write_atomically
-from utils.measure.verdict import Verdict
+from utils.measure.verdict import Estimate, Verdict
 
 if TYPE_CHECKING:
     from utils.measure.run import Run
@@ -27,7 +27,7 @@ REFERENCE_RUN = DATA / "reference" / "run.json"
 WAIT = 60
 """Seconds to wait for another notebook that is writing its predictions to the same file."""
 
-NO_GUESS = "No prediction yet. To make one: replace its `...`, run that cell, the one with the answer, then this one."
+NOTHING_REVEALED = "Nothing is revealed yet: run the cells with the answers, then this one."
 
 Checker = Callable[[object], str | None]
 """An answer -> None if it is right, else a hint at what went wrong."""
@@ -45,9 +45,10 @@ def check(claim: str, holds: bool | np.bool_ | Verdict) -> None:
     print(f"{found.mark} {claim}{f' ({found})' if found is Verdict.UNSURE else ''}")
 
 
-def _spelled(value: object, unit: str) -> str:
+def _spelled(value: object, unit: str, interval: Sequence[float] | None = None) -> str:
     number = f"{value:.4g}" if isinstance(value, float) else str(value)
-    return f"{number} {unit}".strip()
+    ends = "[{:.3g}, {:.3g}]".format(*interval) if interval else ""
+    return " ".join(filter(None, (number, ends, unit)))
 
 
 def predictions(run: "Run", number: str) -> "Predictions":
@@ -57,7 +58,8 @@ def predictions(run: "Run", number: str) -> "Predictions":
 
 @dataclass(frozen=True)
 class Predictions:
-    """A notebook's part of a run's `predictions.json`: notebook -> question -> guess, what was measured, unit.
+    """A notebook's part of a run's `predictions.json`: notebook -> question -> guess, what was measured, unit, and the
+    interval of an estimate.
 
     A guess is None while it is open. Notebooks that write at the same time wait for each other.
     """
@@ -68,28 +70,31 @@ class Predictions:
     def reveal(self, name: str, guess: object, measured: object, unit: str = "") -> None:
         """Print what was measured, beside the learner's guess if there is one, and keep both under the question.
 
+        Args:
+            measured: an `Estimate` where there is one: a guess inside its interval cannot be told from right.
+
         Raises:
             ValueError: the file is broken.
             LockedError: another notebook has kept it for `WAIT` seconds.
         """
-        entry = {"guess": None if guess is ... else _plain(guess), "measured": _plain(measured), "unit": unit}
+        entry = {"guess": None if guess is ... else _plain(guess), "unit": unit, **_measured(measured)}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with locked(self.path, WAIT):
             everything = self._read()
             everything.setdefault(self.notebook, {})[name] = entry
             write_atomically(self.path, json.dumps(everything, ensure_ascii=False, indent=1) + "\n")
         said = "" if guess is ... else f"you said {_spelled(entry['guess'], unit)}; "
-        print(f"{said}measured: {_spelled(entry['measured'], unit)}")
+        print(f"{said}measured: {_spelled(entry['measured'], unit, entry['interval'])}")
 
     def review(self) -> Markdown:
-        """A table of this notebook's predictions, or how to make one where none was made.
+        """A table of this notebook's questions, what was measured, and the predictions that were made.
 
         Raises:
             ValueError: the file is broken.
         """
         entries = self._read().get(self.notebook, {})
-        if all(entry["guess"] is None for entry in entries.values()):
-            return Markdown(NO_GUESS)
+        if not entries:
+            return Markdown(NOTHING_REVEALED)
         header = ("question", "your guess", "measured", "how far off")
         return table(header, [_reviewed(name, **entry) for name, entry in entries.items()])
 
@@ -100,6 +105,12 @@ class Predictions:
             raise ValueError(f"{self.path}: {error}; delete the file to begin anew") from None
 
 
+def _measured(value: object) -> dict[str, object]:
+    if isinstance(value, Estimate):
+        return {"measured": float(value.value), "interval": [float(value.low), float(value.high)]}
+    return {"measured": _plain(value), "interval": None}
+
+
 def _plain(value: object) -> float | str:
     """A number as Python has it, anything else as a text in one line."""
     if isinstance(value, Real | np.number) and not isinstance(value, bool):
@@ -107,15 +118,19 @@ def _plain(value: object) -> float | str:
     return " ".join(str(value).split())
 
 
-def _reviewed(name: str, guess: float | str | None, measured: float | str, unit: str) -> tuple[str, ...]:
+def _reviewed(
+    name: str, guess: float | str | None, measured: float | str, unit: str, interval: Sequence[float] | None = None
+) -> tuple[str, ...]:
     said = UNMEASURED if guess is None else _spelled(guess, unit)
-    return name, said, _spelled(measured, unit), _distance(guess, measured)
+    return name, said, _spelled(measured, unit, interval), _distance(guess, measured, interval)
 
 
-def _distance(guess: float | str | None, measured: float | str) -> str:
+def _distance(guess: float | str | None, measured: float | str, interval: Sequence[float] | None) -> str:
     """Of two numbers, how much too high or too low the guess is; to four digits, as they are spelled."""
     if isinstance(guess, str | None) or isinstance(measured, str):
         return UNMEASURED
+    if interval and interval[0] <= guess <= interval[1]:
+        return "inside the interval"
     if _spelled(guess, "") == _spelled(measured, "") or guess == measured:
         return "right"
     return f"{abs(guess - measured):.4g} too {'high' if guess > measured else 'low'}"

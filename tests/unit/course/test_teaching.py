@@ -8,7 +8,7 @@ import pytest
 
 from utils.course import teaching
 from utils.course.teaching import (
-    NO_GUESS,
+    NOTHING_REVEALED,
     Predictions,
     attempted,
     check,
@@ -140,10 +140,20 @@ def test_a_review_shows_guesses_beside_what_came_out_and_how_far_off_they_are(gu
     assert rows_of(guesses.review())[0] == ["size", "10 %", "7.3 %", "2.7 too high"]
 
 
-def test_a_review_of_nothing_says_how_to_predict(guesses):
-    assert guesses.review().data == NO_GUESS and "\n" not in NO_GUESS
+def test_a_review_without_guesses_shows_what_was_measured(guesses):
+    assert guesses.review().data == NOTHING_REVEALED and "\n" not in NOTHING_REVEALED
     guesses.reveal("size", ..., 7.3, "%")
-    assert guesses.review().data == NO_GUESS
+    assert rows_of(guesses.review()) == [["size", "–", "7.3 %", "–"]]
+
+
+@pytest.mark.parametrize(
+    ("guess", "off"), [(2.0, "inside the interval"), (3.5, "0.5 too high"), (..., "–"), ("many", "–")]
+)
+def test_what_has_an_interval_is_told_with_it(guesses, capsys, guess, off):
+    guesses.reveal("loss", guess, Estimate(3.0, 1.93, np.float64(3.11)), "points")
+    assert capsys.readouterr().out.endswith("measured: 3 [1.93, 3.11] points\n")
+    ((_, _, measured, distance),) = rows_of(guesses.review())
+    assert (measured, distance) == ("3 [1.93, 3.11] points", off)
 
 
 def test_predictions_outlive_the_kernel_and_notebooks_do_not_mix_theirs(tmp_path):
@@ -153,7 +163,7 @@ def test_predictions_outlive_the_kernel_and_notebooks_do_not_mix_theirs(tmp_path
     assert rows_of(predictions(run, "04").review()) == [["size", "10 %", "7.3 %", "2.7 too high"]]
     assert rows_of(predictions(run, "05").review()) == [["size", "small", "large", "–"]]
     assert json.loads((tmp_path / "predictions.json").read_text("utf-8"))["05"] == {
-        "size": {"guess": "small", "measured": "large", "unit": ""}
+        "size": {"guess": "small", "measured": "large", "unit": "", "interval": None}
     }
 
 
