@@ -46,16 +46,21 @@ ARTICLE = (
     TableRow("ONNX Runtime + 量化", "ONNX Runtime, quantised", "quantized", "onnx-int8", "85 ± 5", "290", "93.3"),
 )
 
-OWN = (
-    TableRow("本课程：压缩版", "this course: compressed", "compressed", "onnx-int8", *3 * [UNMEASURED]),
-    TableRow("本课程：再压缩版", "this course: compressed more", "compressed-more", "onnx-int8", *3 * [UNMEASURED]),
+OWN = tuple(
+    TableRow(f"本课程：{chinese}，{engine}", f"this course: {english}, {engine}", stage, backend, *3 * [UNMEASURED])
+    for chinese, english, stage in (
+        ("压缩版", "compressed", "compressed"),
+        ("再压缩版", "compressed more", "compressed-more"),
+    )
+    for engine, backend in (("ONNX Runtime", "onnx-int8"), ("OpenVINO", "openvino-int8"))
 )
 """Versions that the article does not have, shown below its own where a run measured them."""
 
 COMPARISON_HEADER = {
-    "en": ("version", "ms, article", "ms, here", "speed-up", "MB, article", "peak MB", "file MB", "F1, article",
-           "F1, here [95 %]"),
-    "zh": ("版本", "原文 ms", "实测 ms", "加速", "原文 MB", "内存峰值 MB", "文件 MB", "原文 F1", "实测 F1 [95 %]"),
+    "en": ("version", "ms, article", "ms, here", "speed-up [95 %]", "MB, article", "peak MB", "file MB", "F1, article",
+           "F1, here [95 %]", "against its baseline [95 %]"),
+    "zh": ("版本", "原文 ms", "实测 ms", "加速 [95 %]", "原文 MB", "内存峰值 MB", "文件 MB", "原文 F1", "实测 F1 [95 %]",
+           "与其基线之差 [95 %]"),
 }  # fmt: skip
 
 STAGES_HEADER = (
@@ -69,6 +74,16 @@ QUICK = "A quick run, at small sizes, to see that all steps go through: what it 
 WATERFALL = {"en": "What each step of the compression gives", "zh": "压缩的每一步各带来多少"}
 
 MEASURED_ON = {"en": "Measured by `make edition` on {}, on {}.", "zh": "由 `make edition` 于 {} 测得，机器：{}。"}
+
+
+FINALE = "08"
+"""The notebook whose rows are the headline: one session, one way of reading."""
+
+
+def headline(rows: Sequence[dict]) -> Sequence[dict]:
+    """The rows of `FINALE`, or all of them where it has not measured any at article scale."""
+    own = [row for row in rows if row["notebook"] == FINALE]
+    return own if any(row["scale"] == "article" for row in own) else rows
 
 
 def versions(rows: Iterable[dict]) -> list[dict]:
@@ -101,7 +116,8 @@ def comparison(rows: Iterable[dict], language: str = "en") -> list[list[str]]:
         row = found.get((version.stage, version.backend))
         name = version.english if language == "en" else version.chinese
         here = [_latency(row), _speed_up(row), _number(row, "rss_mb", 1), _number(row, "file_bytes", MB)]
-        table.append([name, version.milliseconds, *here[:2], version.megabytes, *here[2:], version.f1, _f1(row)])
+        scores = version.f1, _f1(row), _lost(row)
+        table.append([name, version.milliseconds, *here[:2], version.megabytes, *here[2:], *scores])
     return table
 
 
@@ -129,7 +145,10 @@ def _latency(row: dict | None) -> str:
 def _speed_up(row: dict | None) -> str:
     """Against the original, if that was the base of the row's session."""
     fast = row and row["times_as_fast"]
-    return f"{fast['value']:.2f}×" if fast and fast["base"].startswith("/".join(ORIGINAL) + "/") else UNMEASURED
+    if not fast or not fast["base"].startswith("/".join(ORIGINAL) + "/"):
+        return UNMEASURED
+    interval = "" if fast["low"] == fast["high"] else f" [{fast['low']:.1f}, {fast['high']:.1f}]"
+    return f"{fast['value']:.2f}×{interval}"
 
 
 def _f1(row: dict | None) -> str:
@@ -137,6 +156,12 @@ def _f1(row: dict | None) -> str:
         return UNMEASURED
     interval = "" if row["f1_low"] is None else f" [{row['f1_low']:.1f}, {row['f1_high']:.1f}]"
     return f"{row['f1']:.1f}{interval}"
+
+
+def _lost(row: dict | None) -> str:
+    """F1 minus that of the baseline which the row names."""
+    lost = row and row["f1_difference"]
+    return f"{lost['value']:+.1f} [{lost['low']:+.1f}, {lost['high']:+.1f}]" if lost else UNMEASURED
 
 
 def _heads(row: dict) -> str:
@@ -175,7 +200,7 @@ def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str, wat
     Raises:
         ValueError: the two marks are not there.
     """
-    table = markdown_table(COMPARISON_HEADER[language], comparison(rows, language))
+    table = markdown_table(COMPARISON_HEADER[language], comparison(headline(rows), language))
     place = MEASURED_ON[language].format(run["started"][:10], machine_line(run["machine"]))
     pictures = [f"![{PICTURE[language]}](data/reference/results.png)"]
     pictures += [f"![{WATERFALL[language]}](data/reference/waterfall.png)"] * waterfall

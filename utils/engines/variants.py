@@ -13,7 +13,7 @@ from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.onnx_session import load_onnx_tagger, providers
 from utils.engines.openvino import OPENVINO_FILE, load_openvino_tagger
 from utils.measure.evaluation import Evaluation
-from utils.measure.latency import THREADS, Rounds, measure_taggers, pinned_threads
+from utils.measure.latency import THREADS, Latency, Rounds, measure_taggers, pinned_threads
 from utils.measure.ledger import Measured, make_row
 from utils.measure.machine import machine
 from utils.measure.memory import BenchmarkError, Memory, peak_memory
@@ -102,11 +102,21 @@ def load_saved_tagger(source: str | Path) -> Tagger:
     return SAVED_AS[file](path) if file else load_tagger(source)
 
 
-def measure_variants(run: Run, variants: Sequence[Variant], notebook: str, scale: str, repeats: int = 9) -> list[dict]:
+def measure_variants(
+    run: Run,
+    variants: Sequence[Variant],
+    notebook: str,
+    scale: str,
+    repeats: int = 9,
+    times: Sequence[Latency] | None = None,
+) -> list[dict]:
     """Time, memory and bytes of each variant on the run's article, written to its ledger.
 
     Latency is text to entities, the variants taking turns in this process, in one session whose base is the
     first of them; peak memory is that of a fresh process a variant.
+
+    Args:
+        times: theirs, of a session that is over; None: of `repeats` rounds, made now.
 
     Returns:
         The new rows, in the order of `variants`.
@@ -116,7 +126,7 @@ def measure_variants(run: Run, variants: Sequence[Variant], notebook: str, scale
         ValueError: no variant; or one was scored otherwise than it reads, and nothing is measured.
     """
     text = run.article.text
-    timed = _timed(variants, text, run.rounds(3 if run.quick else repeats), run.seed)
+    timed = _timed(variants, text, run.rounds(3 if run.quick else repeats), run.seed, times)
     rows, failed = [], []
     for variant, measured, memory in zip(variants, timed, memories(variants, text), strict=True):
         if isinstance(memory, BenchmarkError):
@@ -130,13 +140,15 @@ def measure_variants(run: Run, variants: Sequence[Variant], notebook: str, scale
     return rows
 
 
-def _timed(variants: Sequence[Variant], text: str, rounds: Rounds, seed: int) -> list[Measured]:
+def _timed(
+    variants: Sequence[Variant], text: str, rounds: Rounds, seed: int, times: Sequence[Latency] | None
+) -> list[Measured]:
     """All that is known of each variant but its memory; the first one is the session's base."""
     with pinned_threads(THREADS):
         taggers = dict(enumerate(variant.load() for variant in variants))
         for variant, tagger in zip(variants, taggers.values(), strict=True):
             variant.check(tagger)
-        latencies = measure_taggers(taggers, [text], rounds)
+        latencies = measure_taggers(taggers, [text], rounds) if times is None else times
         here = machine()
     base = base_name(variants[0].stage, variants[0].backend, taggers[0].reading), latencies[0]
     return [

@@ -35,9 +35,14 @@ class Factor(NamedTuple):
 
 
 def timed(versions: Sequence[Step], text: str, rounds: Rounds) -> dict[Step, Latency]:
-    """Times of versions, text to entities, taking turns in one session: several chains may be read off them."""
+    """Times of versions, text to entities, taking turns in one session: several chains may be read off them.
+
+    Versions that load the same directory in the same way, under whatever name, are one, and have its time.
+    """
     with pinned_threads(THREADS):
-        return measure_taggers({version: version.load(version.path) for version in versions}, [text], rounds)
+        taggers = {(path, load): load(path) for path, load in dict.fromkeys(version[1:] for version in versions)}
+        times = measure_taggers(taggers, [text], rounds)
+    return {version: times[version[1:]] for version in versions}
 
 
 def chain(starts: Sequence[Step], steps: Sequence[Step], times: Mapping[Step, Latency]) -> list[Factor]:

@@ -46,12 +46,16 @@ def costs(p50, megabytes):
 
 
 def fast(value, base="original/torch-fp32/whole"):
-    return {"times_as_fast": {"base": base, "value": value, "low": value - 0.1, "high": value + 0.1}}
+    spread = 0.1 if value > 1 else 0
+    return {"times_as_fast": {"base": base, "value": value, "low": value - spread, "high": value + spread}}
+
+
+LOST = {"f1_difference": {"base": "original/torch-fp32/whole", "value": -1.0, "low": -1.5, "high": 0.2}}
 
 
 ROWS = [
     row("original", "torch-fp32", "mini", f1=86.04, f1_low=85.0, f1_high=87.0, **costs(30.0, 25)),
-    row("quantized", "torch-int8", "mini", f1=85.0, **costs(20.0, 9)),
+    row("quantized", "torch-int8", "mini", f1=85.0, **costs(20.0, 9), **LOST),
     row("original", "torch-fp32", "article", **costs(750.0, 407), **fast(1.0)),
     row("quantized", "torch-int8", "article", **costs(300.0, 150), **fast(2.4)),
     row("quantized", "onnx-int8", "mini", f1=84.0, f1_low=83.0, f1_high=85.0, **costs(10.0, 8)),
@@ -86,16 +90,16 @@ def test_rows_are_left_as_they_were():
 
 def test_the_comparison_says_what_was_measured_and_what_was_not():
     table = comparison(ROWS)
-    assert table[0][2:] == ["750.0 (751.0)", "1.00×", "820", "814", "407", "94.3", "86.0 [85.0, 87.0]"]
-    assert table[1][2:4] == ["300.0 (301.0)", "2.40×"] and table[1][-1] == "85.0"
-    assert table[2][2:4] == [UNMEASURED, UNMEASURED] and table[2][-1] == UNMEASURED
+    assert table[0][2:-1] == ["750.0 (751.0)", "1.00×", "820", "814", "407", "94.3", "86.0 [85.0, 87.0]"]
+    assert table[1][2:4] == ["300.0 (301.0)", "2.40× [2.3, 2.5]"] and table[1][-2:] == ["85.0", "-1.0 [-1.5, +0.2]"]
+    assert table[2][2:4] == [UNMEASURED, UNMEASURED] and table[2][-2:] == [UNMEASURED, UNMEASURED]
 
 
 def test_own_versions_follow_where_they_were_measured():
     own = row("compressed", "onnx-int8", "article", **costs(75.0, 36), **fast(10.0))
     (line,) = comparison([*ROWS, own])[len(ARTICLE) :]
     assert line[1:] == [
-        UNMEASURED, "75.0 (76.0)", "10.00×", UNMEASURED, "72.0", "36.0", UNMEASURED, UNMEASURED,
+        UNMEASURED, "75.0 (76.0)", "10.00× [9.9, 10.1]", UNMEASURED, "72.0", "36.0", *3 * [UNMEASURED],
     ]  # fmt: skip
 
 
@@ -113,8 +117,15 @@ def test_times_of_two_sessions_are_never_divided():
 def test_of_two_notebooks_rows_the_preferred_one_speaks():
     earlier = row("quantized", "torch-int8", "article", **costs(200.0, 150), **fast(9.0)) | {"notebook": "06"}
     for rows in ([earlier, *ROWS], [*ROWS, earlier]):
-        assert comparison(rows)[1][2:4] == ["300.0 (301.0)", "2.40×"]
+        assert comparison(rows)[1][2:4] == ["300.0 (301.0)", "2.40× [2.3, 2.5]"]
     assert len(stages([*ROWS, earlier])) == 6
+
+
+def test_the_headline_is_one_notebooks_where_that_measured_the_article():
+    others = [r | {"notebook": "07"} for r in ROWS]
+    assert report.headline([*others, *ROWS]) == ROWS
+    mini = [r for r in ROWS if r["scale"] == "mini"]
+    assert report.headline([*others, *mini]) == [*others, *mini]
 
 
 def test_an_empty_ledger_still_makes_tables():
