@@ -13,6 +13,7 @@ In reading order:
 - `numbering`: what a notebook's number is, and their order
 - `notebooks`: executing a run's notebooks, and building the committed ones from their sources
 - `kernels`: how a notebook's kernel is started, and how Ctrl-C stops it
+- `cell_bars`: a running cell's own progress bars, told to the terminal
 - `reference`: the run that others are compared with, and that the READMEs show
 - `edition`: the run that is committed: its notebooks, its reference, its tables
 - `report`: a run as a table, inside a README too

@@ -14,6 +14,8 @@ from nbclient import NotebookClient
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import Engine, NotebookExecutionManager, papermill_engines
 
+from utils.course.cell_bars import TerminalClient, on_terminal
+
 ENGINE = "interruptible"
 """The name under which papermill knows `InterruptibleEngine`."""
 
@@ -28,7 +30,8 @@ class InterruptibleEngine(Engine):
     @classmethod
     def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **_) -> None:
         """Execute the cells of `nb_man.nb`; papermill's other options are not used by the course."""
-        client = PapermillNotebookClient(nb_man, kernel_name=kernel_name, extra_arguments=list(ARGUMENTS))
+        client_class = TerminalClient if on_terminal() else PapermillNotebookClient
+        client = client_class(nb_man, kernel_name=kernel_name, extra_arguments=list(ARGUMENTS))
         with interruptible(client):
             client.execute()
 

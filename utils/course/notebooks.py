@@ -16,6 +16,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
 
+from utils.course.cell_bars import line_options
 from utils.course.kernels import ARGUMENTS, ENGINE, interruptible
 from utils.course.solutions import is_solution
 from utils.files import write_atomically
@@ -37,7 +38,7 @@ def execute_notebook(notebook: Path, folder: Path, parameters: dict) -> float:
         KeyboardInterrupt: Ctrl-C was pressed.
     """
     partial, failed = folder / f".{notebook.name}", folder / f"{notebook.stem}.failed.ipynb"
-    options = {"engine_name": ENGINE, "kernel_name": KERNEL["name"], "progress_bar": {"desc": notebook.stem}}
+    options = {"engine_name": ENGINE, "kernel_name": KERNEL["name"], "progress_bar": line_options(notebook.stem)}
     start = perf_counter()
     try:
         papermill.execute_notebook(notebook, partial, parameters, cwd=folder, **options)
