@@ -26,6 +26,7 @@ quick = False
 
 # %% tags=["nbval-ignore-output"]
 import json
+from functools import partial
 
 import numpy as np
 
@@ -45,7 +46,7 @@ from utils.course.sizes import sizes_of
 from utils.course.solutions import solution
 from utils.course.tables import table
 from utils.course.teaching import attempted, check, exercise, predictions, show_minutes
-from utils.engines import onnx_export, onnx_quantize, onnx_session, pareto
+from utils.engines import onnx_export, onnx_quantize, onnx_session, openvino, pareto
 from utils.engines.variants import Variant, measure_variants
 from utils.files import write_atomically
 from utils.measure import claims
@@ -79,17 +80,17 @@ show_minutes("08")
 # %% [markdown]
 # ## The task
 #
-# Your newspaper wants an article analysed while its editor waits. So 500 characters may take at most **an eighth** of the time that the model takes today, on this machine. For that the editors bear a loss of at most **1.5 points** of F1. Meet it.
+# Your newspaper wants an article analysed while its editor waits. So 500 characters may take at most **an eighth** of the time that the model takes today, on this machine. For that the editors bear a loss of at most **3 points** of F1. Meet it.
 #
-# Half of the test sentences stay hidden until your model is built. Whatever has a say in the choice, a gradient, dev or you, must not have seen what judges it.
+# Three quarters of the test sentences stay hidden until your model is built. Whatever has a say in the choice, a gradient, dev or you, must not have seen what judges it.
 #
 # What does the untouched model get right? All versions of this notebook read alike: the sentences of a text apart, as the model learned them.
 
 # %% tags=["sizes"]
-target = Target(speedup=8.0, lose=1.5)
+target = Target(speedup=8.0, lose=3.0)
 order = np.random.default_rng(seed).permutation(len(run.test))
 test = [run.test[place] for place in order]
-shown, hidden = test[: len(test) // 2], test[len(test) // 2 :]
+shown, hidden = test[: len(test) // 4], test[len(test) // 4 :]
 texts = [sentence.text for sentence in shown]
 print(f"{len(shown)} test sentences are shown, {len(hidden)} are hidden")
 original, tokenizer = run.model()
@@ -180,7 +181,7 @@ def difference(one, other):
 
 print("the training alone:", difference(seen["original"], seen["original-again"]))
 print("the cut, both trained:", difference(seen["original-again"], seen["recovered"]))
-lost = round(seen["original-again"].scores.f1 - seen["recovered"].scores.f1, 2)
+lost = f1_difference(shown, seen["recovered"].predictions, seen["original-again"].predictions, seed)
 guesses.reveal("F1 lost with a fifth of the heads, both trained", my_guess, lost, "points")
 maps = [pruned_shape.pruning_map(m.config) for m in (pruned, recovered)]
 check("fine-tuning keeps the pruning map", maps[0] == maps[1])
@@ -188,7 +189,7 @@ check("fine-tuning keeps the pruning map", maps[0] == maps[1])
 # %% [markdown]
 # ## Eight bits instead of thirty-two
 #
-# Dynamic quantisation stores each weight of the linear layers as one byte, and rounds activations as they come. Will the file shrink to a quarter? Which tensors might not be quantised at all?
+# Dynamic quantisation stores each weight of the linear layers as one byte, and rounds activations as they come. The table of characters stays as it is, in four bytes a number, and so do biases and LayerNorms: the file shrinks, but not to a quarter.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -256,7 +257,7 @@ today, clock = beside_original(article_way)
 speeds = {name: times_as_fast(today, clock[name]) for name in article_way}
 seen |= {name: evaluate(tagger, shown, seed) for name, tagger in article_way.items()}
 print(f"the original takes {today.p50:.0f} ms, so the budget is {today.p50 / target.speedup:.0f} ms")
-fastest = round(max(speed.value for speed in speeds.values()), 1)
+fastest = max(speeds.values())
 guesses.reveal("how much faster the article's fastest version is", my_guess, fastest, "times")
 for name, speed in speeds.items():
     check(f"{name}: an eighth of the time", verdict(speed, target.speedup))
@@ -283,15 +284,15 @@ engines = ("torch, sentences", "torch INT8, sentences", "ONNX, sentences", "ONNX
 forms = {"torch-fp32": original_path, "torch-int8": int8_path, "onnx-fp32": onnx_path, "onnx-int8": onnx_int8_path}
 work = Work(run, original, tokenizer, run.corpus, (), target, Recipe(engines=engines, **sizes.search))
 known = search.search(work, forms)
-print(f"{len(known.found)} candidates; on dev {known.noise:.1f} points between two cuts may be chance")
+print(f"{len(known.found)} candidates; one standard error of F1 is {known.noise:.1f} points on these dev sentences")
 figures.search_figure(known.found, {"the budget": known.limit})
 
 # %% [markdown]
-# Each line is an engine, and shows the best F1 that it offers within any time. Left of the dashed line is your budget. Why is the highest point there not the one to build?
+# Each line is an engine, and shows the best F1 that it offers within any time. Left of the dashed line is your budget. Is the highest point there the one to build?
 #
 # ### Build it: which candidate?
 #
-# Because dev is small. Had it held other sentences, another cut would stand highest. So whatever dev cannot tell from the best counts as equal, and of equals one takes the cut that destroys least.
+# Not always, because dev is small. Had it held other sentences, another cut might stand highest. So whatever lies within one standard error of the best counts as equal, and of equals one takes the cut that destroys least. Breiman et al. used this *one-standard-error rule* in 1984, to choose among trees.
 #
 # Write `my_rule(candidates, limit, noise)`. A candidate has an `engine`, the shares of `heads` and `neurons` that are left (0 to 1), `milliseconds` and `f1`. Of those that take at most `limit` ms find the highest F1. Of all that fit and lie at most `noise` points below it, return the one with most left: the largest sum of its two shares. Of two with as much left the one with the higher F1 comes first, then the faster one. Where no candidate fits, return `None`.
 #
@@ -319,18 +320,21 @@ exercise(my_rule, exercises.smallest_within_noise)
 # %% tags=["nbval-ignore-output"]
 limit = 0.95 * known.limit  # times that were added up are not exact: a reserve
 deepest = min(known.found, key=known.cost)  # where nothing fits
-highest = best_within(known.found, limit) or deepest
 suggested = best_within(known.found, limit, noise=known.noise) or deepest
-lines = [
-    (name, c.engine, f"{c.heads:.0%}", f"{c.neurons:.0%}", f"{c.milliseconds:.1f}", f"{c.f1:.1f}")
-    for name, c in {"highest F1": highest, "smallest cut within the noise": suggested}.items()
-]
+lines = []
+for speed in (target.speedup, target.speedup / 2, target.speedup / 4):
+    wide_enough = limit * target.speedup / speed
+    for rule, noise in (("highest F1", None), ("smallest within one standard error", known.noise)):
+        c = best_within(known.found, wide_enough, noise=noise) or deepest
+        lines.append((f"{speed:g}x, {rule}", c.engine, f"{c.heads:.0%}", f"{c.neurons:.0%}", f"{c.f1:.1f}"))
 if attempted(my_rule):
     mine = my_rule(known.found, limit, known.noise) or deepest
     check("your rule chooses as the search does", mine == suggested)
-table(("", "engine", "heads left", "neurons left", "ms", "F1 on dev, untrained"), lines)
+table(("asked, and chosen by", "engine", "heads left", "neurons left", "F1 on dev, untrained"), lines)
 
 # %% [markdown]
+# Where the budget is tight, little fits, and both rules may name the same cut. Give them room, and they part.
+#
 # ## Your choice
 #
 # Now choose: an engine of the four above, and the shares of heads and neurons that are to be left. `my_choice = ("ONNX INT8, sentences", 0.6, 0.5)` would leave 60 % of the heads and half of the neurons, or what comes nearest among the candidates. Do you trust the search, which keeps one twentieth of the time in reserve? Would you keep more, or rather take a risk, for the sake of F1? As long as there is a `...`, what the search suggests is built.
@@ -348,11 +352,15 @@ uncut = nearest(known.found, "torch, sentences", 1, 1)
 foretold = target.speedup * known.limit / choice.milliseconds
 print(f"{choice.engine}: {size.heads} of {layers * heads} heads and {size.neurons:,} neurons are left")
 print(f"foretold: {foretold:.1f} times as fast, and {choice.f1 - uncut.f1:+.1f} points of F1 before any training")
+seen_loss = f1_difference(shown, seen["original"].predictions, seen["pruned and quantized, torch"].predictions, seed)
+reach = (seen_loss.high - seen_loss.low) / 2 * (len(shown) / len(hidden)) ** 0.5
+print(f"{len(hidden)} hidden sentences tell a loss to about ±{reach:.1f} points: "
+      f"for a ✓ at {target.lose:g} points it must measure {target.lose - reach:.1f} or less")  # fmt: skip
 
 # %% [markdown]
 # ## Training it, and the original beside it
 #
-# What a deep cut forgets is not only this corpus. The original learned from twenty-nine thousand annotated sentences and from three million characters of news, and some hundred sentences cannot bring all of that back. But a teacher needs no labels. Besides annotated sentences (half labels, half the teacher's answers) the student reads some of the plain texts of `unlabelled.txt`, where it learns the answers alone, and what the teacher's layers hold on the way there. A teacher's answers also allow larger steps than labels do. The parts that go are those with the lowest scores: heads by Fisher (notebook 03), neurons by their mean absolute gradient. What is left is first reconstructed by least squares (notebook 05), on plain texts, and then learns. All this is in `own_versions.School`, some sixty lines that you have met the parts of.
+# What a deep cut forgets is not only this corpus. The original learned from twenty-nine thousand annotated sentences and from three million characters of news, and some hundred sentences cannot bring all of that back. But a teacher needs no labels. Besides annotated sentences (half labels, half the teacher's answers) the student reads some of the plain texts of `unlabelled.txt`, where it learns the answers alone, and what the teacher's layers hold on the way there. A teacher's answers also allow larger steps than labels do. The parts that go are those with the lowest scores: heads by Fisher's score, the squared gradient of a gate, which notebook 03 holds against ten others, neurons by their mean absolute gradient. What is left is first reconstructed by least squares (notebook 05), on plain texts, and then learns. All this is in `own_versions.School`, some sixty lines that you have met the parts of.
 #
 # The fair baseline is the original with the same lessons, from the same texts, for as many steps, at the recovery's own rate. Its teacher is itself, so at the start only the labels can move it, and its own answers hold it where it is.
 
@@ -372,7 +380,7 @@ print(f"{own_steps} steps each; yours has {mine.num_parameters():,} of {before:,
 #
 # Your model is written for its engine and takes turns with the original on the article. Then it reads the hidden sentences, and so does its baseline. Nothing has been chosen by them, and after this cell nothing can be: to go back now and choose another cut would be a second look.
 #
-# How far off was the search? Its time is a sum of parts that were measured apart. Its F1 is that of a cut which nobody has trained, so what lies between its F1 and the measured one is what training brought back.
+# How far off was the search? Its time is a sum of parts that were measured apart. Its F1 is that of a cut which nobody has trained, so what lies between its F1 and the measured one is what reconstruction and training brought back.
 
 # %% tags=["nbval-ignore-output"]
 backend, load = ENGINES[choice.engine]
@@ -384,17 +392,18 @@ late = {name: evaluate(tagger, hidden, seed) for name, tagger in readers.items()
 loss = f1_difference(hidden, late["own baseline"].predictions, late["choice"].predictions, seed)
 
 # %% tags=["nbval-ignore-output"]
-guesses.reveal("F1 that your cut loses on the hidden sentences", my_guess, round(-loss.value, 2), "points")
+lost = Estimate(-loss.value, -loss.high, -loss.low)
+guesses.reveal("F1 that your cut loses on the hidden sentences", my_guess, lost, "points")
 check("an eighth of the time", verdict(reached, target.speedup))
 check(f"at most {target.lose} points of F1 are lost", verdict(loss, -target.lose))
 untrained, points = choice.f1 - uncut.f1, "{:+.2f} [{:+.2f}, {:+.2f}] points".format
-off = f"{foretold / reached.value - 1:+.0%}", f"{untrained - loss.value:+.2f} points"
+off = f"foretold {foretold / reached.value - 1:+.0%} off", f"brought back by training: {loss.value - untrained:+.1f}"
 lines = [
     ("ms", f"{choice.milliseconds:.1f}", f"{clock['choice'].p50:.1f}", "two sessions: not divided"),
     ("times as fast", f"{foretold:.2f}", interval(*reached), off[0]),
     ("F1", f"{untrained:+.2f} points", points(*loss), off[1]),
 ]
-table(("", "foretold", "measured", "foretold too high by"), lines)
+table(("", "foretold", "measured", ""), lines)
 
 # %% [markdown]
 # ### The leaderboard
@@ -410,9 +419,9 @@ board.show(chosen_by)
 # %% [markdown]
 # ## Two cuts that were chosen in advance
 #
-# The test sentences are open now, so from here on all of them count. Two versions of the course itself take part: *compressed* and *compressed-more* lose heads and neurons as the cell below prints, learn as yours did, and go to ONNX in eight bits. How large may a cut be? `python -m utils.studies.own_versions` made six of them, once, and asked dev: the deepest that loses no more than half of what is allowed there was taken, since sentences that choose a cut are kind to it. A thousand sentences of MSRA's dev split were asked as well. They had no say; they show what becomes of a cut on texts of another kind than those it learned from.
+# The test sentences are open now, so from here on all of them count. Two versions of the course itself take part: *compressed* and *compressed-more* lose heads and neurons as the cell below prints, learn as yours did, and go to eight bits in two engines, ONNX Runtime and OpenVINO. How large may a cut be? `python -m utils.studies.own_versions` made six of them, once, and asked dev: the deepest that loses no more than half of what is allowed there was taken, since sentences that choose a cut are kind to it. A thousand sentences of MSRA's dev split were asked as well. They had no say; they show what becomes of a cut on texts of another kind than those it learned from.
 #
-# **Predict:** how many times as fast as the original is *compressed* at the article's size?
+# **Predict:** how many times as fast as the original is *compressed* at the article's size, in ONNX Runtime?
 
 # %%
 my_speed_up = ...
@@ -449,16 +458,27 @@ judged = recipes.judge(fifth, test, fair, tuned, seed)
 check(f"a fifth of the heads costs at most {fifth.allowed} points", judged.verdict)
 
 # %% tags=["nbval-ignore-output"]
-ours, longer = [], ("original-again-own", own_fair)
+longer, calibrated = ("original-again-own", own_fair), pipeline.calibration_texts(run)
+engines8 = {"onnx-int8": in_onnx8, "openvino-int8": openvino.load_openvino_sentence_tagger}
+
+
+def in_engines(place, name, source_model, texts):
+    exported, path = to_onnx(place, name, source_model, tokenizer)
+    build = partial(openvino.quantize_openvino, exported, texts=texts)
+    return {"onnx-int8": path, "openvino-int8": place(f"{name}-openvino-int8", build)}
+
+
+# %% tags=["nbval-ignore-output"]
+ours = []
 for name, smaller in compressed.items():
-    _, path = to_onnx(saved, name, smaller, tokenizer)
-    scored = evaluate(in_onnx8(path), test, seed)
-    trained = {"steps": own_steps, "baseline": longer}
-    ours.append(Variant(name, "onnx-int8", path, smaller, scored, in_onnx8, **trained))
-    print(f"{name}: F1 {scored.scores.f1:.1f}, against original-again {difference(own_fair, scored)}")
     cut = recipes.COMPRESSED[name]
-    judged = recipes.judge(cut, test, own_fair, scored, seed)
-    check(f"{name} loses at most {cut.allowed} points", judged.verdict)
+    for backend, path in in_engines(saved, name, smaller, calibrated).items():
+        scored = evaluate(engines8[backend](path), test, seed)
+        trained = {"steps": own_steps, "baseline": longer}
+        ours.append(Variant(name, backend, path, smaller, scored, engines8[backend], **trained))
+        print(f"{name}, {backend}: F1 {scored.scores.f1:.1f}, {difference(own_fair, scored)}")
+        judged = recipes.judge(cut, test, own_fair, scored, seed)
+        check(f"{name}, {backend}, loses at most {cut.allowed} points against original-again", judged.verdict)
 
 # %% [markdown]
 # What was allowed where the cuts were chosen, test may refuse: on a few sentences, not to see a loss is no proof that there is none, and sentences that chose a cut are kind to it. So a ✗ here is the result: that version loses more than it was allowed, and it stays in all tables below with that loss. To choose another cut now, because of it, would make test a second dev.
@@ -547,7 +567,8 @@ int8_dir = large("quantized", lambda path: save_quantized(dynamic.quantize(big),
 both_dir = large("pruned-quantized", lambda path: save_quantized(dynamic.quantize(big_recovered), tokenizer, path))
 onnx_float_dir, onnx_dir = to_onnx(large, "original", big, tokenizer)
 wide = {name: article_twin(smaller) for name, smaller in compressed.items()}
-own_dirs = {name: to_onnx(large, name, wide[name], tokenizer)[1] for name in compressed}
+calibrated = pipeline.calibration_texts(run, "article")
+own_dirs = {name: in_engines(large, name, wide[name], calibrated) for name in compressed}
 _, fewer_dir = to_onnx(large, "compressed-fewer-characters", article_twin(fewer), characters)
 fewer_heads = article_twin(waterfall.cuts(original, compressed["compressed"])["heads"])
 _, fewer_heads_dir = to_onnx(large, "fewer-heads", fewer_heads, tokenizer)
@@ -563,7 +584,7 @@ print(f"{sum(p.numel() for p in big.parameters()):,} parameters")
 #
 # A speed-up of many factors says nothing about any of them. So the way from the original to *compressed* is gone one change at a time, all versions taking turns in one session: the engine, eight bits, packing, heads, neurons, characters. Cut twins need no training here, time does not ask for it.
 #
-# And from where is it counted? The original may read a text whole or by sentence. Whichever is **faster** is the base; to be fast against a slow reading is no art.
+# And from where is it counted? The original may read a text whole or by sentence. Whichever is **faster** is the base; to be fast against a slow reading is no art. Where it is faster whole, the step to ONNX Runtime holds two changes, the engine and the reading.
 #
 # Which three changes give the most? Which gives megabytes, and no time?
 
@@ -580,7 +601,7 @@ steps = [
     waterfall.Step("eight bits", onnx_dir, padded),
     waterfall.Step("sentences packed", onnx_dir, in_onnx8),
     waterfall.Step("fewer heads", fewer_heads_dir, in_onnx8),
-    waterfall.Step("fewer neurons", own_dirs["compressed"], in_onnx8),
+    waterfall.Step("fewer neurons", own_dirs["compressed"]["onnx-int8"], in_onnx8),
     waterfall.Step("fewer characters", fewer_dir, in_onnx8),
 ]
 
@@ -589,16 +610,26 @@ in_one_piece = [
     waterfall.Step("INT8", int8_dir, load_quantized_tagger),
     waterfall.Step("a fifth fewer heads", both_dir, load_quantized_tagger),
 ]  # the article's own way, for later
-session = waterfall.timed([*starts, *steps, *in_one_piece], run.article.text, sizes.rounds)
+big_versions = [
+    Variant("quantized", "torch-int8", int8_dir, big, loader=in_torch8),
+    Variant("pruned-quantized", "torch-int8", both_dir, big_recovered, loader=in_torch8),
+    Variant("quantized", "onnx-int8", onnx_dir, big, loader=in_onnx8),
+    *[Variant(name, backend, path, wide[name], loader=engines8[backend])
+      for name, paths in own_dirs.items() for backend, path in paths.items()],
+]  # fmt: skip
+compared = [waterfall.Step(f"{v.stage}, {v.backend}", v.path, v.loader) for v in big_versions]
+session = waterfall.timed([*starts, *steps, *in_one_piece, *compared], run.article.text, sizes.rounds)
+
+# %% tags=["nbval-ignore-output"]
 factors = waterfall.chain(starts, steps, session)
 slower, start, *changes = factors
 fastest = start.name.removeprefix("original, read ")
 print(f"the original takes {slower.milliseconds:.0f} ms {slower.name.removeprefix('original, ')}, "
       f"and {start.milliseconds:.0f} ms {start.name.removeprefix('original, ')}: that is the base")  # fmt: skip
-write_atomically(run.artifacts / "waterfall.png", report.png(waterfall_figure(factors)))
+write_atomically(run.artifacts / "waterfall.png", report.png(waterfall_figure(factors, base=1)))
 for factor in changes:
     check(f"{factor.name}: faster than the line above", verdict(factor.times, 1))
-waterfall_figure(factors)
+waterfall_figure(factors, base=1)
 
 # %% [markdown]
 # The factors multiply. Each stands for its place in the chain, too: a cut that comes after eight bits saves fewer milliseconds than the same cut before them, and another order would share the product out otherwise.
@@ -607,17 +638,13 @@ waterfall_figure(factors)
 #
 # ## One table, one protocol
 #
-# All versions take turns on the 500-character article, text to entities, in one session; each loads once in a fresh process to show its memory.
+# All versions took their turns on the 500-character article, text to entities, in the session of the waterfall. Now each loads once in a fresh process to show its memory.
 
 # %% tags=["nbval-ignore-output"]
-big_versions = [
-    Variant("original", "torch-fp32", float_dir, big, loader=readings[fastest]),
-    Variant("quantized", "torch-int8", int8_dir, big, loader=in_torch8),
-    Variant("pruned-quantized", "torch-int8", both_dir, big_recovered, loader=in_torch8),
-    Variant("quantized", "onnx-int8", onnx_dir, big, loader=in_onnx8),
-    *[Variant(name, "onnx-int8", path, wide[name], loader=in_onnx8) for name, path in own_dirs.items()],
-]
-big_rows = measure_variants(run, big_versions, "08", "article", repeats=sizes.repeats)
+base_step = next(step for step in starts if step.change == start.name)
+untouched_big = Variant("original", "torch-fp32", float_dir, big, loader=base_step.load)
+times_of = [session[step] for step in (base_step, *compared)]
+big_rows = measure_variants(run, [untouched_big, *big_versions], "08", "article", times=times_of)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -641,11 +668,10 @@ table(header, [cells(*pair) for pair in zip(versions, big_rows, strict=True)])
 # %% tags=["nbval-ignore-output"]
 print(f"base: the original in torch, float32, read {fastest}; {' '.join(here['flags'])}")
 print(f"compressed, with fewer characters: {factors[-1].megabytes:.0f} instead of {factors[-2].megabytes:.0f} MB")
-ends = {}
-for row in big_rows[-2:]:
-    ends[row["stage"]] = "{:.1f} [{:.1f}, {:.1f}]".format(*times(row))
-    print(f"{row['stage']}: {ends[row['stage']]} times as fast, {row['file_bytes'] / 1e6:.0f} MB on disk")
-guesses.reveal("how much faster compressed is", my_speed_up, round(times(big_rows[-2]).value, 1), "times")
+for row in big_rows[-len(ours) :]:
+    speed = "{:.1f} [{:.1f}, {:.1f}]".format(*times(row))
+    print(f"{row['stage']}, {row['backend']}: {speed} times as fast, {row['file_bytes'] / 1e6:.0f} MB on disk")
+guesses.reveal("how much faster compressed is, in ONNX Runtime", my_speed_up, times(big_rows[-len(ours)]), "times")
 
 # %% [markdown]
 # F1 is the embedded model's, whose function the twin computes. The baseline of what was trained is the original that learned from the same texts for as many steps, of what was only quantised the original as it came. The base alone may read whole where its time is taken: that is to its advantage.
@@ -653,8 +679,7 @@ guesses.reveal("how much faster compressed is", my_speed_up, round(times(big_row
 # The processor's instructions stand beside the times because INT8 lives by them (VNNI, AMX, NEON's dot product): on another kind of CPU the same files give other factors.
 
 # %% tags=["nbval-ignore-output"]
-rows = [row for row in run.ledger.rows() if row["notebook"] == "08"]
-results.results_figure(report.versions(rows))
+results.results_figure(report.versions(report.headline(run.ledger.rows())))
 
 # %% [markdown]
 # ### The article's own way: 500 characters in one piece
@@ -679,7 +704,7 @@ table(("F1", "whole", "by sentence"),
 # What it claims beside what this run measured. Time, memory and size are those of the twin; F1 is the mini's.
 
 # %% tags=["nbval-ignore-output"]
-table(report.COMPARISON_HEADER["en"], report.comparison(run.ledger.rows()))
+table(report.COMPARISON_HEADER["en"], report.comparison(report.headline(run.ledger.rows())))
 
 # %% [markdown]
 # And like for like, each version read in one piece, as the article reads. They took their turns with the others, in the session of the waterfall:
@@ -688,7 +713,7 @@ table(report.COMPARISON_HEADER["en"], report.comparison(run.ledger.rows()))
 _, bits, fifth_fewer = waterfall.chain(starts[:1], in_one_piece, session)
 for factor in (bits, fifth_fewer):
     print("{}: {:.2f} [{:.2f}, {:.2f}] times as fast as the one before".format(factor.name, *factor.times))
-check("quantising makes it at least 2 times as fast (article: 2.3)", verdict(bits.times, 2))
+check("quantising makes it 2.29 times as fast (article: 320 / 140)", verdict(bits.times, 320 / 140))
 check("a fifth of the heads less makes INT8 1.4 times as fast (article)", verdict(fifth_fewer.times, 1.4))
 
 # %% [markdown]
@@ -706,6 +731,8 @@ intervals = {f"{v.backend}, {v.stage}": (v.evaluation.f1_low, v.evaluation.f1_hi
 figures.front_figure(measured, best, intervals)
 
 # %% [markdown]
+# ## The article's code, tried
+#
 # The numbers are one half of the article, its code is the other. What becomes of it when it is tried? Each line below ran a moment ago, in a few lines of our own, on tensors or on a random model of a few numbers. Look at which faults stop with an error and which ones go on and answer something else.
 
 # %% tags=["nbval-ignore-output"]
@@ -791,7 +818,7 @@ planned = cli.main(asked)
 check("a plan, and nothing was made", planned == 0 and not (run.path / "compressed").exists())
 
 # %% [markdown]
-# Read the plan: which stage takes the longest, and why does the fair baseline come first? The times are this machine's. The command differs in places: it cuts in steps, and it drops the characters that neither train and dev nor the texts without labels have, so give it many texts.
+# Read the plan: which stage takes the longest, and why does the fair baseline come first? The times are this machine's. The command differs in places: it cuts in steps, and with `MAX_MB` it also drops the characters that neither train and dev nor the texts without labels have, so give it many texts then.
 #
 # The result is a folder with the model in each form, its report, its ledger, and a model card that shows the verdicts first. One of them came with the course: the embedded model, made smaller by this command, in `data/models/mini-raner-compressed`. What was it asked for, and did it get there? Its card says so first; then its ledger has the versions that were measured for it. Times there and above come from two machines, or from two hours of one, so they are not divided.
 
@@ -815,7 +842,7 @@ for entity in entities:
 # %% [markdown]
 # ## The claims, audited
 #
-# Every number of the article that a run can test. *Cannot hold* means that arithmetic forbids it, whatever the machine. Each claim has a tolerance, for rounding and for what no machine repeats exactly: a number just beside the claimed one may still hold, or be a ?.
+# Every number of the article that a run can test. *Cannot hold* means that arithmetic forbids it, whatever the machine. Each claim has a tolerance, for rounding and for what no machine repeats exactly: a number just beside the claimed one may still hold, or be a ?. What the article says of its service, notebook 09 puts to the test.
 
 # %% tags=["nbval-ignore-output"]
 table(claims.AUDIT_HEADER, claims.audit_cells(claims.audit(run.ledger.rows())))
@@ -838,4 +865,4 @@ guesses.review()
 #
 # **Next:** the notebooks between 02 and 08 open each box: scores and pruning (03, 04), recovery (05), fewer bits, other engines and other ways to read (06, 07, 07b). [10 · Distillation](10_distillation.ipynb) tries another road.
 #
-# **Papers:** [Michel et al. 2019](https://arxiv.org/abs/1905.10650) on heads, [Kurtic et al. 2023](https://arxiv.org/abs/2302.04089) on cuts to a target speed, [He et al. 2017](https://arxiv.org/abs/1707.06168) on reconstruction, [Krell et al. 2021](https://arxiv.org/abs/2107.02027) on packing.
+# **Papers:** [Michel et al. 2019](https://arxiv.org/abs/1905.10650) on heads, [Kurtic et al. 2023](https://arxiv.org/abs/2302.04089) on cuts to a target speed, [He et al. 2017](https://arxiv.org/abs/1707.06168) on reconstruction, [Krell et al. 2021](https://arxiv.org/abs/2107.02027) on packing; Breiman, Friedman, Olshen and Stone 1984, *Classification and Regression Trees*, section 3.4.3, on one standard error.

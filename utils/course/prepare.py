@@ -20,7 +20,8 @@ Steps and not epochs, which end where dev sees no progress: a head that knows no
 """
 
 PEAK_RATE, ITS_WIDTH = 5e-4, 192
-"""Learning rate for an encoder of the mini's hidden size; wider ones get less, in the square of their width."""
+"""Learning rate for an encoder of this hidden size; wider ones get less, in the square of their width. A head that
+knows nothing shakes the encoder below it, so this is below what a cut that is distilled bears (`plan.peak_rate`)."""
 
 
 def prepared(folder: Path, settings: Mapping[str, object]) -> dict[str, object]:

@@ -62,7 +62,6 @@ SIZES = {
         ),
         "long": (200, 30),
         "rounds": (Rounds(7), Rounds(2)),
-        "repeats": (7, 2),
     },
     "09": {
         "edits": (30, 10),

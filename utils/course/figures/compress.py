@@ -6,15 +6,21 @@ from utils.course.figures.style import BLUE, GREY, Picture, picture, plain_axes,
 from utils.studies.waterfall import Factor
 
 
-def waterfall_figure(steps: Sequence[Factor]) -> Picture:
-    """The time after each change as a bar from zero, and how many times as fast it made, with its interval."""
+def waterfall_figure(steps: Sequence[Factor], base: int = 0) -> Picture:
+    """The time after each change as a bar from zero, and how many times as fast it made, with its interval.
+
+    Args:
+        base: number of the step that all later ones are counted from; what stands above it is no gain.
+    """
     figure = picture(11, 1.2 + 0.55 * len(steps))
     axes = figure.subplots()
     times = [step.milliseconds for step in steps]
-    axes.barh(range(len(steps)), times, color=[GREY, *[BLUE] * (len(steps) - 1)], height=0.6)
+    axes.barh(
+        range(len(steps)), times, color=[GREY if place <= base else BLUE for place in range(len(steps))], height=0.6
+    )
     for place, step in enumerate(steps):
-        factor = " · {:.2f} times as fast [{:.2f}, {:.2f}]".format(*step.times) if place else ""
-        label = f"{short(step.milliseconds)} ms{factor}"
+        factor = " · {:.2f} times as fast [{:.2f}, {:.2f}]".format(*step.times) if place > base else ""
+        label = f"{short(step.milliseconds)} ms{factor}{' · the base' if base and place == base else ''}"
         axes.annotate(label, (step.milliseconds, place), (4, 0), textcoords="offset points", va="center", fontsize=9.5)
     axes.set_yticks(range(len(steps)), [step.name for step in steps])
     axes.set_ylim(len(steps) - 0.45, -0.6)

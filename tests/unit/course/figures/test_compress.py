@@ -26,3 +26,10 @@ def test_every_change_has_its_bar_its_time_and_its_factor(drawn):
 def test_one_version_is_a_picture_too(drawn):
     assert drawn(lambda: waterfall_figure(STEPS[:1]))
     assert waterfall_figure(STEPS[:1]).axes[0].get_xlim()[0] == pytest.approx(0)
+
+
+def test_what_stands_above_the_base_is_no_gain():
+    (axes,) = waterfall_figure(STEPS, base=1).axes
+    labels = [text.get_text() for text in axes.texts]
+    assert ["times as fast" in label for label in labels] == [False, False, *[True] * (len(STEPS) - 2)]
+    assert [label.endswith("the base") for label in labels] == [False, True, *[False] * (len(STEPS) - 2)]
