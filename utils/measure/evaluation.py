@@ -13,7 +13,7 @@ from utils.text.entities import Entity, Sentence
 @dataclass(frozen=True)
 class Evaluation:
     """Scores of one tagger on one test set, with the 95 % interval of its F1 in points, and how it read the test set:
-    in which way, and how many parts at most shared a batch.
+    in which way, and how many parts at most shared a batch. `seed` drew the bootstrap samples.
     """
 
     scores: Scores
@@ -23,6 +23,7 @@ class Evaluation:
     sentences: Sequence[Sentence] = ()
     reading: Reading | None = None
     batch_size: int | None = None
+    seed: int = 0
 
 
 class Predictor(Protocol):
@@ -72,7 +73,8 @@ def _judged(
     batch_size: int | None,
 ) -> Evaluation:
     low, high = f1_interval(sentences, predictions, seed)
-    return Evaluation(entity_scores(sentences, predictions), low, high, predictions, sentences, reading, batch_size)
+    scores = entity_scores(sentences, predictions)
+    return Evaluation(scores, low, high, predictions, sentences, reading, batch_size, seed)
 
 
 def answers(tagger: Predictor, sentences: Sequence[Sentence]) -> list[list[Entity]]:

@@ -96,7 +96,7 @@ def _compared(base: str, estimate: Estimate, digits: int) -> dict:
 
 def _difference(evaluation: Evaluation, baseline: tuple[str, Evaluation]) -> dict:
     base, other = baseline
-    found = f1_difference(other.sentences, other.predictions, evaluation.predictions)
+    found = f1_difference(other.sentences, other.predictions, evaluation.predictions, evaluation.seed)
     return _compared(base, found, 2)
 
 

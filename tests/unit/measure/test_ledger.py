@@ -17,7 +17,7 @@ from utils.measure.ledger import Ledger, Measured, make_row
 from utils.measure.memory import Memory
 from utils.measure.row import LedgerError, Row
 from utils.measure.scores import entity_scores
-from utils.measure.verdict import times_as_fast
+from utils.measure.verdict import f1_difference, times_as_fast
 from utils.text.entities import Span, annotate
 
 
@@ -54,6 +54,18 @@ def test_f1_is_compared_with_the_baseline_on_the_same_sentences():
     assert [row["f1_difference"][key] for key in ("value", "low", "high")] == pytest.approx([lost] * 3, abs=0.01)
     assert (row["reading"], row["batch_size"]) == ("packed", 1)
     assert make_row("x", "04", "mini", "onnx-int8", Measured(evaluation=half))["f1_difference"] is None
+
+
+def test_a_row_and_a_notebook_that_draw_with_one_seed_say_the_same_interval():
+    many, gold = NAMES * 8, RIGHT * 8
+    mixed = [found if place % 3 else found[:1] for place, found in enumerate(gold)]
+    said = []
+    for seed in (0, 5, 6):
+        right, tagged = (Evaluation(entity_scores(many, p), 0.0, 100.0, p, many, seed=seed) for p in (gold, mixed))
+        row = make_row("pruned", "04", "mini", "onnx-int8", Measured(evaluation=tagged, baseline=("again", right)))
+        said.append([row["f1_difference"][key] for key in ("value", "low", "high")])
+        assert said[-1] == pytest.approx(f1_difference(many, gold, mixed, seed), abs=0.005)
+    assert len(set(map(tuple, said))) > 1
 
 
 def test_a_training_is_named_by_its_steps_and_its_seed():
