@@ -109,7 +109,7 @@ print(f"F1 {now.scores.f1:.1f} [{now.f1_low:.1f}, {now.f1_high:.1f}] on the sent
 #
 # Put a gate in front of every head and ask how strongly the loss would answer if the gate moved. The mean of that absolute gradient over sentences is the score of Michel et al. (2019). One backward pass a batch, no training.
 #
-# **Predict:** will the weakest fifth of the heads sit in the low layers, in the high ones, or everywhere? The article says: prune the low layers, keep layers 9 to 12. In the picture a dark row is a layer that the model leans on; read off where the crosses gather.
+# Will the weakest fifth of the heads sit in the low layers, in the high ones, or everywhere? The article says: prune the low layers, keep layers 9 to 12. In the picture a dark row is a layer that the model leans on; read off where the crosses gather.
 
 # %% tags=["nbval-ignore-output"]
 sample = run.corpus.train[: sizes.scored]
@@ -495,7 +495,7 @@ print(f"{first.stage}: {agreement(first.evaluation.predictions, together):.1f} %
 #
 # The table of characters is a large part of what is left of the file. What if it held only the characters of train and dev? One that is gone is read as `[UNK]`, like one that the model never knew. The sentence keeps its length, and the neighbours have to tell what it was. Dev cannot see what that costs, since all its characters stay. Test can, and so will every new text.
 #
-# **Predict:** how many of a hundred test sentences lose a character? (And what may that cost in F1?)
+# **Predict:** how many of a hundred test sentences lose a character? Notebook 04 counted those with a character that train lacks; here dev's characters stay, too. (And what may it cost in F1?)
 
 # %%
 my_guess = ...
