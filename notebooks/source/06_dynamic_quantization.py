@@ -159,7 +159,7 @@ exercise(my_scales, exercises.channel_scales)
 # %% [markdown]
 # ### How few bits?
 #
-# Eight is a habit, not a law. Here the weights of all linear layers go to coarser and coarser grids and are read back at once, and all else stays float32. Such a **simulation** says what a rounding costs in F1, and nothing about time. A part of the test sentences is enough for a curve with a cliff, but not for half a point: each point has its interval, and only what lies outside it is said below.
+# Eight is a habit, not a law. Here the weights of all linear layers go to coarser and coarser grids and are read back at once, and all else stays float32. Such a **simulation** says what a rounding costs in F1, and nothing about time. A part of the test sentences is enough for a curve with a cliff, but not for half a point: each point has its interval, and the verdicts below say no more than it allows.
 #
 # **Predict:** with how many bits are surely more than two points lost, with one grid, and with a grid for each row?
 
@@ -246,13 +246,15 @@ print(f"{study['command']}: {study['sentences']} sentences" if study else "The s
 
 
 def noise_table(damages, prefix=""):
-    """The noise on a part of the sentences, and what the study found for F1 on all of them."""
+    """The noise on a part of the sentences; noise and F1 on all of them, as the study found them."""
     rows = []
     for name, damage in damages.items():
-        d = on_all[prefix + name].f1 if prefix + name in on_all else None
-        f1 = f"{d.f1:+.2f}, {d.low:+.2f} to {d.high:+.2f}" if d else "not measured"
-        rows.append((name, f"{damage.noise:.1f}", f1))
-    return table(("simulated", "noise in the emissions (%)", "F1 minus float32 in the study, and its interval"), rows)
+        row = [name, f"{damage.noise:.1f}", "not measured", "not measured"]
+        if prefix + name in on_all:
+            d, noise = on_all[prefix + name].f1, on_all[prefix + name].noise
+            row[2:] = f"{noise:.1f}", f"{d.f1:+.2f}, {d.low:+.2f} to {d.high:+.2f}"
+        rows.append(row)
+    return table(("simulated", "noise (%)", "noise in the study (%)", "F1 minus float32 in the study"), rows)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -266,9 +268,9 @@ for case in narrow:
 noise_table(narrow)
 
 # %% [markdown]
-# The difference in the first line is paired: both models read the same sentences. They are few, so its interval is wide. The **noise** sees more: how far the emissions moved from those of float32, in percent of their size. It needs no tag to tip over, and few sentences are enough for it.
+# The difference in the first line is paired: both models read the same sentences. They are few, so its interval is wide. The **noise** sees more: how far the emissions moved from those of float32, in percent of their size. It needs no tag to tip over, so fewer sentences are enough for it; two noises that lie close may change places on others.
 #
-# F1 on all test sentences takes too long here. `python -m utils.studies.int8_factors --out data/reference/int8-factors.json` measures it once, in the embedded model. Where its file is there, the table shows what it found, and the verdicts speak of all sentences.
+# F1 on all test sentences takes too long here. `python -m utils.studies.int8_factors --out data/reference/int8-factors.json` measures it once, in the embedded model. Where its file is there, the table shows what it found, F1 with its interval, and the verdicts speak of all sentences.
 
 # %% [markdown]
 # Nothing warns: the sums are wrong, the program runs on. So an INT8 file that was judged on a CPU with VNNI has to be judged again on the older CPU that will serve it. (Bare ONNX Runtime is meant. The course's own sessions try one product first, and where it overflows they ask for exact sums, which are slower: that cure costs time and no bit.) The other cure engines call **reduced range**. It takes a bit from one side: torch takes it from the activations, ONNX Runtime's `reduce_range` from the weights. Compare the noise of the last two lines with that of the second: a side whose grids are fine can spare a bit, one whose grids are coarse cannot, and a cure may cost more than the illness.
@@ -750,10 +752,10 @@ large["quantized-static"] = kept(
 versions = [Variant("original", "torch-fp32", large["original"], big)]
 versions += [Variant(stage, "torch-int8", large[stage], big) for stage in stages[:3]]
 big_rows = measure_variants(run, versions, "06", "article", repeats=5)
-for scale, measured in (("mini", mini_rows), ("article", big_rows)):
+for where, measured in (("mini", mini_rows), ("article", big_rows)):
     found = {row["stage"]: row["times_as_fast"] for row in measured}["quantized"]
     gain = Estimate(found["value"], found["low"], found["high"])
-    guesses.reveal(f"how fast INT8 is, {scale}", my_guess, gain, "times as fast")
+    guesses.reveal(f"how fast INT8 is, {where}", my_guess, gain, "times as fast")
 results.results_figure(big_rows)
 
 # %% [markdown]
@@ -802,7 +804,7 @@ check("at the article's size and length, torch INT8 is at least 2.2 times as fas
 figures.speedup_figure(faster)
 
 # %% [markdown]
-# Compare the two pictures first: width sets them apart on this machine if the lines of the one lie above those of the other, at every length. Length pulls both ways. On short texts what each call costs anyway weighs more; on long ones attention's own products do, which stay in float32 and grow with the square of the length. Where a curve comes near the line at 1, INT8 is worth it for the file alone, or not at all.
+# Compare the two pictures first: do all lines of the wide model lie above those of the narrow one? Then it is width that decides most, on this machine. Length pulls both ways. On short texts what each call costs anyway weighs more; on long ones attention's own products do, which stay in float32 and grow with the square of the length. Where a curve comes near the line at 1, INT8 is worth it for the file alone, or not at all.
 #
 # ### Rounding alone brings nothing
 #
