@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from utils.compress.quantization.dynamic import quantize_only
 from utils.compress.quantization.storage import CHARACTERS
 from utils.measure.bootstrap import Difference, paired_bootstrap
-from utils.measure.scores import agreement
+from utils.measure.scores import Predictions, agreement
 from utils.model.raner import RanerModel
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tokenizer import CharacterTokenizer
@@ -65,7 +65,10 @@ class Yardstick:
         Args:
             batch_size: sentences a call, which share a grid where ranges are found as inputs arrive.
         """
-        answers, emissions = self.answers_of(model, batch_size)
+        return self.compared(*self.answers_of(model, batch_size))
+
+    def compared(self, answers: Predictions, emissions: np.ndarray) -> PartDamage:
+        """The damage that answers and emissions show, which are those of another model, as `answers_of` gives them."""
         noise = 100 * float(np.linalg.norm(emissions - self.emissions) / np.linalg.norm(self.emissions))
         lost = paired_bootstrap(self.sentences, self.answers, answers, self.seed)
         return PartDamage(lost, agreement(self.answers, answers), noise)

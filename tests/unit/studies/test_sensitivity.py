@@ -76,3 +76,11 @@ def test_who_shares_a_call_changes_int8_and_not_float32():
 def test_no_sentences_are_refused():
     with pytest.raises(ValueError, match="no sentences"):
         Yardstick(random_raner(), tiny_tokenizer(), [])
+
+
+def test_what_was_answered_is_compared_as_the_model_that_answered():
+    model, tokenizer = random_raner(), tiny_tokenizer()
+    yardstick, int8 = Yardstick(model, tokenizer, annotated(model, tokenizer)), quantize(model)
+    assert yardstick.compared(*yardstick.answers_of(int8)) == yardstick.damage(int8)
+    assert yardstick.compared(yardstick.answers, 1.5 * yardstick.emissions).noise == pytest.approx(50)
+    assert yardstick.compared(yardstick.answers, yardstick.emissions) == ((0, 0, 0), 100, 0)

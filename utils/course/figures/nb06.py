@@ -3,12 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from utils.course.figures.style import BLUE, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes, plain_logarithm
+from utils.course.figures.style import BLUE, MARKERS, SERIES, Picture, picture, plain_axes, plain_logarithm
 from utils.measure.verdict import Estimate
-from utils.studies.sensitivity import PartDamage
 
 
 def rounding_figure(values: ArrayLike, errors: Mapping[str, ArrayLike], steps: Mapping[str, ArrayLike]) -> Picture:
@@ -100,30 +98,22 @@ def layers_figure(left: Mapping[str, Sequence[float]], errors: Mapping[str, Sequ
     return figure
 
 
-def sensitivity_figure(damages: Mapping[str, PartDamage]) -> Picture:
-    """What INT8 in one part alone does: change of F1 with its interval, sentences tagged otherwise, noise."""
-    figure = picture(12, 1.2 + 0.3 * len(damages))
-    f1, changed, noise = figure.subplots(1, 3, sharey=True)
-    places = range(len(damages))
-    for place, damage in enumerate(damages.values()):
-        f1.plot([damage.f1.low, damage.f1.high], [place] * 2, color=ORANGE, linewidth=2.5, solid_capstyle="butt")
-    f1.plot([damage.f1.f1 for damage in damages.values()], places, "o", color=ORANGE, markersize=6)
-    f1.axvline(0, color="black", linewidth=1)
-    f1.set(yticks=places, yticklabels=list(damages))
-    f1.set_ylim(len(damages) - 0.4, -0.6)
-    plain_axes(f1, "F1 (points, 95 % interval)", "INT8 minus float32")
-    _bars(changed, [100 - damage.agreement for damage in damages.values()])
-    plain_axes(changed, "sentences tagged otherwise (%)")
-    _bars(noise, [damage.noise for damage in damages.values()])
-    plain_axes(noise, "noise in the emissions (%)")
-    return figure
+def sensitivity_figure(noises: Mapping[str, float]) -> Picture:
+    """What INT8 in one part alone does to the emissions.
 
-
-def _bars(axes: Axes, values: Sequence[float]) -> None:
-    bars = axes.barh(range(len(values)), values, color=BLUE, height=0.6)
-    axes.bar_label(bars, [f"{value:.1f}" for value in values], padding=3, fontsize=9)
-    axes.set_xlim(0, 1.15 * max(*values, 1e-9))
+    Args:
+        noises: part -> change of the emissions in percent, the first on top.
+    """
+    figure = picture(7.5, 1.2 + 0.3 * len(noises))
+    axes = figure.subplots()
+    bars = axes.barh(range(len(noises)), list(noises.values()), color=BLUE, height=0.6)
+    axes.bar_label(bars, [f"{noise:.1f}" for noise in noises.values()], padding=3, fontsize=9)
+    axes.set(yticks=range(len(noises)), yticklabels=list(noises))
+    axes.set_xlim(0, 1.15 * max(*noises.values(), 1e-9))
+    axes.set_ylim(len(noises) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
+    plain_axes(axes, "INT8 in one part alone", "noise in the emissions (%)")
+    return figure
 
 
 def speedup_figure(ratios: Mapping[str, Mapping[str, Mapping[int, Estimate]]]) -> Picture:
