@@ -12,16 +12,18 @@ def results_figure(rows: Sequence[dict]) -> Picture:
     """Latency, size, memory and F1 of ledger rows, small multiples with one line a row.
 
     Costs are bars from zero; F1 is a point with its 95 % interval on an axis that does not start at
-    zero. What was not measured is said in words.
+    zero. What was not measured is said in words; where no row has an F1, there is no panel for it.
     """
     figure = picture(12, 1.3 + 0.62 * max(len(rows), 1))
-    time, size, memory, f1 = figure.subplots(1, 4, sharey=True)
+    scored = any(row["f1"] is not None for row in rows)
+    time, size, memory, *f1 = figure.subplots(1, 4 if scored else 3, sharey=True)
     _costs(time, rows, "median time (ms)", lambda row: row["latency_ms"] and row["latency_ms"]["p50"])
     _costs(size, rows, "file size (MB)", lambda row: row["file_bytes"] and row["file_bytes"] / MB)
     _costs(memory, rows, "peak memory (MB)", lambda row: row["rss_mb"])
     measured = [None if row["f1"] is None else (row["f1"], row["f1_low"], row["f1_high"]) for row in rows]
-    draw_intervals(f1, measured, ORANGE)
-    plain_axes(f1, "F1 (points, 95 % interval)")
+    for axes in f1:
+        draw_intervals(axes, measured, ORANGE)
+        plain_axes(axes, "F1 (points, 95 % interval)")
     time.set_yticks(range(len(rows)), [f"{row['stage']}\n{row['backend']}" for row in rows])
     time.set_ylim(max(len(rows), 1) - 0.45, -0.6)
     return figure
