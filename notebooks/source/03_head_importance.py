@@ -510,7 +510,7 @@ table(columns, [(name, *(f"{costs[count][name]:.1f}" for count in taken)) for na
 first, *others = sorted(thirds, key=lambda name: -costs[few][name])
 leads = {name: f1_difference(dev, taken[few][first], taken[few][name], seed) for name in others}
 level = [name for name in others if verdict(leads[name], 0) is not Verdict.YES]
-outcome = f"cannot tell {' from '.join([first, *level])}" if level else first
+outcome = f"cannot tell: {' or '.join([first, *level])}" if level else first
 guesses.reveal(f"third that costs the most ({few} heads)", my_guess, outcome)
 for name, lead in leads.items():
     print(f"{first} cost {lead.value:+.1f} points more than {name}, {lead.low:+.1f} to {lead.high:+.1f}")

@@ -482,8 +482,8 @@ for way in ways:
 best, *others = sorted(ways, key=lambda way: -differences[way].f1)
 leads = {way: f1_difference(test, answers[way].predictions, answers[best].predictions, seed) for way in others}
 level = [way for way in others if verdict(leads[way], 0) is not Verdict.YES]
-outcome = "; ".join([best, *level]) if level else f"{best}, surely"
-guesses.reveal("the way that loses least (all that test cannot tell from the first)", my_guess, outcome)
+outcome = f"cannot tell: {' or '.join([best, *level])}" if level else best
+guesses.reveal("the way that loses least", my_guess, outcome)
 for way, d in leads.items():
     print(f"{best} against {way}: {d.value:+.1f} points, {d.low:+.1f} to {d.high:+.1f}")
 

@@ -563,7 +563,7 @@ on_dev = {name: evaluate(torch_tagger(r.model, tokenizer), data.dev, seed).predi
 others = [name for name in students if name != best_student]
 leads = {name: f1_difference(data.dev, on_dev[name], on_dev[best_student], seed) for name in others}
 level = [name for name in others if verdict(leads[name], 0) is not Verdict.YES]
-outcome = f"cannot tell {' from '.join([best_student, *level])}" if level else best_student
+outcome = f"cannot tell: {' or '.join([best_student, *level])}" if level else best_student
 guesses.reveal("the recipe that helps the student most", my_guess, outcome)
 print(f"dev chooses: {best_student}")
 for name, lead in leads.items():
