@@ -42,7 +42,7 @@ from utils.course.teaching import attempted, check, exercise, predictions, show_
 from utils.measure import ledger
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
-from utils.measure.verdict import f1_difference, verdict
+from utils.measure.verdict import Verdict, f1_difference, verdict
 from utils.model import pruned_shape
 from utils.model.torch_tagger import torch_tagger
 from utils.studies import card, published, redundancy, score_contest
@@ -101,12 +101,14 @@ lowest = select.select_globally(oracle, fifth)
 figures.oracle_figure(oracle, lowest)
 
 # %% [markdown]
-# The colours show **ranks**, the bars show sizes, and their axis is logarithmic far from 0. On an ordinary axis one would see the first few bars and a flat line. So the heads divide into a few that must stay and many that are worth next to nothing, whose order is hard to know.
+# The colours show **ranks**, the bars show sizes, and their axis is logarithmic far from 0. On an ordinary axis one would see the first few bars and a flat line. So the heads divide into a few that the loss misses and many that are worth next to nothing, whose order is hard to know.
+#
+# The oracle ranks by **loss**. A rise of the loss need not flip a tag: the right tag becomes less likely, and may still be the likeliest. Under *Keep the upper layers?* below, the whole third of the layers that holds the first of these bars is taken out. What that costs in F1 stands there.
 
 # %% tags=["nbval-ignore-output"]
 worth = oracle[~oracle.isnan()].sort(descending=True).values
 tenth = 100 * worth[: total // 10].sum() / worth.clamp(min=0).sum()
-print(f"the dearest head is worth {worth[0] / worth.abs().median():.0f} times as much as the one in the middle")
+print(f"the largest rise of the loss is {worth[0] / worth.abs().median():.0f} times the one in the middle")
 print(f"a tenth of the heads holds {tenth:.0f} % of all the damage that single removals do")
 print(f"the two halves of the sentences agree with a rank correlation of {score_contest.spearman(*halves):.2f}")
 
@@ -411,6 +413,8 @@ random_f1 = [f1[name] for name in f1 if name.startswith("random")]
 figures.contest_figure(ratios, {name: f1[name] for name in scores}, random_f1, f1["the oracle"])
 
 # %% [markdown]
+# The axis is stretched towards 100: a step up of the same height cuts away the same share of what is still missing. So one sees the good scores apart, and not only the bad ones.
+#
 # A score whose line runs inside the grey band has told us nothing that dice would not. A line *below* the band is worse than dice: it takes out what matters.
 
 # %% tags=["nbval-ignore-output"]
@@ -497,13 +501,22 @@ costs = {
     count: {name: whole - score_contest.curve_f1(dev, [found])[0] for name, found in by.items()}
     for count, by in taken.items()
 }
-dearest = max(thirds, key=lambda name: costs[few][name])
-guesses.reveal(f"third that costs the most ({few} heads)", my_guess, dearest)
+home = [name for name, third in thirds.items() if int(oracle.nan_to_num(-1).argmax()) // heads in third]
+print(f"the largest rise of the loss is in {home[0]}; all its heads cost {costs[many][home[0]]:.1f} points of F1")
 columns = ("heads taken from", *(f"{count} heads: F1 lost" for count in taken))
 table(columns, [(name, *(f"{costs[count][name]:.1f}" for count in taken)) for name in ways])
 
+# %% tags=["nbval-ignore-output"]
+first, *others = sorted(thirds, key=lambda name: -costs[few][name])
+leads = {name: f1_difference(dev, taken[few][first], taken[few][name], seed) for name in others}
+level = [name for name in others if verdict(leads[name], 0) is not Verdict.YES]
+outcome = f"cannot tell: {' or '.join([first, *level])}" if level else first
+guesses.reveal(f"third that costs the most ({few} heads)", my_guess, outcome)
+for name, lead in leads.items():
+    print(f"{first} cost {lead.value:+.1f} points more than {name}, {lead.low:+.1f} to {lead.high:+.1f}")
+
 # %% [markdown]
-# Now the verdict, with the sentences' noise in it: yes or no only where the whole interval is on one side of half a point.
+# Now the article's rule, with the sentences' noise in the verdict: yes or no only where the whole interval is on one side of half a point.
 
 # %% tags=["nbval-ignore-output"]
 low_layers, _, high_layers = thirds
@@ -654,7 +667,7 @@ for name, of_model in missed.items():
 # %% [markdown]
 # Compare the two means with the two medians, and look at the bars: one layer that nothing can do without may hold most of a mean. The median says what a layer usually costs. A layer that can go unnoticed has a twin, or has nothing to say.
 #
-# Now heads and neurons: the lowest by score, and as many at random (five draws: their mean, with the least and the most in round brackets; square ones hold a 95 % interval), before and after a recovery of one epoch. Random choices are recovered too, once a share. Without this control a recovery's merit looks like the score's. All losses are counted from the model as it was, so a training that would have helped the whole model as well makes them smaller, even negative. **Predict:** half of mini-RaNER's heads are gone, and the rest has been recovered. By how many points of F1 is the choice by score better than the random one?
+# Now heads and neurons: the lowest by score, and as many at random (five draws: their mean, with the least and the most in round brackets; square ones hold a 95 % interval), before and after a recovery of one epoch. Random choices are recovered too, but only the first of the five draws. So the answer below speaks of that one draw and has no interval: another draw may be better or worse by some points. Without this control a recovery's merit looks like the score's. All losses are counted from the model as it was, not from the original trained again, which this study did not make. A training that would have helped the whole model as well makes them smaller, even negative. The difference of two recovered models is free of that: both had the same training. **Predict:** half of mini-RaNER's heads are gone, and the rest has been recovered. By how many points of F1 is the choice by score better than the random one?
 
 # %%
 my_guess = ...
@@ -665,12 +678,13 @@ mini, predecessor = (studies.get(name, empty) for name in redundancy.STUDIES)
 cells = card.removal_table(mini, predecessor)
 recovered = {row["stage"]: row["recovered"]["f1"] for row in mini["rows"] if "recovered" in row}
 by_score, by_dice = (recovered.get(f"50% of the heads, {way}", np.nan) for way in ("by score", "at random, draw 1"))
-guesses.reveal("half of the heads by score, after recovery", my_guess, by_score - by_dice, "points better")
+question = "half of the heads by score, after recovery, against one random draw"
+guesses.reveal(question, my_guess, round(by_score - by_dice, 1), "points")
 columns = ("F1 lost without", "mini-RaNER", "recovered", "its predecessor", "recovered")
 table(columns, [(what, *of_both) for what, of_both in cells.items() if "%" in what])
 
 # %% [markdown]
-# And real BERT, of base size? The grey points are six tasks of [Prasanna et al. 2020](https://arxiv.org/abs/2005.00561), from the authors' files, five seeds each. Their scores are accuracies and correlations, ours is F1; so all are shown as a share of the full score that was lost. (Guessing still gets a third of MNLI right, and no entity at all: read the lower ends with care.)
+# And real BERT, of base size? The grey points are six tasks of [Prasanna et al. 2020](https://arxiv.org/abs/2005.00561), from the authors' files, five seeds each. Their scores are accuracies and correlations, ours is F1; so all are shown as a share of the full score that was lost. (Guessing still gets a third of MNLI right, and no entity at all: read the lower ends with care.) The picture shows no intervals; ours stand in the table above.
 
 # %%
 figures.removal_figure(redundancy.loss_panels(studies), published.published_panels())

@@ -44,7 +44,7 @@ from utils.measure import bootstrap, latency
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
 from utils.measure.scores import agreement
-from utils.measure.verdict import Estimate, times_as_fast, verdict
+from utils.measure.verdict import Estimate, Verdict, f1_difference, times_as_fast, verdict
 from utils.model import anatomy, pruned_shape
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.torch_tagger import torch_tagger
@@ -133,13 +133,13 @@ figures.savings_figure(panels, dict(zip(panels, (18, 100 * (1 - 1 / 1.35)), stri
 #
 # ## Which heads go?
 #
-# Those with the lowest score; which score, notebook 03 decides. Without it, the loss's sensitivity to each head is computed here. The weakest fifth of all heads is crossed out in the next picture. Will every layer lose about two?
+# Those with the lowest score; which score, notebook 03 decides. Without it, the loss's sensitivity to each head is computed here. The weakest fifth of all heads is crossed out in the next picture. Its colours are ranks: only the order decides. Will every layer lose about two?
 
 # %% tags=["nbval-ignore-output"]
 batches = make_batches(run.corpus.train[: sizes.scored], tokenizer, original.labels)
 winner, scores = pipeline.head_scores(run, original, batches)
 weakest = select.select_globally(scores, round(0.2 * scores.numel()))
-base.head_grid(scores, weakest, f"{winner}; crossed: the weakest fifth")
+figures.rank_grid(scores, weakest, f"{winner}; crossed: the weakest fifth")
 
 # %% [markdown]
 # `select_globally` ranks all heads in one list. `select_per_layer` takes the same share of every layer. Both have a point: the first believes that scores of different layers can be compared, the second does not.
@@ -286,11 +286,17 @@ versions = {"original": original, "heads masked": to_mask, "90 % zeros": zeroed,
 taggers = {name: torch_tagger(version, tokenizer) for name, version in versions.items()}
 with remove.masked_heads(to_mask, half), latency.pinned_threads(2):
     times = latency.measure_taggers(taggers, [article], sizes.rounds)
+base.latency_figure(times)
+
+# %% tags=["nbval-ignore-output"]
 order = sorted(times, key=lambda name: times[name].p50)
-guesses.reveal("four versions, fastest first", my_guess, " < ".join(order))
+in_order = order[0]
+for faster, slower in zip(order, order[1:], strict=False):
+    sure = verdict(times_as_fast(times[slower], times[faster]), 1) is Verdict.YES
+    in_order += f" {'<' if sure else '?'} {slower}"
+guesses.reveal("four versions, fastest first (?: cannot tell)", my_guess, in_order)
 for name in ("heads masked", "90 % zeros", "heads removed"):
     check(f"{name}: 5 % of the time saved", verdict(times_as_fast(times["original"], times[name]), 1 / 0.95))
-base.latency_figure(times)
 
 # %% [markdown]
 # Each verdict compares round by round with the original's time in the same round: a busy moment then slows both. It hangs on the interval of the ratios' median.
@@ -388,7 +394,7 @@ figures.left_figure(sweep.left_of_each(costs, times))
 #
 # ## What does reach -18 %?
 #
-# The article asked how much *20 % of the heads* save. The better question: what has to go for 18 %, and which way costs the least F1? There are three kinds of things to remove. The second are the **neurons** of the feed-forward networks, where most parameters are. Half of the heads or half of the neurons: which one hurts more?
+# The article asked how much *20 % of the heads* save. The better question: what has to go for 18 %, and which way costs the least F1? There are three kinds of things to remove. The second are the **neurons** of the feed-forward networks, where most parameters are. Half of the heads or half of the neurons: which one hurts more? (The right panel is the left one, enlarged. The last line answers with the paired difference.)
 
 # %% tags=["nbval-ignore-output"]
 narrower = sweep.prune_sweep(remove.prune_neurons, original, neuron_scores, sizes.neuron_ratios)
@@ -398,12 +404,14 @@ ranked = neuron_scores.flatten().sort().values
 for share in (0.33, 0.5, 0.75):
     weak = ranked[: round(share * len(ranked))]
     print(f"the weakest {share:.0%} of the neurons hold {100 * weak.sum() / ranked.sum():.1f} % of all importance")
+d = f1_difference(test, evaluated[0.5].predictions, evaluations[0.5].predictions, seed)
+print(f"without half of the heads instead of the neurons: {d.value:+.1f} points, {d.low:+.1f} to {d.high:+.1f}")
 figures.loss_curves({"heads": losses, "feed-forward neurons": neuron_losses}, {}, 1.2)
 
 # %% [markdown]
 # Compare at equal *percentages* and you compare different things: a percent of the neurons is twice as many parameters as a percent of the heads.
 #
-# And beware of a curve that hardly falls. Neurons that never fire are free to go. How many there are depends on how a model was made. mini is a BERT that read a very large text before it learned to tag; its predecessor in this course was grown from three layers by copying them, and had far more to spare (notebook 03 compares the two). A BERT of base size has other spares again. Carry the *method* to your model, not the percentage.
+# And beware of a curve that hardly falls. Neurons that move the loss hardly at all can go for almost nothing. How many there are depends on how a model was made. mini is a BERT that read a very large text before it learned to tag; its predecessor in this course was grown from three layers by copying them, and had far more to spare (notebook 03 compares the two). A BERT of base size has other spares again. Carry the *method* to your model, not the percentage.
 #
 # ### The third kind: characters
 #
@@ -469,14 +477,22 @@ differences = sweep.f1_losses(test, {"untouched": evaluations[0], **answers}, se
 for way in ways:
     lost = differences[way]
     print(f"{way}: {lost.f1:+.1f} points, {lost.low:+.1f} to {lost.high:+.1f}")
-guesses.reveal("the way that loses least", my_guess, max(ways, key=lambda way: differences[way].f1))
+
+# %% tags=["nbval-ignore-output"]
+best, *others = sorted(ways, key=lambda way: -differences[way].f1)
+leads = {way: f1_difference(test, answers[way].predictions, answers[best].predictions, seed) for way in others}
+level = [way for way in others if verdict(leads[way], 0) is not Verdict.YES]
+outcome = f"cannot tell: {' or '.join([best, *level])}" if level else best
+guesses.reveal("the way that loses least", my_guess, outcome)
+for way, d in leads.items():
+    print(f"{best} against {way}: {d.value:+.1f} points, {d.low:+.1f} to {d.high:+.1f}")
 
 # %% [markdown]
-# The same "减少 18%" on paper, and four different models. A percentage of parameters says nothing about time, nor about F1. Where the intervals of two ways overlap, this test set cannot rank them.
+# The same "减少 18%" on paper, and four different models. A percentage of parameters says nothing about time, nor about F1. Two intervals that overlap say nothing yet: ask for the paired difference. Where its interval holds 0, this test set cannot rank the two ways.
 #
 # ## Into the ledger
 #
-# Four versions at both sizes: the original, 20 % and 50 % of the heads removed, and 50 % of heads and neurons. **Predict:** how many times as fast is the twin without 20 % of its heads? The article says 1.35.
+# Four versions at both sizes: the original, 20 % and 50 % of the heads removed, and 50 % of heads and neurons. The picture of what is left has shown the twin without 20 % of its heads, and how far it stays from the article's 1.35. **Predict:** how many times as fast is the last of the four, without half of its heads *and* half of its neurons?
 
 # %%
 my_guess = ...
@@ -500,12 +516,13 @@ results.results_figure(mini_rows)
 article_rows = measure_variants(run, wide, "04", "article", repeats=5)
 _, with_20, _, with_both = (SimpleNamespace(**row["times_as_fast"]) for row in article_rows)
 lost = SimpleNamespace(**mini_rows[1]["f1_difference"])
-guesses.reveal("20 % of the heads less: times as fast", my_guess, with_20.value)
+both_gone = Estimate(with_both.value, with_both.low, with_both.high)
+guesses.reveal("half of the heads and neurons less: times as fast", my_guess, both_gone)
 print(f"F1 against the original, on all test sentences: {lost.value:+.2f}, {lost.low:+.2f} to {lost.high:+.2f} points")
 check("20 % of the heads less make it 1.35 times as fast (article)", verdict(with_20, 1.35))
 check("half of the heads and neurons less do", verdict(with_both, 1.35))
 check("20 % of the heads less cost 1.2 points or less (article)", verdict(lost, -1.2))
-results.results_figure(article_rows)
+figures.costs_figure(article_rows)
 
 # %%
 counts = [run.ledger.row(stage, "article", "torch-fp32")["parameters"] for stage in stages]

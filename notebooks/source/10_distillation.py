@@ -86,7 +86,7 @@ print(f"{len(labelled)} sentences with labels, {len(unlabelled)} whose labels no
 print(f"{budget} steps of the optimizer a training")
 
 # %% [markdown]
-# Labels are dear and text is cheap. So half of the training sentences lose their labels here: from now on they are just text.
+# Labels are expensive and text is cheap. So half of the training sentences lose their labels here: from now on they are just text.
 #
 # ## What does a teacher know that a label does not?
 #
@@ -224,7 +224,7 @@ check("at the article's size, one layer takes at most 1.5 times its share of the
 check("mini keeps a larger share of its time than its large twin", verdict(median_estimate(mini / large), 1))
 
 # %% [markdown]
-# What is above the dashed line is not in the layers: cutting the text into characters, looking up embeddings, the CRF. The lighter the layers, the more these weigh. A contest about speed should be decided where speed is a problem: **the article's size decides** below.
+# The picture shows the time in multiples of the layers' share: six layers of twelve that take half of the time stand at 1. What is above the dashed line is not in the layers: cutting the text into characters, looking up embeddings, the CRF. The lighter the layers, the more these weigh. A contest about speed should be decided where speed is a problem: **the article's size decides** below.
 
 # %% [markdown]
 # ## Which layers does a student start from?
@@ -446,18 +446,20 @@ my_guess = ...
 def time_of(work):
     """How many times as long as the student's twin the twin of the model cut to `work` takes."""
     cut = article_twin(cut_to(work, split))
-    return student_race.times_as_long(cut, twin, tokenizer, article, sizes.match_rounds).value
+    ratios.append(student_race.times_as_long(cut, twin, tokenizer, article, sizes.match_rounds))
+    return ratios[-1].value
 
 
-twin = article_twin(student)
+twin, ratios = article_twin(student), []
 whole = student_race.Probe(costs[layers].multiply_adds, 100 / percent["article"][depth])  # roughly, and far away
 probes = student_race.match_time(time_of, whole, student_work, tries=sizes.tries)
-guesses.reveal("time of the cut model at equal work", my_guess, round(probes[0].ratio, 2), "times the student's")
-rows = [(f"{probe.work / whole.work:.1%}", f"{probe.ratio:.2f}") for probe in probes]
+guesses.reveal("time of the cut model at equal work", my_guess, ratios[0], "times the student's")
+works_tried = [f"{probe.work / whole.work:.1%}" for probe in probes]
+rows = [(w, f"{r.value:.2f} [{r.low:.2f}, {r.high:.2f}]") for w, r in zip(works_tried, ratios, strict=True)]
 table(("work, of the teacher's", "time, of the student's"), rows)
 
 # %% [markdown]
-# Multiplications are not time. Every layer adds, normalises and copies, however little is left of its matrices, and narrow matrices keep a processor less busy. So the cut model pays for its depth, and has to give up more. The best of these tries is taken and measured once more, because who chooses the best of several noisy numbers also chooses luck.
+# Multiplications are not time. Every layer adds, normalises and copies, however little is left of its matrices, and narrow matrices keep a processor less busy. Where the ratio is above 1, and its whole interval with it, the cut model pays for its depth and has to give up more. The best of these tries is taken and measured once more, because who chooses the best of several noisy numbers also chooses luck.
 
 # %% tags=["nbval-ignore-output"]
 found = min(probes, key=lambda probe: abs(probe.ratio - 1))
@@ -554,11 +556,21 @@ for name in lessons:
     students[name] = recovery_race.run_recovery(methods[name], student, tokenizer, data, schedule)
 clear_output(wait=True)
 best_student = max(students, key=lambda name: reached(students[name]))
-guesses.reveal("the recipe that helps the student most", my_guess, best_student)
-base.recovery_figure({name: r.curve for name, r in students.items()}, levels)
+figures.contest_figure({name: r.curve for name, r in students.items()}, levels)
+
+# %% tags=["nbval-ignore-output"]
+on_dev = {name: evaluate(torch_tagger(r.model, tokenizer), data.dev, seed).predictions for name, r in students.items()}
+others = [name for name in students if name != best_student]
+leads = {name: f1_difference(data.dev, on_dev[name], on_dev[best_student], seed) for name in others}
+level = [name for name in others if verdict(leads[name], 0) is not Verdict.YES]
+outcome = f"cannot tell: {' or '.join([best_student, *level])}" if level else best_student
+guesses.reveal("the recipe that helps the student most", my_guess, outcome)
+print(f"dev chooses: {best_student}")
+for name, lead in leads.items():
+    print(f"against {name}: {lead.value:+.1f} points on dev, {lead.low:+.1f} to {lead.high:+.1f}")
 
 # %% [markdown]
-# The first point of each curve is the student as it came; each other one is the end of an epoch, or of the training. The more there is to read, the later the first epoch ends, and the less often each sentence is seen in the same number of steps. New text has to be worth more than the old one once again.
+# Each curve begins with the student as it came, which may lie below the picture; each other point is the end of an epoch, or of the training. Dev has to choose one recipe, so it takes the first, even where the others cannot be told from it. The more there is to read, the later the first epoch ends, and the less often each sentence is seen in the same number of steps. New text has to be worth more than the old one once again.
 #
 # Steps are counted, time is measured. What did a step cost here, and what the whole training, with the teacher's reading before it and the scores on dev? The teacher reads each sentence once: what it said is kept, so *soft targets* pays for the labelled half, *more text* for the new text only, and the cut model below for nothing.
 
@@ -589,7 +601,7 @@ clear_output(wait=True)
 best_cut = max(cuts, key=lambda name: reached(cuts[name]))
 curves = {f"student: {best_student}": students[best_student].curve}
 curves |= {f"cut model: {name}": found.curve for name, found in cuts.items()}
-base.recovery_figure(curves, levels)
+figures.contest_figure(curves, levels)
 
 # %%
 check("training kept the student's layers", students[best_student].model.config.num_hidden_layers == student_layers)
@@ -673,7 +685,7 @@ check("equal latency is also equal size, to 5 %", abs(as_large - 1) < 0.05)
 # - **Neither started from nothing.** Both are parts of a pre-trained BERT that learned to tag. The student lacks the layers between those that it copied, whose outputs they used to read. The cut model has all its layers, each a poorer one. Which damage heals in few steps need not be the one that heals further.
 # - **The teacher has seen the "unlabelled" half with its labels** when it was trained, and the labelled half as well. Its soft targets there are better than on text from the street.
 # - **Steps are few.** Distillation is usually given millions of sentences; who lags behind after so few may catch up, a student as well as a recipe: look which curves still rise where they end. Change `budget` and see.
-# - **Equal steps are not equal seconds.** The teacher's reading comes on top of the steps, and its price is in the table. Who has to pay for time rather than for text asks another question.
+# - **Equal steps are not equal seconds.** The teacher's reading comes on top of the steps, and its cost is in the table. Who has to pay for time rather than for text asks another question.
 # - **The corpus is small, and each training has one seed.** An interval that holds 0 is not a draw; and it knows of other sentences, but not of what other seeds would have trained.
 # - **Five students are not all.** Only two depths were tried, and which student is best after a few steps need not be the one that is best after many. A longer search on dev finds better layers to copy, for more time and at the risk of fitting dev.
 # - **One amount of work, one machine.** Change `depth` to 4. Layers wait for each other, heads and neurons do not: the more cores, the harder it gets for the deep and thin model.

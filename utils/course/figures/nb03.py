@@ -40,7 +40,7 @@ def _draw_sizes(axes: Axes, values: np.ndarray) -> None:
     middle = max(float(np.median(np.abs(values))), 1e-12)
     axes.set_yscale("symlog", linthresh=10 ** np.ceil(np.log10(middle)))  # a power of ten: no tick inside touches 0
     axes.axhline(0, color="black", linewidth=1)
-    plain_axes(axes, "every head, the dearest first", "heads, sorted", "rise of the loss (nats, logarithmic)")
+    plain_axes(axes, "every head, the largest rise first", "heads, sorted", "rise of the loss (nats, logarithmic)")
 
 
 def score_grids(scores: Mapping[str, ArrayLike]) -> Picture:
@@ -116,6 +116,8 @@ def contest_figure(
 ) -> Picture:
     """F1 along the pruning curve of each score, one panel a score, over the band of random choices.
 
+    The axis of F1 is logarithmic in what is missing to 100, so that good scores are seen apart.
+
     Args:
         ratios: share of the heads that are gone at each point, 0 to 1.
         f1: score -> F1 in points at each of `ratios`.
@@ -128,12 +130,21 @@ def contest_figure(
         axes.fill_between(percent, random.min(0), random.max(0), color="#cccccc", linewidth=0, label="random")
         axes.plot(percent, oracle, color="black", linestyle="--", linewidth=1, label="oracle")
         axes.plot(percent, values, "o-", color=BLUE, markersize=4, label="this score")
-        axes.set(ylim=(0, 100), xlim=(0, 100))
         plain_axes(axes, name)
+    _stretch_towards_100(panels, max(np.max(random), np.max(oracle), *(max(values) for values in f1.values())))
     panels[0].legend(frameon=False, fontsize=8.5, loc="lower left")
     figure.supxlabel("heads masked (%)", fontsize=10)
-    figure.supylabel("F1 (points)", fontsize=10)
+    figure.supylabel("F1 (points, stretched towards 100)", fontsize=10)
     return figure
+
+
+def _stretch_towards_100(panels: Sequence[Axes], highest: float) -> None:
+    """A logarithmic axis of 101 - F1, upside down, from 0 to a little above the highest F1."""
+    top = min(100.0, highest + 0.3 * (100 - highest))
+    for axes in panels:
+        axes.set_yscale("function", functions=(lambda f1: -np.log10(np.maximum(101 - f1, 1)), lambda y: 101 - 10**-y))
+        axes.set_ylim(0, top)
+        axes.set_yticks([f1 for f1 in (0, 50, 80, 90, 95, 98) if f1 <= top])
 
 
 def attention_figure(maps: Mapping[str, ArrayLike], characters: Sequence[str], named: Collection[int]) -> Picture:
@@ -231,6 +242,7 @@ def removal_figure(
         plain_axes(axes, title, "taken out (%)", "of the full score lost (%)")
     for axes in panels:
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+        axes.tick_params(labelbottom=True, labelleft=True)
     if panels[0].lines:
         panels[0].legend(frameon=False, fontsize=9)
     return figure

@@ -1,14 +1,18 @@
 """Pictures of notebook 04: what a cut saves, where it is made, what it costs, and what is left of time and size."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch, Rectangle
+from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 from transformers import BertConfig
 
+from utils.course.figures.base import head_grid
+from utils.course.figures.results import results_figure
 from utils.course.figures.style import BLUE, GREY, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
 from utils.model.pruned_shape import head_size
 
@@ -37,6 +41,19 @@ def savings_figure(
 def _curves(axes: Axes, curves: Mapping[str, Mapping[float, float]]) -> None:
     for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
         axes.plot(list(curve), list(curve.values()), marker=marker, markersize=4.5, color=colour, label=name)
+
+
+def rank_grid(scores: ArrayLike, chosen: Mapping[int, Collection[int]], title: str) -> Picture:
+    """`head_grid` of the scores' ranks, 1 for the lowest: sizes of scores may lie powers of ten apart.
+
+    Args:
+        scores, chosen: as in `head_grid`.
+    """
+    grid = np.asarray(scores, float)
+    ranks = rankdata(grid, axis=None, nan_policy="omit").reshape(grid.shape)
+    figure = head_grid(ranks, chosen, title)
+    figure.axes[1].set_ylabel("rank (1: the lowest score)")
+    return figure
 
 
 class Matrix(NamedTuple):
@@ -123,13 +140,25 @@ def loss_curves(
 ) -> Picture:
     """F1 against the untouched model along pruning curves, each with the band of its 95 % interval.
 
+    The left panel shows all, the right one the same around the allowed loss.
+
     Args:
         curves: what is removed -> ratio (0 to 1) -> `(difference, low, high)` in points, paired.
         marked: name -> ratio, drawn as a vertical line.
         allowed: loss in points, drawn as a horizontal line.
     """
     figure = picture(12, 3.9)
-    axes = figure.subplots()
+    panels = figure.subplots(1, 2, sharex=True)
+    for axes in panels:
+        _draw_losses(axes, curves, marked, allowed)
+    panels[1].set_ylim(-4 * allowed, 2 * allowed)
+    panels[1].legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    plain_axes(panels[0], "without retraining (band: 95 % interval)", "removed (%)", "F1 against untouched (points)")
+    plain_axes(panels[1], "the same, enlarged", "removed (%)")
+    return figure
+
+
+def _draw_losses(axes: Axes, curves: Mapping, marked: Mapping[str, float], allowed: float) -> None:
     for colour, marker, (name, curve) in zip(SERIES, MARKERS, curves.items(), strict=False):
         percent, (lost, low, high) = 100 * np.array(list(curve)), np.array(list(curve.values())).T
         axes.plot(percent, lost, marker=marker, markersize=5, color=colour, label=name)
@@ -137,8 +166,14 @@ def loss_curves(
     axes.axhline(-allowed, color=GREY, linewidth=1, label=f"{allowed} points less")
     for style, (name, ratio) in zip(("--", ":", "-."), marked.items(), strict=False):
         axes.axvline(100 * ratio, color="black", linestyle=style, linewidth=1, label=f"{name}: {100 * ratio:.0f} %")
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    plain_axes(axes, "without retraining (band: 95 % interval)", "removed (%)", "F1 against untouched (points)")
+
+
+def costs_figure(rows: Sequence[dict]) -> Picture:
+    """`results_figure` without the panel of F1, for rows of which nobody measured it."""
+    figure = results_figure(rows)
+    *costs, f1 = figure.axes
+    costs[0].get_gridspec().set_width_ratios([1] * len(costs) + [0.01])
+    f1.remove()
     return figure
 
 

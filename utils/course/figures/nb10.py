@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from utils.compress.curves import Epoch
+from utils.course.figures.base import recovery_figure
 from utils.course.figures.style import MARKERS, SERIES, Picture, picture, plain_axes
 
 
@@ -55,20 +57,38 @@ def entropy_figure(curves: Mapping[str, Mapping[float, float]], highest: float) 
 
 
 def depth_figure(times: Mapping[str, Mapping[int, float]]) -> Picture:
-    """Time of shallow models in percent of the deepest; dashed: what it would be if layers were all that costs.
+    """Time of shallow models in multiples of their layers' share; dashed: 1, if layers were all that costs.
 
     Args:
-        times: scale -> layers -> percent.
+        times: scale -> layers -> percent of the time of the deepest.
     """
     figure = picture(9, 3.7)
     axes = figure.subplots()
-    for colour, marker, (scale, curve) in zip(SERIES, MARKERS, times.items(), strict=False):
-        axes.plot(list(curve), list(curve.values()), marker=marker, markersize=6, color=colour, label=scale)
     depths = sorted({depth for curve in times.values() for depth in curve})
-    line = [100 * depth / depths[-1] for depth in depths]
-    axes.plot(depths, line, color="black", linestyle="--", linewidth=1, label="a layer, a share")
+    for colour, marker, (scale, curve) in zip(SERIES, MARKERS, times.items(), strict=False):
+        multiples = [percent / (100 * depth / depths[-1]) for depth, percent in curve.items()]
+        axes.plot(list(curve), multiples, marker=marker, markersize=6, color=colour, label=scale)
+    axes.axhline(1, color="black", linestyle="--", linewidth=1, label="a layer, a share")
     axes.set_xticks(depths)
-    axes.set_ylim(bottom=0)
     axes.legend(frameon=False)
-    plain_axes(axes, "", "encoder layers", f"time on the article (% of {depths[-1]} layers)")
+    plain_axes(
+        axes, f"1: so many layers of {depths[-1]}, so much of the time", "encoder layers", "time / share of layers"
+    )
+    return figure
+
+
+def contest_figure(curves: Mapping[str, Sequence[Epoch]], levels: Mapping[str, float]) -> Picture:
+    """`recovery_figure`, enlarged to what was reached after training began; where that was, the title says.
+
+    Args:
+        curves: name -> its learning curve, from step 0 on.
+        levels: as in `recovery_figure`.
+    """
+    figure = recovery_figure(curves, levels)
+    heights = [point.f1 for curve in curves.values() for point in curve[1:]] + list(levels.values())
+    margin = max(0.08 * (max(heights) - min(heights)), 0.5)
+    (axes,) = figure.axes
+    axes.set_ylim(min(heights) - margin, max(heights) + margin)
+    starts = sorted({f"{curve[0].f1:.1f}" for curve in curves.values()}, key=float)
+    axes.set_title(f"at step 0: {', '.join(starts)} points", fontsize=10.5, loc="left")
     return figure

@@ -67,7 +67,7 @@ def test_the_score_nearest_to_the_oracle_stands_on_top():
     assert [list(line.get_xdata()) for _, line in points] == [[-0.1, 0.8], [30.0, 10.0]]
 
 
-def test_the_oracle_is_drawn_by_rank_and_its_sizes_from_the_dearest_down():
+def test_the_oracle_is_drawn_by_rank_and_its_sizes_from_the_largest_down():
     grid, sizes, _ = PICTURES["oracle"]().axes
     crossed = grid.collections[0].get_offsets()
     assert np.asarray(crossed).tolist() == [[2, 1], [4, 1]]
@@ -81,6 +81,21 @@ def test_the_band_spans_all_random_choices():
     corners = {tuple(point) for point in axes.collections[0].get_paths()[0].vertices.tolist()}
     assert {(20.0, 60.0), (20.0, 75.0), (50.0, 40.0), (50.0, 50.0)} <= corners
     assert [80, 60] in [list(line.get_ydata()) for line in axes.lines]
+
+
+def test_the_axis_of_the_contest_gives_the_last_points_more_room():
+    axes = PICTURES["contest"]().axes[0]
+    heights = axes.transData.transform([(50, f1) for f1 in (0, 40, 60, 80, 85)])[:, 1]
+    steps = np.diff(heights) / [40, 20, 20, 5]
+    assert (np.diff(steps) > 0).all() and axes.get_ylim()[0] == 0 and 82 < axes.get_ylim()[1] <= 100
+
+
+def test_every_panel_of_removals_has_numbers_on_its_axes(drawn):
+    for axes in PICTURES["removals"]().axes:
+        assert all(
+            axis.get_tick_params()["labelleft" if axis is axes.yaxis else "labelbottom"]
+            for axis in (axes.xaxis, axes.yaxis)
+        )
 
 
 def test_names_are_marked_on_both_axes():

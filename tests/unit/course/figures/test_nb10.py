@@ -3,10 +3,20 @@
 import numpy as np
 import pytest
 
+from utils.compress.curves import Epoch
 from utils.course.figures import nb10
 
 TARGETS = {"T = 1": np.eye(3)[:2], "T = 5": np.full((2, 3), 1 / 3)}
+
+
+def curve(*f1):
+    return [Epoch(epoch, 10 * epoch, 0.5, value, 1.0) for epoch, value in enumerate(f1)]
+
+
+CONTEST = {"labels": curve(12.4, 78.0, 85.0), "老师": curve(5.25, 80.0, 88.0)}
 PICTURES = {
+    "contest": lambda: nb10.contest_figure(CONTEST, {"teacher": 90.0}),
+    "nothing learned": lambda: nb10.contest_figure({"labels": curve(0.0, 0.0)}, {"teacher": 0.0}),
     "targets": lambda: nb10.soft_targets_figure(TARGETS, "北京", ["O", "B-LOC", "E-LOC"], ["E-LOC", "O"]),
     "entropy": lambda: nb10.entropy_figure({"名字": {1: 0.2, 5: 0.9}, "rest": {1: 0.1, 5: 0.7}}, 1.1),
     "depth": lambda: nb10.depth_figure({"mini": {1: 12.0, 12: 100.0}, "article": {1: 9.0, 12: 100.0}}),
@@ -37,8 +47,16 @@ def test_entropies_stand_at_their_temperatures_below_the_uniform_one():
     assert list(rest.get_ydata()) == [0.1, 0.7] and set(uniform.get_ydata()) == {1.1}
 
 
-def test_depth_is_compared_with_a_layer_a_share():
+def test_depth_is_drawn_in_multiples_of_a_layer_a_share():
     mini, article, share = PICTURES["depth"]().axes[0].lines
-    assert list(mini.get_xdata()) == [1, 12] and list(mini.get_ydata()) == [12.0, 100.0]
-    assert list(article.get_ydata()) == [9.0, 100.0]
-    assert list(share.get_ydata()) == pytest.approx([100 / 12, 100])
+    assert list(mini.get_xdata()) == [1, 12] and list(mini.get_ydata()) == pytest.approx([1.44, 1])
+    assert list(article.get_ydata()) == pytest.approx([1.08, 1])
+    assert set(share.get_ydata()) == {1}
+
+
+def test_a_contest_is_enlarged_to_its_trained_points_and_levels_and_says_where_it_began():
+    (axes,) = PICTURES["contest"]().axes
+    low, high = axes.get_ylim()
+    assert 12.4 < low < 78 and 90 < high < 100
+    assert [list(line.get_ydata()) for line in axes.lines[:2]] == [[12.4, 78, 85], [5.25, 80, 88]]
+    assert axes.get_title(loc="left") == "at step 0: 5.2, 12.4 points"
