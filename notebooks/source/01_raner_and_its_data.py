@@ -41,6 +41,7 @@ from utils.measure import bootstrap, error_analysis, ledger, machine
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
 from utils.measure.scores import entity_scores
+from utils.measure.verdict import Estimate
 from utils.model import anatomy, pruned_shape
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tagger import emissions_of
@@ -219,7 +220,7 @@ guesses.reveal("broken sentences without the CRF", my_guess, broken_alone, f"of 
 print(f"with the CRF: {broken_together}")
 
 # %% [markdown]
-# The CRF adds a score for every **move** from one tag to the next, learnt together with the network, and takes the *path* with the highest sum (Viterbi). Nobody told it the rules of BIOES. **Predict: which cells of the next picture will be dark purple?**
+# The CRF adds a score for every **move** from one tag to the next, learnt together with the network, and takes the *path* with the highest sum (Viterbi). Nobody told it the rules of BIOES. Which cells of the next picture should then be dark purple? Think before you look.
 
 # %% tags=["nbval-ignore-output"]
 _, transitions, _ = tagger.crf
@@ -273,12 +274,12 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 baseline = evaluate(tagger, sample, seed)
 scores = baseline.scores
-guesses.reveal("F1 on the test split", my_guess, round(scores.f1, 1), "points")
+f1 = Estimate(scores.f1, baseline.f1_low, baseline.f1_high)
+guesses.reveal("F1 on the test split", my_guess, f1, "points")
 print(f"precision {scores.precision:.1f}, recall {scores.recall:.1f}, {scores.support} entities")
-print(f"95 % interval of F1: {baseline.f1_low:.1f} to {baseline.f1_high:.1f}")
 
 # %% [markdown]
-# The interval says: of 100 test sets like this one, about 95 would give an interval that holds the score on endlessly many such sentences. Notebook 02 builds it by hand. The smaller the group, the wider it gets.
+# In brackets stands the 95 % **interval**. It says: of 100 test sets like this one, about 95 would give an interval that holds the score on endlessly many such sentences. Notebook 02 builds it by hand. The smaller the group, the wider it gets.
 
 
 # %%
@@ -315,21 +316,37 @@ def percent(answers):
     return 100 * sum(answers) / max(1, len(answers))
 
 
-rows = []
+rows, shares = [], {}
 for split, sentences in {"dev": data.dev[:: sizes.every], "test": sample}.items():
     result = baseline if split == "test" else evaluate(tagger, sentences, seed)
     spans = [{entity.span for entity in found} for found in result.predictions]
     names = [(e.text in known, e.span in found) for s, found in zip(sentences, spans, strict=True) for e in s.entities]
     old, new = ([right for seen, right in names if seen == kind] for kind in (True, False))
     trapped = percent([s.trap not in ("", "none") for s in sentences])
-    shares = (trapped, percent([not seen for seen, _ in names]), percent(old), percent(new))
-    rows.append((split, f"{result.scores.f1:.1f}", *(f"{share:.0f} %" for share in shares)))
+    shares[split] = (percent([not seen for seen, _ in names]), percent(old), percent(new))
+    f1 = f"{result.scores.f1:.1f} [{result.f1_low:.1f}, {result.f1_high:.1f}]"
+    rows.append((split, f1, *(f"{share:.0f} %" for share in (trapped, *shares[split]))))
 table(("", "F1", "sentences with a trap", "names that are new", "old names found", "new names found"), rows)
 
 # %% [markdown]
-# Test has no more traps than dev, and the domains have the same shares in both. It does have more new names, mostly places. But compare the last two columns: where dev is better at old names *and* at new ones, another mix of the two cannot be the cause. Work it out: what would dev find with test's share of new names?
-#
-# What remains is in the sentences themselves. Two thirds of test were written later than dev, and the model does worse on these than on the older third: their names and their turns of phrase are less like what it knows. And dev was looked at while the model was made. How much of the distance is which, and how much is chance in so small a dev, this table does not say. So dev may choose; only test reports.
+# Test has no larger share of traps than dev, but a larger share of new names. Is that why? Compare the last two columns: where dev is better at old names *and* at new ones, another mix of the two cannot be the whole cause. What would dev find with test's share of new names? Work it out before you run the next cell.
+
+# %% tags=["nbval-ignore-output"]
+new, old_found, new_found = shares["dev"]
+new_in_test, old_found_in_test, new_found_in_test = shares["test"]
+
+
+def mixed(new, old_found, new_found):
+    """Percent of all names found, if so many percent of them are new."""
+    return ((100 - new) * old_found + new * new_found) / 100
+
+
+print(f"dev: {mixed(new, old_found, new_found):.0f} % of the names found")
+print(f"dev with test's share of new names: {mixed(new_in_test, old_found, new_found):.0f} %")
+print(f"test: {mixed(new_in_test, old_found_in_test, new_found_in_test):.0f} %")
+
+# %% [markdown]
+# Where the second number is close to the first, and far from the third, the mix explains next to nothing. What remains is in the sentences themselves: names and turns of phrase may be less like what the model knows. And dev was looked at while the model was made. How much of the distance is which, this table does not say. So dev may choose; only test reports.
 #
 # Sentences without any entity have no F1: nothing can be found there, only invented.
 

@@ -40,7 +40,7 @@ from utils.measure.cold_start import cold_start
 from utils.measure.evaluation import evaluate
 from utils.measure.memory import peak_memory
 from utils.measure.run import open_run
-from utils.measure.verdict import equivalent, f1_difference, times_as_fast, verdict
+from utils.measure.verdict import Estimate, equivalent, f1_difference, times_as_fast, verdict
 from utils.model.checkpoint import save_raner
 from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
@@ -92,7 +92,7 @@ check("one stalled call moves the mean more than the median", moved["mean"] > mo
 check("the minimum does not notice it at all", moved["minimum"] == 0)
 
 # %% [markdown]
-# The minimum is even steadier, but it answers another question: how fast could it be, were we alone on the machine? Users get the typical call, which is the **median** (p50), and remember the bad ones, which is the **p95**. The ledger keeps both.
+# The minimum is even steadier, but it answers another question: how fast could it be, were we alone on the machine? Users get the typical call, which is the **median** (p50), and remember the bad ones, which is the **p95**, the 95th **percentile**: 95 of 100 calls stay below it. The ledger keeps both.
 #
 # ### Exercise 1: what would you report?
 #
@@ -163,7 +163,7 @@ base.latency_figure(on_cores)
 
 # %% tags=["nbval-ignore-output"]
 gains = {name: times_as_fast(on_cores[f"{name}, threads: 1"], on_cores[f"{name}, threads: 2"]) for name in texts}
-guesses.reveal("two threads on the article", my_guess, gains["article"].value, "times as fast")
+guesses.reveal("two threads on the article", my_guess, gains["article"], "times as fast")
 for name, gain in gains.items():
     print(f"{name}: {gain.value:.2f} times as fast, interval {gain.low:.2f} to {gain.high:.2f}")
 
@@ -303,12 +303,12 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 int8 = evaluate(torch_tagger(dynamic.quantize(raner), tokenizer), sample, seed)
 difference = paired_bootstrap(sample, baseline.predictions, int8.predictions, seed)
-guesses.reveal("F1 that INT8 costs", my_guess, round(0.0 - difference.f1, 2), "points")
-print(f"INT8 minus original: 95 % interval {difference.low:+.2f} to {difference.high:+.2f}")
+cost = Estimate(0.0 - difference.f1, -difference.high, -difference.low)
+guesses.reveal("F1 that INT8 costs", my_guess, cost, "points")
 check("INT8 loses at most 0.8 points (article)", verdict(difference, -0.8))
 
 # %% [markdown]
-# If the interval holds zero, this test set cannot tell the two apart. More can be asked of it, with a **margin**: here -0.8, the article's loss. Where the *whole* interval lies above the margin, INT8 loses less than that (✓); where all of it lies below, more (✗); where the margin lies inside, the sentences cannot tell (?). This is the one rule of the course: a **verdict** hangs on an interval and a margin, never on the point in the middle, and no p-value stands beside it.
+# In brackets: the 95 % interval. If it holds zero, this test set cannot tell the two apart. More can be asked of it, with a **margin**: here 0.8, the article's loss. Where the *whole* interval lies below the margin, INT8 loses less than that (✓); where all of it lies above, more (✗); where the margin lies inside, the sentences cannot tell (?). This is the one rule of the course: a **verdict** hangs on an interval and a margin, never on the point in the middle, and no p-value stands beside it.
 #
 # `paired_bootstrap` gives both systems the same thousand resamples. What if it did not?
 #
@@ -331,11 +331,19 @@ exercise(my_width, exercises.unpaired_width(counts, counts_int8))
 my_width = float(np.ptp(percentile_interval(resampled(counts_int8) - resampled(counts))))
 exercise(my_width, exercises.unpaired_width(counts, counts_int8))
 
+
 # %% tags=["nbval-ignore-output"]
+def f1_of(counts, rows):
+    """F1 of each resample; a row of `rows` names the sentences of one."""
+    right, found, annotated = (counts[rows, column].sum(1) for column in range(3))
+    return 200 * right / np.maximum(found + annotated, 1)
+
+
 rows = random.integers(len(counts), size=(1000, len(counts)))
-original_f1, int8_f1 = (200 * c[rows, 0].sum(1) / np.maximum(c[rows, 1:].sum((1, 2)), 1) for c in (counts, counts_int8))
+original_f1, int8_f1 = f1_of(counts, rows), f1_of(counts_int8, rows)
+paired = int8_f1 - original_f1
 unpaired = int8_f1 - random.permutation(original_f1)  # the same F1s, but no longer of the same resamples
-base.bootstrap_figure({"paired": int8_f1 - original_f1, "unpaired": unpaired}, "difference of F1 (points)", zero=True)
+base.bootstrap_figure({"paired": paired, "unpaired": unpaired}, "difference of F1 (points)", zero=True)
 
 # %%
 width_paired, width_unpaired = difference.high - difference.low, np.ptp(percentile_interval(unpaired))
@@ -406,7 +414,7 @@ both = {"mini": lambda: tagger.predict([article]), "twin": lambda: big.predict([
 with latency.pinned_threads(2):
     timed, here = latency.measure_latency(both, sizes.twin_rounds), machine.machine()
 slower = times_as_fast(timed["twin"], timed["mini"])  # how many times as fast as the twin is mini?
-guesses.reveal("the twin on the article", my_guess, slower.value, "times as slow")
+guesses.reveal("the twin on the article", my_guess, slower, "times as slow")
 base.latency_figure(timed)
 
 # %% [markdown]

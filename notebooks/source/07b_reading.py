@@ -24,6 +24,7 @@ quick = False
 
 # %% tags=["nbval-ignore-output"]
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -35,12 +36,12 @@ from utils.course.sizes import sizes_of
 from utils.course.solutions import solution
 from utils.course.tables import table
 from utils.course.teaching import attempted, check, exercise, predictions, show_minutes
-from utils.engines import onnx_session, openvino
+from utils.engines import onnx_session, openvino, pareto
 from utils.engines.variants import Variant, measure_variants
 from utils.measure import latency
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
-from utils.measure.verdict import times_as_fast, verdict
+from utils.measure.verdict import Verdict, f1_difference, times_as_fast, verdict
 from utils.model.checkpoint import save_raner
 from utils.model.torch_tagger import load_sentence_tagger, torch_tagger
 from utils.model.twin import article_twin
@@ -105,8 +106,7 @@ my_guess = ...
 by_threads = {n: onnx_session.load_onnx_tagger(graphs["onnx-int8"], threads=n) for n in (1, 2)}
 steps = latency.measure_taggers(by_threads, [article], sizes.rounds)
 gain = times_as_fast(steps[1], steps[2])
-guesses.reveal("two threads instead of one", my_guess, gain.value, "times as fast")
-print(f"between {gain.low:.2f} and {gain.high:.2f} times")
+guesses.reveal("two threads instead of one", my_guess, gain, "times as fast")
 check("two threads are faster than one", verdict(gain, 1))
 
 # %% [markdown]
@@ -150,19 +150,23 @@ loaders = {
     "openvino-int8": lambda threads: openvino.load_openvino_tagger(graphs["openvino-int8"], threads),
 }
 lengths = {n: [article[:n]] for n in sizes.lengths}
-curves = {}
+curves, shortest = {}, {}
 for title, threads in {"1 thread": 1, "2 threads": 2}.items():
     with latency.pinned_threads(threads):
         taggers = {name: load(threads) for name, load in loaders.items()}
         curves[title] = latency.latency_grid(taggers, lengths, sizes.grid_rounds)
+        shortest[title] = latency.measure_taggers(taggers, lengths[min(lengths)], sizes.rounds)
 
 # %% tags=["nbval-ignore-output"]
-shortest, slower = min(lengths), []
-for title, curve in curves.items():
+gains = {}
+for title, timed in shortest.items():
     for engine in ("torch", "onnx"):
-        if curve[f"{engine}-int8"][shortest] > curve[f"{engine}-fp32"][shortest]:
-            slower.append(f"{engine} on {title}")
-guesses.reveal("INT8 slower on short texts", my_guess, f"at {shortest} characters: {', '.join(slower) or 'none'}")
+        gains[f"{engine}, {title}"] = times_as_fast(timed[f"{engine}-fp32"], timed[f"{engine}-int8"])
+for name, gain in gains.items():
+    print(f"{name}: INT8 is", "{:.2f} [{:.2f}, {:.2f}] times as fast".format(*gain))
+slower = [name for name, gain in gains.items() if verdict(gain, 1) is Verdict.NO]
+said = f"at {min(lengths)} characters: {'; '.join(slower) or 'nowhere surely'}"
+guesses.reveal("INT8 slower on short texts", my_guess, said)
 figures.engine_curves(curves, "characters")
 
 # %% [markdown]
@@ -177,8 +181,10 @@ my_guess = ...
 batches = {n: [article[:64]] * n for n in sizes.batches}
 with latency.pinned_threads(2):
     in_batches = latency.latency_grid(taggers, batches, sizes.grid_rounds)
-one, many = (in_batches["onnx-int8"][n] for n in (1, max(sizes.batches)))
-guesses.reveal("eight in a batch", my_guess, max(sizes.batches) * one / many, "times as fast")
+    ask = partial(taggers["onnx-int8"].predict, batches[8])
+    eight = {size: partial(ask, batch_size=size) for size in (1, 8)}
+    in_turns = latency.measure_latency(eight, sizes.rounds)
+guesses.reveal("eight in a batch", my_guess, times_as_fast(in_turns[1], in_turns[8]), "times as fast")
 figures.engine_curves({"2 threads, texts of 64 characters": in_batches}, "texts in the batch")
 
 # %% [markdown]
@@ -198,9 +204,11 @@ apart = by_sentence(whole)
 scored = {}
 sets = {"the test set's sentences": test, "the article": [run.article], "texts of up to 500 characters": long_texts}
 for name, sentences in sets.items():
-    scored[name] = [evaluate(tagger, sentences, seed).scores.f1 for tagger in (whole, apart)]
-rows = [(name, *(f"{f1:.1f}" for f1 in both)) for name, both in scored.items()]
-guesses.reveal("F1 on long texts", my_guess, f"whole {rows[-1][1]}, by sentence {rows[-1][2]}")
+    scored[name] = [evaluate(tagger, sentences, seed) for tagger in (whole, apart)]
+rows = [(name, *(f"{one.scores.f1:.1f}" for one in both)) for name, both in scored.items()]
+in_one, in_many = scored["texts of up to 500 characters"]
+change = f1_difference(long_texts, in_one.predictions, in_many.predictions, seed)
+guesses.reveal("F1 of long texts, by sentence instead of whole", my_guess, change, "points")
 table(("F1", "whole", "by sentence"), rows)
 
 # %%
@@ -244,7 +252,7 @@ exercise(my_percentage, exercises.wasted_on_padding())
 #
 # ### Build it: which sentences share a row?
 #
-# All rows of a batch are as long as the longest one. So the rows should be equally long. To find the best way is hard: nobody knows a method that is much better than trying all. But a simple rule comes close. Take the longest sentence first. Give each one to the row that is the emptiest so far. (Graham 1969: the longest row is never more than a third longer than it has to be.)
+# All rows of a batch are as long as the longest one. So the rows should be equally long. To find the best way is NP-hard: for every known method there are lengths with which it takes far too long. But good approximations exist, and a simple rule comes close. Take the longest sentence first. Give each one to the row that is the emptiest so far. (Graham 1969: the longest row is never more than a third longer than it has to be.)
 #
 # Write `my_rows(lengths, count)`. It gets how many positions each sentence takes, and how many rows there are. It returns the rows, a list of `count` lists. Each holds the numbers of its sentences, counted from 0. For `my_rows([30, 10, 20], 2)` that is `[[0], [2, 1]]`. `sorted(range(n), key=...)` gives numbers in an order that you choose, and `filled.index(min(filled))` is the place of a list's smallest entry.
 #
@@ -315,7 +323,7 @@ my_guess = ...
 # %% tags=["nbval-ignore-output"]
 ways_to_read = {"whole": whole, "sentences, padded": apart, "sentences, packed": packed(whole)}
 reading = latency.measure_taggers(ways_to_read, [article], sizes.rounds)
-guesses.reveal("fastest way to read", my_guess, " < ".join(sorted(reading, key=lambda name: reading[name].p50)))
+guesses.reveal("fastest way to read", my_guess, " or ".join(pareto.fastest(reading)))
 base.latency_figure(reading)
 
 # %% [markdown]
@@ -336,13 +344,13 @@ for name, tagger in engines.items():
     readers |= {f"{name}, whole": tagger, f"{name}, padded": by_sentence(tagger), f"{name}, packed": packed(tagger)}
 turns = latency.measure_taggers(readers, [article], sizes.twin_rounds)
 gain = times_as_fast(turns["onnx-int8, whole"], turns["onnx-int8, packed"])
-guesses.reveal("packed instead of whole", my_guess, gain.value, "times as fast")
+guesses.reveal("packed instead of whole", my_guess, gain, "times as fast")
 base.latency_figure(turns)
 
 # %% tags=["nbval-ignore-output"]
 peers = {how: times_as_fast(turns[f"openvino-int8, {how}"], turns[f"onnx-int8, {how}"]) for how in ("whole", "packed")}
 for how, peer in peers.items():
-    print(f"{how}: ONNX Runtime is {peer.value:.2f} times as fast as OpenVINO ({peer.low:.2f} to {peer.high:.2f})")
+    print("{}: ONNX Runtime is {:.2f} [{:.2f}, {:.2f}] times as fast as OpenVINO".format(how, *peer))
 check("packed is faster than whole, in ONNX Runtime", verdict(gain, 1))
 check("packed, ONNX Runtime in INT8 has at least 90 % of OpenVINO's speed", verdict(peers["packed"], 0.9))
 del engines, readers

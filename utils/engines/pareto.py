@@ -1,10 +1,11 @@
 """Several engines on the same texts: which of them are worth a thought, and which to pick."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from utils.measure.latency import Latency
 from utils.measure.memory import MB
-from utils.measure.row import ORIGINAL
+from utils.measure.verdict import HasInterval, Verdict, times_as_fast, verdict
 
 
 class Choice(NamedTuple):
@@ -29,6 +30,8 @@ class _HasTimeAndF1(Protocol):
 
 Timed = TypeVar("Timed", bound=_HasTimeAndF1)
 
+Key = TypeVar("Key", bound=Hashable)
+
 
 def choices(rows: Sequence[dict], notebook: str) -> list[Choice]:
     """What a notebook measured at article scale, fastest first; F1 is the mini's, whose function the twin has."""
@@ -49,18 +52,29 @@ def choices(rows: Sequence[dict], notebook: str) -> list[Choice]:
     return sorted(found, key=lambda choice: choice.milliseconds)
 
 
-def pick(found: Sequence[Choice], margin: float) -> Choice:
-    """The fastest one that loses at most `margin` points of F1 against the untouched model.
+def fastest(latencies: Mapping[Key, Latency]) -> list[Key]:
+    """The one of the lowest median, and after it those that are not surely slower; by median.
 
     Raises:
-        ValueError: the untouched model is not among them, so nothing can be compared.
+        ValueError: they do not come from one `measure_latency`.
     """
-    original = next((c for c in found if (c.stage, c.backend) == ORIGINAL and c.f1 is not None), None)
-    if original is None:
-        raise ValueError(f"no F1 of {'/'.join(ORIGINAL)} to compare with")
-    return min(
-        (c for c in found if c.f1 is not None and c.f1 >= original.f1 - margin), key=lambda choice: choice.milliseconds
-    )
+    ordered = sorted(latencies, key=lambda name: latencies[name].p50)
+    return [
+        name for name in ordered if verdict(times_as_fast(latencies[ordered[0]], latencies[name]), 1) is not Verdict.NO
+    ]
+
+
+def pick(latencies: Mapping[Key, Latency], differences: Mapping[Key, HasInterval], margin: float) -> list[Key]:
+    """The `fastest` of those that surely lose at most `margin` points of F1; more than one: nobody can tell them apart.
+
+    Args:
+        differences: of each version, its F1 minus that of the model it is compared with, on the same sentences.
+
+    Raises:
+        ValueError: the times do not come from one `measure_latency`.
+    """
+    good = (name for name, difference in differences.items() if verdict(difference, -margin) is Verdict.YES)
+    return fastest({name: latencies[name] for name in good})
 
 
 def front(found: Sequence[Timed]) -> list[Timed]:

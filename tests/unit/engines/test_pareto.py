@@ -1,9 +1,12 @@
-"""Which engines are choices, which is picked, and which stand on the front."""
+"""Which engines are choices, which are picked, and which stand on the front."""
 
+import numpy as np
 import pytest
 from engine_rows import FRONT, ROWS
 
 from utils.engines import pareto
+from utils.measure.latency import summarise
+from utils.measure.verdict import Estimate
 
 
 def test_choices_join_the_times_of_one_scale_with_the_f1_of_the_other():
@@ -19,14 +22,33 @@ def test_f1_is_that_of_the_notebook_that_was_asked_for():
     assert pareto.choices([*ROWS, *others], "07") == pareto.choices(ROWS, "07")
 
 
-@pytest.mark.parametrize(("margin", "backend"), [(0.3, "torch-fp32"), (0.5, "onnx-int8"), (2.5, "openvino-int8")])
-def test_the_pick_is_the_fastest_within_the_margin(margin, backend):
-    assert pareto.pick(pareto.choices(ROWS, "07"), margin).backend == backend
+STEADY, RESTLESS = np.zeros(10), np.array([30, -30] * 5)
+TURNS = {
+    name: summarise(ms + noise)
+    for name, ms, noise in [
+        ("slow", 100, STEADY), ("quick", 50, STEADY), ("as quick", 52, RESTLESS), ("slower", 53, STEADY),
+    ]
+}  # fmt: skip
+LOST = {
+    "slow": Estimate(0, 0, 0), "quick": Estimate(-0.4, -1.2, 0.4), "as quick": Estimate(-0.2, -0.9, 0.5),
+    "slower": Estimate(0.3, -0.4, 1.0),
+}  # fmt: skip
 
 
-def test_nothing_is_picked_without_the_original():
-    with pytest.raises(ValueError, match="original/torch-fp32"):
-        pareto.pick(pareto.choices(ROWS[2:], "07"), 1)
+def test_whoever_is_not_surely_slower_stands_beside_the_fastest():
+    assert pareto.fastest(TURNS) == ["quick", "as quick"]
+
+
+@pytest.mark.parametrize(
+    ("margin", "picked"),
+    [(0.1, ["slow"]), (0.5, ["slower"]), (1.0, ["as quick", "slower"]), (1.5, ["quick", "as quick"])],
+)
+def test_only_what_surely_loses_little_is_picked(margin, picked):
+    assert pareto.pick(TURNS, LOST, margin) == picked
+
+
+def test_where_all_may_lose_too_much_nothing_is_picked():
+    assert pareto.pick(TURNS, {"quick": LOST["quick"]}, 1.0) == []
 
 
 def test_the_front_is_what_brute_force_finds():

@@ -8,6 +8,13 @@ from matplotlib.axes import Axes
 
 from utils.course.figures.style import BLUE, ORANGE, SERIES, TYPE_COLOURS, Picture, crosses, picture, plain_axes
 
+DOMAINS = {
+    "时政": "politics", "财经": "business", "体育": "sports", "科学": "science", "文化": "culture", "法治": "law",
+    "健康": "health", "交通": "transport", "教育": "education", "气象灾害": "disasters", "科技": "technology",
+    "国际": "world",
+}  # fmt: skip
+"""The domains of the course's corpus in English."""
+
 
 def corpus_figure(
     types_by_domain: Mapping[str, Mapping[str, int]],
@@ -25,7 +32,7 @@ def corpus_figure(
     """
     figure = picture(12, 7)
     domains, sentences, trapped, new = figure.subplots(2, 2, width_ratios=(1.2, 1)).ravel()
-    _stacked(domains, types_by_domain)
+    _stacked(domains, {f"{name} {DOMAINS.get(name, '')}".strip(): row for name, row in types_by_domain.items()})
     plain_axes(domains, "What is named in which domain", "entities")
     sentences.hist(lengths, bins=range(0, max(lengths) + 5, 5), color=BLUE, edgecolor="white")
     sentences.axvline(np.median(lengths), color=ORANGE, linestyle="--")

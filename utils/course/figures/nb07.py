@@ -1,6 +1,6 @@
 """Picture of notebook 07: the plot for a decision memo."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from matplotlib.axes import Axes
 
@@ -8,8 +8,8 @@ from utils.course.figures.style import ENGINE_COLOURS, GREY, Picture, label_heig
 from utils.engines.pareto import Choice
 
 
-def decision_figure(choices: Sequence[Choice], chosen: Choice | None = None) -> Picture:
-    """Time over size, one point an engine with its F1; lower left is better. The chosen one has a ring."""
+def decision_figure(choices: Sequence[Choice], chosen: Collection[Choice] = ()) -> Picture:
+    """Time over size, one point an engine with its F1; lower left is better. Chosen ones have a ring."""
     figure = picture(11, 5.6)
     axes = figure.subplots()
     top, right = 1.15 * max(c.milliseconds for c in choices), 1.45 * max(c.megabytes for c in choices)
@@ -17,8 +17,8 @@ def decision_figure(choices: Sequence[Choice], chosen: Choice | None = None) -> 
     heights = label_heights([(c.megabytes, c.milliseconds) for c in choices], right / 8, top / 20)
     for choice, height in zip(choices, heights, strict=True):
         _engine_name(axes, choice, (choice.megabytes + right / 50, height))
-    if chosen:
-        axes.plot(chosen.megabytes, chosen.milliseconds, "o", markersize=17, fillstyle="none", color=GREY)
+    for choice in chosen:
+        axes.plot(choice.megabytes, choice.milliseconds, "o", markersize=17, fillstyle="none", color=GREY)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
 

@@ -21,6 +21,9 @@ from utils.measure.verdict import median_estimate
 from utils.serving.load import PATIENCE, Load
 from utils.serving.trials import Edit, Throughput
 
+LONGEST = 1000 * PATIENCE
+"""Milliseconds: the upper edge of a picture of waits, where stands what got no answer."""
+
 
 def edits_figure(edits: Sequence[Edit]) -> Picture:
     """Time of each state of an edited text, analysed from nothing and with what is known already."""
@@ -50,26 +53,31 @@ def reliability_figure(bands: Sequence[Bin]) -> Picture:
 
 
 def load_figure(curves: Mapping[str, Mapping[int, Load]], limit: float) -> Picture:
-    """Wait and share of answered edits over the number of typists, one line a model.
+    """Wait and share of answered edits over the number of typists, one line and one bar a model.
 
     The wait is the median over the parts of a run (`Load.parts`), with a bar from the least to the most. A line ends
-    where in most parts fewer than 95 % of the edits were answered, a bar at the top where in one they were.
+    where in most parts fewer than 95 % of the edits were answered; a cross at the top says that in one they were.
 
     Args:
         curves: model -> typists -> what they saw.
         limit: milliseconds, drawn as a dashed line.
     """
     figure = picture(12, 4)
-    wait, answered = figure.subplots(1, 2, sharex=True)
+    wait, answered = figure.subplots(1, 2)
     for number, (colour, marker, (name, curve)) in enumerate(zip(SERIES, MARKERS, curves.items(), strict=False)):
         style = {"color": colour, "marker": marker, "markersize": 6, "alpha": 0.85, "label": name}
         _waits(wait, curve, 1 + 0.02 * (number - (len(curves) - 1) / 2), style)
-        answered.plot(list(curve), [100 * len(load.milliseconds) / load.sent for load in curve.values()], **style)
+        _answered(answered, curve, (number + 0.5) / len(curves) - 0.5, 0.8 / len(curves), colour)
     wait.axhline(limit, color="black", linestyle="--", linewidth=1)
     wait.set_yscale("log")
     plain_logarithm(wait.yaxis)
     answered.set_ylim(0, 105)
-    plain_axes(wait, f"Dashed: {limit:g} ms; bars: the parts of a run", "typists", "95 % of edits answered within (ms)")
+    plain_axes(
+        wait,
+        f"Dashed: {limit:g} ms; bars: parts of a run; ×: no answer",
+        "typists",
+        "95 % of edits answered within (ms)",
+    )
     plain_axes(answered, "The rest was shed, or typed over", "typists", "edits answered (%)")
     figure.legend(*wait.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9)
     return figure
@@ -81,7 +89,16 @@ def _waits(axes: Axes, curve: Mapping[int, Load], shift: float, style: Mapping[s
     axes.plot(list(found), [wait.value for wait in found.values()], **style)
     for place, wait in found.items():
         if math.isfinite(wait.low):
-            axes.vlines(place, wait.low, min(wait.high, 1000 * PATIENCE), color=style["color"], linewidth=1.5)
+            axes.vlines(place, wait.low, min(wait.high, LONGEST), color=style["color"], linewidth=1.5)
+    unanswered = [place for place, wait in found.items() if math.isinf(wait.high)]
+    axes.scatter(unanswered, [LONGEST] * len(unanswered), marker="x", s=60, color=style["color"], zorder=3)
+
+
+def _answered(axes: Axes, curve: Mapping[int, Load], shift: float, width: float, colour: str) -> None:
+    """A bar for each number of typists, beside those of the other models."""
+    shares = [100 * len(load.milliseconds) / load.sent for load in curve.values()]
+    axes.bar([place + 0.8 * shift for place in range(len(curve))], shares, width, color=colour)
+    axes.set_xticks(range(len(curve)), list(curve))
 
 
 def throughput_figure(found: Mapping[str, Throughput]) -> Picture:

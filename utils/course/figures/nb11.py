@@ -98,3 +98,24 @@ def shares_figure(
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     plain_axes(axes, "", f"{label} (%)", "F1 (points)")
     return figure
+
+
+def work_figure(families: Mapping[str, Sequence[tuple[float, Estimate]]], margin: float) -> Picture:
+    """What F1 loses or gains over the share of the work that is left, a line a family, each point with its interval.
+
+    Args:
+        families: name -> `(share, change of F1 in points)`, share 0 to 1.
+        margin: points that may be lost, drawn as a dashed line.
+    """
+    figure = picture(10, 3.9)
+    axes = figure.subplots()
+    for colour, marker, (name, points) in zip(SERIES, MARKERS, families.items(), strict=False):
+        ordered = sorted(points)
+        shares, changes = [100 * share for share, _ in ordered], [change for _, change in ordered]
+        axes.plot(shares, [c.value for c in changes], marker=marker, color=colour, markersize=5, label=name)
+        axes.vlines(shares, [c.low for c in changes], [c.high for c in changes], color=colour, alpha=0.5, linewidth=2)
+    axes.axhline(0, color=GREY, linewidth=1)
+    axes.axhline(-margin, color="black", linestyle="--", linewidth=1, label=f"{margin:g} lost")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    plain_axes(axes, "", "multiply-adds of the layers that are left (%)", "change of F1 (points, 95 % interval)")
+    return figure

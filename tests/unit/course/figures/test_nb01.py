@@ -26,3 +26,13 @@ def test_forbidden_moves_are_crossed():
     axes = PICTURES["transitions"]().axes[0]
     crossed = {(int(y), int(x)) for x, y in axes.collections[-1].get_offsets()}
     assert crossed == set(zip(*map(list, np.nonzero(~legal)), strict=True))
+
+
+def test_domains_stand_in_english_beside_their_own_names():
+    labels = [label.get_text() for label in PICTURES["corpus"]().axes[0].get_yticklabels()]
+    assert labels == ["财经 business", "气象灾害 disasters"]
+
+
+def test_a_domain_of_another_corpus_keeps_its_name():
+    figure = nb01.corpus_figure({"微博": {"PER": 3}}, [12], {}, {"PER": 97.0})
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["微博"]

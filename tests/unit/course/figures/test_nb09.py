@@ -30,7 +30,9 @@ def test_pictures_draw_without_a_warning(name, drawn):
 def test_where_nothing_was_answered_the_wait_has_a_gap(drawn):
     nothing = Load((), 0, 0, 0, 4.0, 40, waits=(INF,) * 40)
     figure = nb09.load_figure({"slow": {10: CURVE[10], 100: nothing}}, 300)
-    assert drawn(lambda: figure) and list(figure.axes[1].lines[0].get_ydata()) == [100, 0]
+    assert drawn(lambda: figure) and [bar.get_height() for bar in figure.axes[1].patches] == [100, 0]
+    (mark,) = figure.axes[0].collections[-1].get_offsets().tolist()
+    assert mark == pytest.approx([100, nb09.LONGEST])
 
 
 def test_both_ways_of_an_edit_are_drawn_from_zero():
@@ -52,7 +54,13 @@ def test_wait_and_answered_share_stand_over_the_typists():
     assert list(wait.lines[0].get_ydata()) == [5, 20], "two lost parts of five decide nothing"
     (bar,) = wait.collections[1].get_segments()
     assert bar[0][1] == 20 and bar[1][1] == 1000 * PATIENCE
-    assert list(answered.lines[0].get_ydata()) == [100, 75] and set(wait.lines[2].get_ydata()) == {300}
+    assert [bar.get_height() for bar in answered.patches] == [100, 75] * 2 and set(wait.lines[2].get_ydata()) == {300}
+
+
+def test_no_bar_of_answered_edits_hides_another():
+    answered = PICTURES["load"]().axes[1]
+    bars = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in answered.patches)
+    assert all(end <= start + 1e-9 for (_, end), (start, _) in zip(bars, bars[1:], strict=False))
 
 
 def test_an_arrangement_is_a_bar_of_each_kind():

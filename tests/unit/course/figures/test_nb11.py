@@ -13,6 +13,7 @@ PICTURES = {
     "intervals": lambda: nb11.intervals_figure({"before": {"original": Estimate(1.0, -1.0, 3.0)}}, 0),
     "time": lambda: nb11.time_figure({"mini": {"one model": POINTS}, "article": {"one model": POINTS}}),
     "shares": lambda: nb11.shares_figure({"by character": [(0.9, 86.0), (0.5, 80.0)]}, {"all": 87.0}, "left"),
+    "work": lambda: nb11.work_figure({"halt": [(0.9, Estimate(0, -1, 1)), (0.8, Estimate(-3, -5, -2))]}, 1),
 }
 
 
@@ -45,3 +46,11 @@ def test_points_stand_at_their_times_in_order_with_their_intervals():
 def test_shares_are_drawn_in_percent_beside_their_levels():
     line, whole = PICTURES["shares"]().axes[0].lines
     assert list(line.get_xdata()) == [50, 90] and list(line.get_ydata()) == [80, 86] and set(whole.get_ydata()) == {87}
+
+
+def test_changes_stand_over_the_work_that_is_left_with_their_intervals():
+    (axes,) = PICTURES["work"]().axes
+    line, _, margin = axes.lines
+    assert list(line.get_xdata()) == [80, 90] and list(line.get_ydata()) == [-3, 0] and set(margin.get_ydata()) == {-1}
+    assert [segment[:, 1].tolist() for segment in axes.collections[0].get_segments()] == [[-5, -2], [-1, 1]]
+    assert axes.get_xlim()[0] > 70, "no empty half"
