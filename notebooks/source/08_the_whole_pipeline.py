@@ -397,7 +397,7 @@ guesses.reveal("F1 that your cut loses on the hidden sentences", my_guess, lost,
 check("an eighth of the time", verdict(reached, target.speedup))
 check(f"at most {target.lose} points of F1 are lost", verdict(loss, -target.lose))
 untrained, points = choice.f1 - uncut.f1, "{:+.2f} [{:+.2f}, {:+.2f}] points".format
-off = f"foretold {foretold / reached.value - 1:+.0%} off", f"brought back by training: {loss.value - untrained:+.1f}"
+off = f"foretold {foretold / reached.value - 1:+.0%} of that", f"brought back by training: {loss.value - untrained:+.1f}"
 lines = [
     ("ms", f"{choice.milliseconds:.1f}", f"{clock['choice'].p50:.1f}", "two sessions: not divided"),
     ("times as fast", f"{foretold:.2f}", interval(*reached), off[0]),

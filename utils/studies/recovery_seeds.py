@@ -1,7 +1,7 @@
 """How long, on how much, and by which chance? One deep cut recovered again and again, each time with several seeds.
 
 A notebook has time for one training of a kind. Here every budget of steps and every amount of data has its
-seeds: another seed draws other training sentences, another order and other dropout.
+seeds: another seed draws other training sentences, and another order.
 
     python -m utils.studies.recovery_seeds
 
