@@ -277,11 +277,14 @@ table(("version", "ms", "times as fast", "F1 where shown"), lines)
 # - **Time.** A layer is timed with none, half and all of its heads, and likewise of its neurons, in each engine. The time of any cut is a sum of these, read off between them.
 # - **F1.** Some cuts are made and tried on dev, without any training. The others lie between them.
 #
-# Neither is the last word. What the search names still has to be built, trained and measured.
+# Neither is the last word. What the search names still has to be built, trained and measured. OpenVINO, an engine that notebook 07 introduces, takes part.
 
 # %% tags=["nbval-ignore-output"]
-engines = ("torch, sentences", "torch INT8, sentences", "ONNX, sentences", "ONNX INT8, sentences")
+engines = tuple(f"{name}, sentences" for name in ("torch", "torch INT8", "ONNX", "ONNX INT8", "OpenVINO INT8"))
+quantize = partial(openvino.quantize_openvino, onnx_path, texts=pipeline.calibration_texts(run))
+openvino_path = saved("original-openvino-int8", quantize)
 forms = {"torch-fp32": original_path, "torch-int8": int8_path, "onnx-fp32": onnx_path, "onnx-int8": onnx_int8_path}
+forms["openvino-int8"] = openvino_path
 work = Work(run, original, tokenizer, run.corpus, (), target, Recipe(engines=engines, **sizes.search))
 known = search.search(work, forms)
 print(f"{len(known.found)} candidates; one standard error of F1 is {known.noise:.1f} points on these dev sentences")
@@ -337,7 +340,7 @@ table(("asked, and chosen by", "engine", "heads left", "neurons left", "F1 on de
 #
 # ## Your choice
 #
-# Now choose: an engine of the four above, and the shares of heads and neurons that are to be left. `my_choice = ("ONNX INT8, sentences", 0.6, 0.5)` would leave 60 % of the heads and half of the neurons, or what comes nearest among the candidates. Do you trust the search, which keeps one twentieth of the time in reserve? Would you keep more, or rather take a risk, for the sake of F1? As long as there is a `...`, what the search suggests is built.
+# Now choose: an engine of the five above, and the shares of heads and neurons that are to be left. `my_choice = ("ONNX INT8, sentences", 0.6, 0.5)` would leave 60 % of the heads and half of the neurons, or what comes nearest among the candidates. Do you trust the search, which keeps one twentieth of the time in reserve? Would you keep more, or rather take a risk, for the sake of F1? As long as there is a `...`, what the search suggests is built.
 #
 # **Predict** as well: how many points of F1 will it lose on the hidden sentences, after training?
 
@@ -397,7 +400,10 @@ guesses.reveal("F1 that your cut loses on the hidden sentences", my_guess, lost,
 check("an eighth of the time", verdict(reached, target.speedup))
 check(f"at most {target.lose} points of F1 are lost", verdict(loss, -target.lose))
 untrained, points = choice.f1 - uncut.f1, "{:+.2f} [{:+.2f}, {:+.2f}] points".format
-off = f"foretold {foretold / reached.value - 1:+.0%} of that", f"brought back by training: {loss.value - untrained:+.1f}"
+off = (
+    f"foretold {foretold / reached.value - 1:+.0%} of that",
+    f"brought back by training: {loss.value - untrained:+.1f}",
+)
 lines = [
     ("ms", f"{choice.milliseconds:.1f}", f"{clock['choice'].p50:.1f}", "two sessions: not divided"),
     ("times as fast", f"{foretold:.2f}", interval(*reached), off[0]),

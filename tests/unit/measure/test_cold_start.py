@@ -39,6 +39,7 @@ def test_every_step_is_timed_apart(loaders):
     found = cold_start("sleepy_loaders:sleepy", "anywhere", "北京", threads=1)
     assert found.imports >= 300 and found.loading >= 200 and found.first >= 500
     assert len(found.later) == CALLS and min(found.later) >= 50
+    assert found.first > 4 * min(found.later), "0.5 seconds and 0.05"
     assert max(found.later) < found.first < found.imports + found.loading + found.first
 
 

@@ -1,6 +1,6 @@
 """An evaluation is what the tagger answers, and what scores and bootstrap say of that."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
@@ -17,6 +17,11 @@ def test_evaluate_scores_what_the_tagger_answers(tagger, sentences):
     assert evaluation.scores == entity_scores(sentences, evaluation.predictions)
     assert (evaluation.f1_low, evaluation.f1_high) == f1_interval(sentences, evaluation.predictions, seed=5)
     assert evaluate(tagger, sentences) == evaluate(tagger, sentences, seed=0)
+
+
+def test_what_was_judged_stays_as_it_was(tagger, sentences):
+    with pytest.raises(FrozenInstanceError):
+        evaluate(tagger, sentences).scores = None
 
 
 @pytest.mark.parametrize(("eight_bits", "batch_size"), [(False, 16), (True, 1)])

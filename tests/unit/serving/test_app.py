@@ -95,6 +95,7 @@ def test_ready_only_once_loaded_and_not_while_stopping():
         service = app.state.service
         early = client.get("/readyz")
         assert (early.status_code, early.headers["retry-after"], early.json()["code"]) == (503, "1", "not_ready")
+        assert early.json()["retry_after"] == 1
         refused = ask(client, "北京")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
         assert client.get("/healthz").status_code == 200

@@ -64,6 +64,13 @@ def test_a_model_does_not_see_what_another_one_answered():
     assert second.seen == ["陈默。"] and len(cache) == 2
 
 
+def test_what_is_remembered_is_counted_by_the_character():
+    cache = SentenceCache()
+    cache.remember("m", {"天" * length: [] for length in (1, ENTRY, ENTRY + 5)})
+    cache.remember("m", {"天": []})
+    assert cache.characters == 1 + ENTRY + ENTRY + 5 + 3 * ENTRY
+
+
 def test_what_was_not_asked_for_longest_is_forgotten_first():
     tagger, cache = KnownTagger(), SentenceCache(2 * (ENTRY + 2))
     for text in ("甲。", "乙。", "甲。", "丙。", "甲。", "乙。"):

@@ -24,7 +24,7 @@ def test_edits_change_one_character_at_a_time():
 def test_percentiles_and_rate():
     load = Load(tuple(range(101)), 0, 0, 0, 10)
     assert (load.percentile(50), load.percentile(95), load.per_second) == (50, 95, 10.1)
-    assert "p95 95.0" in str(load) and "nan" in str(Load((), 1, 2, 3, 1))
+    assert "p50 50.0 p95 95.0 p99 99.0 ms" in str(load) and "nan" in str(Load((), 1, 2, 3, 1))
 
 
 def test_what_was_not_answered_took_forever():

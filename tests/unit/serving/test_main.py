@@ -6,7 +6,7 @@ import sys
 import pytest
 from fastapi.testclient import TestClient
 
-from utils.serving.__main__ import BOOT_FAILED, application, configured, main
+from utils.serving.__main__ import BOOT_FAILED, application, command_line, configured, main
 from utils.serving.server import TaggerServer
 from utils.serving.settings import Settings
 
@@ -25,6 +25,12 @@ def settings_of(tiny_published):
         return configured(["--model", str(tiny_published), *words])[1].state.service.settings
 
     return configure
+
+
+def test_help_says_how_the_environment_stands_for_options():
+    said = " ".join(command_line().format_help().split())
+    assert "gunicorn passes no arguments on" in said and "`SERVING_RATE=20`" in said
+    assert "serve a tagger on this machine" not in said
 
 
 def test_without_options_the_defaults_hold(settings_of):

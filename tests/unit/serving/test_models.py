@@ -1,5 +1,6 @@
 """Which model is served: ONNX directory or file, torch, torch INT8, or the embedded one, built once."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -82,7 +83,7 @@ def test_another_export_is_another_model(tmp_path, monkeypatch):
     code.write_text("a = 1")
     monkeypatch.setattr(models, "EXPORTERS", (code,))
     first = models.exporter()
-    assert models.exporter() == first
+    assert models.exporter() == first and re.fullmatch("[0-9a-f]{8}", first)
     monkeypatch.setattr(models, "LIBRARIES", ("onnx",))
     second = models.exporter()
     assert second != first

@@ -1,7 +1,10 @@
 """What cannot be meant is refused at the start, and named."""
 
+import inspect
+
 import pytest
 
+from utils.serving.batching import Batcher
 from utils.serving.settings import Settings
 
 
@@ -17,6 +20,11 @@ def test_case_27_a_limit_that_refuses_everybody_is_refused_itself(name, value):
 def test_case_27_a_limit_is_a_number(name, value):
     with pytest.raises(ValueError, match=name):
         Settings(**{name: value})
+
+
+def test_a_batcher_alone_takes_on_as_much_as_the_service():
+    alone = inspect.signature(Batcher).parameters
+    assert (alone["queue"].default, alone["deadline"].default) == (Settings().queue, Settings().deadline)
 
 
 def test_the_smallest_limits_are_limits():
