@@ -80,7 +80,7 @@ show_minutes("08")
 # %% [markdown]
 # ## The task
 #
-# Your newspaper wants an article analysed while its editor waits. So 500 characters may take at most **an eighth** of the time that the model takes today, on this machine. For that the editors bear a loss of at most **3 points** of F1. Meet it.
+# Your newspaper wants an article analysed while its editor waits. So 500 characters may take at most **an eighth** of the time that the model takes today, on this machine. For that the editors bear a loss of at most **three points** of F1. Meet it.
 #
 # Three quarters of the test sentences stay hidden until your model is built. Whatever has a say in the choice, a gradient, dev or you, must not have seen what judges it.
 #
