@@ -522,7 +522,7 @@ print(f"F1 against the original, on all test sentences: {lost.value:+.2f}, {lost
 check("20 % of the heads less make it 1.35 times as fast (article)", verdict(with_20, 1.35))
 check("half of the heads and neurons less do", verdict(with_both, 1.35))
 check("20 % of the heads less cost 1.2 points or less (article)", verdict(lost, -1.2))
-figures.costs_figure(article_rows)
+results.results_figure(article_rows)
 
 # %%
 counts = [run.ledger.row(stage, "article", "torch-fp32")["parameters"] for stage in stages]

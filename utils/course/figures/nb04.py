@@ -1,6 +1,6 @@
 """Pictures of notebook 04: what a cut saves, where it is made, what it costs, and what is left of time and size."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,6 @@ from scipy.stats import rankdata
 from transformers import BertConfig
 
 from utils.course.figures.base import head_grid
-from utils.course.figures.results import results_figure
 from utils.course.figures.style import BLUE, GREY, MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
 from utils.model.pruned_shape import head_size
 
@@ -166,15 +165,6 @@ def _draw_losses(axes: Axes, curves: Mapping, marked: Mapping[str, float], allow
     axes.axhline(-allowed, color=GREY, linewidth=1, label=f"{allowed} points less")
     for style, (name, ratio) in zip(("--", ":", "-."), marked.items(), strict=False):
         axes.axvline(100 * ratio, color="black", linestyle=style, linewidth=1, label=f"{name}: {100 * ratio:.0f} %")
-
-
-def costs_figure(rows: Sequence[dict]) -> Picture:
-    """`results_figure` without the panel of F1, for rows of which nobody measured it."""
-    figure = results_figure(rows)
-    *costs, f1 = figure.axes
-    costs[0].get_gridspec().set_width_ratios([1] * len(costs) + [0.01])
-    f1.remove()
-    return figure
 
 
 def left_figure(left: Mapping[str, Mapping[str, Mapping[float, float]]]) -> Picture:

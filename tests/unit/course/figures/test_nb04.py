@@ -9,16 +9,11 @@ from utils.course.figures import nb04
 
 LOST = {0: (0.0, 0.0, 0.0), 0.5: (-2.0, -3.0, -1.0)}
 
-COSTS = {"latency_ms": {"p50": 12.5}, "file_bytes": 4_000_000, "rss_mb": None} | dict.fromkeys(
-    ("f1", "f1_low", "f1_high")
-)
-
 PICTURES = {
     "savings": lambda: nb04.savings_figure({"parameters": {"heads": {0: 0.0, 100: 28.0}}}, {"parameters": 18.0}),
     "surgery": lambda: nb04.surgery_figure(tiny_config(), [1, 2], [0, 5, 19]),
     "losses": lambda: nb04.loss_curves({"heads": LOST}, {"bend": 0.5}, 1.2),
     "ranks": lambda: nb04.rank_grid([[1e-6, 0.3], [np.nan, 1e-4]], {0: [0]}, "头"),
-    "costs": lambda: nb04.costs_figure([{"stage": "original", "backend": "torch", **COSTS}]),
     "left": lambda: nb04.left_figure({"时间": {"mini": {0: 100.0, 0.5: 70.0}}, "size": {"mini": {0: 100.0}}}),
 }
 
@@ -46,12 +41,6 @@ def test_a_grid_of_ranks_has_them_in_the_order_of_the_scores():
     found = np.ma.filled(grid.collections[0].get_array(), np.nan).reshape(2, 2)
     assert np.array_equal(found, [[1, 3], [np.nan, 2]], equal_nan=True)
     assert "rank" in bar.get_ylabel()
-
-
-def test_costs_are_shown_without_an_empty_panel_of_scores():
-    assert [axes.get_title(loc="left") for axes in PICTURES["costs"]().axes] == [
-        "median time (ms)", "file size (MB)", "peak memory (MB)",
-    ]  # fmt: skip
 
 
 def test_no_saving_leaves_the_picture():

@@ -28,3 +28,9 @@ def test_results_say_what_was_measured_and_what_was_not():
     assert {"743", "406", "1,250", "84.2"} <= shown
     assert sum(text.get_text() == "not measured" for axes in figure.axes for text in axes.texts) == 4
     assert all(axes.get_xlim()[0] == 0 for axes in figure.axes[:3]) and figure.axes[3].get_xlim()[0] > 0
+
+
+def test_without_any_score_there_is_no_panel_for_it():
+    figure = results.results_figure([MEASURED | {"f1": None, "f1_low": None, "f1_high": None}, UNMEASURED])
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["median time (ms)", "file size (MB)", "peak memory (MB)"]
