@@ -367,7 +367,7 @@ print(f"{len(hidden)} hidden sentences tell a loss to about ±{reach:.1f} points
 #
 # The fair baseline is the original with the same lessons, from the same texts, for as many steps, at the recovery's own rate. Its teacher is itself, so at the start only the labels can move it, and its own answers hold it where it is.
 
-# %%
+# %% tags=["sizes"]
 school = own_versions.School(run, original, tokenizer, known.scores)
 own_steps = own_versions.STEPS[quick]
 print(f"{len(school.labelled.train)} sentences and {len(school.lessons.texts)} texts, {own_steps} steps")
@@ -506,7 +506,7 @@ print(f"{first.stage}: {agreement(first.evaluation.predictions, together):.1f} %
 # %%
 my_guess = ...
 
-# %%
+# %% tags=["sizes"]
 fewer, characters = remove.prune_vocabulary(compressed["compressed"], tokenizer, work.known)
 print(f"{original.config.vocab_size} -> {fewer.config.vocab_size} characters and special tokens")
 gone = set(unread(tokenizer, characters, texts))
