@@ -401,7 +401,7 @@ check("an eighth of the time", verdict(reached, target.speedup))
 check(f"at most {target.lose} points of F1 are lost", verdict(loss, -target.lose))
 untrained, points = choice.f1 - uncut.f1, "{:+.2f} [{:+.2f}, {:+.2f}] points".format
 off = (
-    f"foretold {foretold / reached.value - 1:+.0%} of that",
+    f"foretold too high by {foretold / reached.value - 1:.0%}",
     f"brought back by training: {loss.value - untrained:+.1f}",
 )
 lines = [

@@ -76,9 +76,9 @@ QUICK = "A quick run, at small sizes, to see that all steps go through: what it 
 WATERFALL = {"en": "What each step of the compression gives", "zh": "压缩的每一步各带来多少"}
 
 BESIDE = {
-    "en": "A thousand sentences of MSRA, which had no say in the cuts, see more of their price (F1 in float32 against "
+    "en": "{:,} sentences of MSRA, which had no say in the cuts, see more of their price (F1 in float32 against "
     "the same baseline, by `python -m utils.studies.own_versions`): {}.",
-    "zh": "另取一千句 MSRA 的句子，它们没有参与剪枝比例的选择，从中能看出更多代价（float32 的 F1，与同一基线相比，"
+    "zh": "另取 {:,} 句 MSRA 的句子，它们没有参与剪枝比例的选择，从中能看出更多代价（float32 的 F1，与同一基线相比，"
     "由 `python -m utils.studies.own_versions` 测得）：{}。",
 }
 
@@ -226,11 +226,11 @@ def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str, wat
 
 def _beside(language: str) -> list[str]:
     """What the course's own cuts lose on another corpus, where the study that chose them asked one."""
-    rows = json.loads(own_versions.STUDY.read_text("utf-8"))["rows"] if own_versions.STUDY.is_file() else []
-    lost = {(row["heads"], row["neurons"]): row["difference"].get("beside") for row in rows}
+    study = json.loads(own_versions.STUDY.read_text("utf-8")) if own_versions.STUDY.is_file() else {"rows": []}
+    lost = {(row["heads"], row["neurons"]): row["difference"].get("beside") for row in study["rows"]}
     found = {name: lost.get((cut.heads, cut.neurons)) for name, cut in COMPRESSED.items()}
     told = ["*{}* {:+.1f} [{:+.1f}, {:+.1f}]".format(name, *points) for name, points in found.items() if points]
-    return [BESIDE[language].format(", ".join(told))] if told else []
+    return [BESIDE[language].format(study["sentences"]["beside"], ", ".join(told))] if told else []
 
 
 def study_table() -> Markdown:

@@ -16,7 +16,7 @@ from utils.engines.openvino import export_openvino, quantize_openvino
 from utils.engines.variants import LOADERS, Variant, engine, load_saved_tagger, measure_variants
 from utils.files import CheckpointError
 from utils.measure.evaluation import evaluate
-from utils.measure.latency import pinned_threads
+from utils.measure.latency import Rounds, measure_taggers, pinned_threads
 from utils.measure.memory import BenchmarkError, Memory
 from utils.measure.row import BACKENDS
 from utils.measure.run import open_run
@@ -50,6 +50,16 @@ def test_each_variant_gets_its_row(tiny_published, tmp_path):
     again = measure_variants(run, parts[2:], "98", "mini")
     assert run.ledger.rows() == rows + again and again[0]["session"] != rows[0]["session"]
     assert again[1]["times_as_fast"]["base"] == "original/onnx-fp32/whole"
+
+
+def test_times_of_a_session_that_is_over_are_the_rows_own(tiny_published, tmp_path):
+    model, tokenizer = load_raner(tiny_published)
+    path, run = save_raner(model, tokenizer, tmp_path / "float"), open_run(str(tmp_path / "run"), quick=True)
+    session = measure_taggers({"first": load_tagger(path), "second": load_tagger(path)}, ["天地"], Rounds(3))
+    parts = [Variant(stage, "torch-fp32", path, model) for stage in session]
+    rows = measure_variants(run, parts, "99", "mini", times=list(session.values()))
+    assert [row["latency_ms"]["p50"] for row in rows] == [round(each.p50, 3) for each in session.values()]
+    assert {row["session"] for row in rows} == {session["first"].session}
 
 
 def test_a_scored_variant_says_how_it_was_scored_and_how_far_it_is_from_its_baseline(tiny_published, tmp_path):

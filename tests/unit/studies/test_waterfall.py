@@ -78,6 +78,18 @@ def test_two_chains_may_be_read_off_one_session(clock, step):
     assert [end.times.value for end in ends] == [3, 4]
 
 
+def test_what_has_two_names_is_loaded_once_and_has_one_time(clock, step):
+    loaded = []
+
+    def load(path):
+        loaded.append(path)
+        return 60.0
+
+    first = step("first", 60.0, 1)._replace(load=load)
+    one, other = timed([first, first._replace(change="again")], "天地", Rounds(3)).values()
+    assert loaded == [first.path] and one is other
+
+
 def test_without_a_start_there_is_no_waterfall(step):
     bits = step("bits", 1.0, 1)
     with pytest.raises(ValueError, match="no start"):
