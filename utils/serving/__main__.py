@@ -19,7 +19,7 @@ from utils.serving import server
 from utils.serving.settings import Settings
 
 PREFIX = "SERVING_"
-LIMITS = ("threads", "queue", "deadline", "cache", "sockets", "sockets_per_client", "rate")
+LIMITS = ("threads", "sentence_threads", "queue", "deadline", "cache", "sockets", "sockets_per_client", "rate")
 LISTS = ("allow_host", "allow_origin")
 
 BOOT_FAILED = 3
@@ -36,6 +36,7 @@ def command_line() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="address to listen at; default: this machine only; 0.0.0.0: everywhere")
     add("--port", type=_port, default=8000, help="0 takes a free one")
     add("--threads", type=int, default=default.threads, help="sentences computed at once")
+    add("--sentence-threads", type=int, default=default.sentence_threads, help="that compute one sentence")
     add("--queue", type=int, default=default.queue, help="requests that may wait at once")
     add("--deadline", type=float, default=default.deadline, help="seconds after which a request is given up")
     add("--cache", type=int, default=default.cache, help="characters that are remembered; 0: none")
@@ -86,9 +87,9 @@ def configured(words: Sequence[str]) -> tuple[argparse.Namespace, FastAPI]:
         SystemExit: one of the two cannot be meant, or the model cannot be read; why stands on stderr.
     """
     parser = command_line()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch reads it when it is loaded; `--threads` are the workers
     try:
         arguments = parser.parse_args([*words_of(os.environ), *words])
+        os.environ.setdefault("OMP_NUM_THREADS", str(arguments.sentence_threads))  # torch reads it when it is loaded
         return arguments, server.application(arguments.model, settings(arguments))
     except CheckpointError as error:
         parser.exit(1, f"{error}\n")

@@ -37,7 +37,7 @@ LIBRARIES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
 """The libraries that do it."""
 
 
-def open_model(source: str | Path = "") -> tuple[str, Callable[[], Tagger | Cascade]]:
+def open_model(source: str | Path = "", threads: int = 1) -> tuple[str, Callable[[], Tagger | Cascade]]:
     """A name for answers and cache, and the function that loads the tagger.
 
     The name ends in the first characters of the weights' SHA-256, so two models never share one.
@@ -45,6 +45,7 @@ def open_model(source: str | Path = "") -> tuple[str, Callable[[], Tagger | Casc
     Args:
         source: an ONNX or torch model directory, one of a cascade, an ONNX file, or a hub id; by default the embedded
             model in ONNX INT8, which is built at the first call.
+        threads: that ONNX Runtime computes one sentence with; torch goes by `OMP_NUM_THREADS`.
 
     Raises:
         CheckpointError: an ONNX file that is not there or not of this course.
@@ -53,9 +54,9 @@ def open_model(source: str | Path = "") -> tuple[str, Callable[[], Tagger | Casc
     if path.suffix == ".onnx":
         path = _folder(path)
     if (path / CASCADE_FILE).is_file():
-        return _cascade_name(path), lambda: load_cascade(path, threads=1)
+        return _cascade_name(path), lambda: load_cascade(path, threads)
     if (path / GRAPH_FILE).is_file():
-        return _name(path, GRAPH_FILE), lambda: load_onnx_tagger(path, threads=1)
+        return _name(path, GRAPH_FILE), lambda: load_onnx_tagger(path, threads)
     return _torch_name(path), lambda: _load_torch(source)
 
 

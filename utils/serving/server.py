@@ -41,7 +41,8 @@ def application(source: str = "", settings: Settings | None = None) -> FastAPI:
     Raises:
         CheckpointError: the model's file cannot be read.
     """
-    name, load = open_model(source)
+    settings = settings or Settings()
+    name, load = open_model(source, settings.sentence_threads)
     return create_app(load, name, settings)
 
 

@@ -17,6 +17,8 @@ class Settings:
 
     Args:
         threads: sentences computed at once.
+        sentence_threads: of the computation of one sentence (intra-op threads): more of them answer one typist sooner,
+            more `threads` answer many typists.
         queue: requests that may wait at once.
         deadline: seconds after which a request is given up.
         cache: characters of sentences that are remembered; 0 remembers nothing.
@@ -31,6 +33,7 @@ class Settings:
     """
 
     threads: int = field(default_factory=usable_cpus)
+    sentence_threads: int = 1
     queue: int = 64
     deadline: float = 5.0
     cache: int = CAPACITY
@@ -41,7 +44,7 @@ class Settings:
     origins: tuple[str, ...] = ()
 
     def __post_init__(self):
-        for name in ("threads", "queue", "sockets", "sockets_per_client"):
+        for name in ("threads", "sentence_threads", "queue", "sockets", "sockets_per_client"):
             _check(getattr(self, name) >= 1, name, "must be at least 1", getattr(self, name))
         for name in ("deadline", "rate"):
             value = getattr(self, name)

@@ -39,7 +39,8 @@ def test_without_options_the_defaults_hold(settings_of):
 
 def test_case_25_the_environment_says_what_options_say(settings_of, monkeypatch):
     options = {
-        "threads": 3, "queue": 5, "deadline": 2.5, "cache": 0, "sockets": 7, "sockets_per_client": 6, "rate": 0.5,
+        "threads": 3, "sentence_threads": 2, "queue": 5, "deadline": 2.5, "cache": 0, "sockets": 7,
+        "sockets_per_client": 6, "rate": 0.5,
     }  # fmt: skip
     by_words = settings_of(
         *(word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))),
@@ -69,8 +70,8 @@ def test_an_address_of_ipv6_is_a_host_as_browsers_write_it(settings_of):
 
 
 WRONG = [
-    ("threads", "0"), ("queue", "-1"), ("deadline", "0"), ("cache", "-1"), ("sockets", "0"), ("rate", "0"),
-    ("sockets_per_client", "0"), ("rate", "nan"), ("threads", "two"), ("allow_host", "https://ner.example.org"),
+    ("threads", "0"), ("sentence_threads", "0"), ("queue", "-1"), ("deadline", "0"), ("cache", "-1"),
+    ("sockets", "0"), ("rate", "0"), ("sockets_per_client", "0"), ("rate", "nan"), ("threads", "two"), ("allow_host", "https://ner.example.org"),
     ("allow_origin", "ner.example.org"),
 ]  # fmt: skip
 

@@ -6,8 +6,10 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from onnxruntime import InferenceSession
 from tiny_models import random_raner, tiny_tokenizer
 
 from utils.compress.quantization.dynamic import quantize
@@ -55,6 +57,14 @@ def test_a_cascade_is_opened_and_its_name_knows_both_halves_and_the_threshold(sa
     name, load = open_model(paths[0])
     assert name.startswith("cascade@") and name != open_model(paths[1])[0]
     assert [entity.span for entity in load().predict([TEXT], 1)[0]] == expected
+
+
+def test_a_sentence_is_computed_by_as_many_threads_as_were_asked_for(saved, monkeypatch):
+    opened = Mock(wraps=InferenceSession)
+    monkeypatch.setattr("onnxruntime.InferenceSession", opened)
+    for threads in (1, 2):
+        open_model(saved / "onnx", threads)[1]()
+    assert [call.args[1].intra_op_num_threads for call in opened.call_args_list] == [1, 2]
 
 
 @pytest.mark.parametrize("form", ["onnx-int8", "torch-int8"])

@@ -8,7 +8,9 @@ from utils.serving.batching import Batcher
 from utils.serving.settings import Settings
 
 
-@pytest.mark.parametrize("name", ["threads", "queue", "sockets", "sockets_per_client", "rate", "deadline"])
+@pytest.mark.parametrize(
+    "name", ["threads", "sentence_threads", "queue", "sockets", "sockets_per_client", "rate", "deadline"]
+)
 @pytest.mark.parametrize("value", [0, -1, -0.5])
 def test_case_27_a_limit_that_refuses_everybody_is_refused_itself(name, value):
     with pytest.raises(ValueError, match=f"{name} must .*{value}"):
