@@ -41,6 +41,15 @@ class LatencyTable(NamedTuple):
         neurons = np.array([len(layer) for layer in kept.neurons]) / self.neurons
         return self.rest + float(self._of_layers(heads, neurons).sum())
 
+    def scaled_to(self, milliseconds: float, layers: int) -> "LatencyTable":
+        """The table in which an unpruned model of so many layers takes `milliseconds`.
+
+        Parts that are timed apart find caches and threads in another state than inside of a model.
+        """
+        factor = milliseconds / float(self.of_shares(np.ones(()), np.ones(()), layers))
+        scaled = {name: getattr(self, name) * factor for name in ("attention", "feed_forward", "rest")}
+        return self._replace(**scaled)
+
     def of_shares(self, heads: np.ndarray, neurons: np.ndarray, layers: int) -> np.ndarray:
         """Times of models with these shares (0 to 1, arrays of one shape) left in each of their `layers`."""
         return self.rest + layers * self._of_layers(heads, neurons)
@@ -52,6 +61,7 @@ class LatencyTable(NamedTuple):
 def measure_tables(
     config: BertConfig,
     build: Callable[[RanerModel, str], Mapping[str, Tagger]],
+    unpruned: Mapping[str, Tagger],
     text: str,
     shares: Sequence[float],
     rounds: Rounds,
@@ -61,26 +71,29 @@ def measure_tables(
     Two layers of a shape are timed in models without anything else but embeddings and classifier. What
     is no layer comes from the emptiest shape: twice the time of one such layer, less the time of two.
     The two halves of a layer run one after the other: heads are measured without neurons, neurons
-    without heads, and their times are added.
+    without heads, and their times are added. Last, each table is scaled to the time of the whole unpruned
+    model, which takes turns with the parts.
 
     Args:
         config: of an unpruned model at the scale that counts.
         build: a model, and a name for what it may have to write -> engine -> tagger.
+        unpruned: engine -> that model there.
         shares: of the heads, or of the neurons, left in the measured layers; ascending, from 0 to 1. Between them
             time is taken for linear.
     """
     probes = {f"heads {share:.2f}": probe(config, 2, share, 0) for share in shares}
     probes |= {f"neurons {share:.2f}": probe(config, 2, 0, share) for share in shares[1:]}
     built = {name: build(model, name) for name, model in (probes | {"one": probe(config, 1, 0, 0)}).items()}
-    engines = list(built["one"])
-    taggers = {(name, engine): found[engine] for name, found in built.items() for engine in engines}
+    taggers = {(name, e): tagger for name, found in (built | {"all": unpruned}).items() for e, tagger in found.items()}
     with pinned_threads(THREADS):
         times = {key: latency.p50 for key, latency in measure_taggers(taggers, [text], rounds).items()}
-    return {e: _table(config, shares, times["one", e], np.array([times[name, e] for name in probes])) for e in engines}
+    parts = {e: _sum_of_parts(config, shares, times["one", e], [times[name, e] for name in probes]) for e in unpruned}
+    return {e: part.scaled_to(times["all", e], config.num_hidden_layers) for e, part in parts.items()}
 
 
-def _table(config: BertConfig, shares: Sequence[float], of_one: float, of_two: np.ndarray) -> LatencyTable:
+def _sum_of_parts(config: BertConfig, shares: Sequence[float], of_one: float, of_two: Sequence[float]) -> LatencyTable:
     """One engine's table from ms of one empty layer, and of two layers with each share of heads, then of neurons."""
+    of_two = np.array(of_two)
     heads, neurons = of_two[: len(shares)], np.append(of_two[0], of_two[len(shares) :])
     rest = 2 * of_one - of_two[0]
     sizes = config.num_attention_heads, config.intermediate_size

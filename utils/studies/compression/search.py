@@ -53,9 +53,13 @@ def scores(work: Work, name: str, model: RanerModel) -> tuple[Tensor, Tensor]:
     return found["heads"], found["neurons"]
 
 
-def tables(work: Work) -> dict[str, LatencyTable]:
-    """Times of a layer by engine, at the model's own size: of the engines that may be chosen, and of the original's."""
-    found = work.found("table", partial(_measured_tables, work))
+def tables(work: Work, forms: Mapping[str, Path] | None = None) -> dict[str, LatencyTable]:
+    """Times of a layer by engine, at the model's own size: of the engines that may be chosen, and of the original's.
+
+    Args:
+        forms: directories of the original by backend; None: they are made.
+    """
+    found = work.found("table", partial(_measured_tables, work, original_forms(work) if forms is None else forms))
     return {engine: LatencyTable(**_arrays(table)) for engine, table in found.items()}
 
 
@@ -66,8 +70,9 @@ def _arrays(table: dict) -> dict:
     }
 
 
-def _measured_tables(work: Work) -> dict[str, dict]:
+def _measured_tables(work: Work, forms: Mapping[str, Path]) -> dict[str, dict]:
     engines = list(dict.fromkeys([*READINGS, *work.recipe.engines]))
+    unpruned = {engine: ENGINES[engine].load(forms[ENGINES[engine].backend]) for engine in engines}
     backends = sorted({ENGINES[engine].backend for engine in engines})
     bar = tqdm(total=2 * len(work.recipe.shares), desc="exporting", leave=False)
     with TemporaryDirectory() as folder, bar:
@@ -78,7 +83,7 @@ def _measured_tables(work: Work) -> dict[str, dict]:
             return {engine: ENGINES[engine].load(Path(folder, name, ENGINES[engine].backend)) for engine in engines}
 
         text, rounds = work.run.article.text, work.run.rounds(work.recipe.table_rounds)
-        found = measure_tables(work.model.config, build, text, work.recipe.shares, rounds)
+        found = measure_tables(work.model.config, build, unpruned, text, work.recipe.shares, rounds)
     halves = ("attention", "feed_forward")
     return {e: table._asdict() | {half: getattr(table, half).tolist() for half in halves} for e, table in found.items()}
 
@@ -103,9 +108,9 @@ def search(work: Work, forms: Mapping[str, Path] | None = None) -> Known:
     Args:
         forms: directories of the original by backend; None: they are made.
     """
-    scored, timed = scores(work, "scores", work.model), tables(work)
-    engines = work.recipe.engines
     paths = original_forms(work) if forms is None else forms
+    scored, timed = scores(work, "scores", work.model), tables(work, paths)
+    engines = work.recipe.engines
     tried = work.found("search", partial(_tried, work, scored, paths))
     model, kept = work.model, work.recipe.kept
     of_engines = {engine: timed[engine] for engine in engines}
