@@ -42,7 +42,7 @@ from utils.course.teaching import attempted, check, exercise, predictions, show_
 from utils.measure import ledger
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
-from utils.measure.verdict import Verdict, f1_difference, verdict
+from utils.measure.verdict import ahead, f1_difference, verdict
 from utils.model import pruned_shape
 from utils.model.torch_tagger import torch_tagger
 from utils.studies import card, published, redundancy, score_contest
@@ -444,9 +444,9 @@ table(columns, rows)
 
 # %% tags=["nbval-ignore-output"]
 winner, second = ranking[0].name, ranking[1].name
-ahead = score_contest.lead(dev, curves[winner], curves[second], seed)
-print(f"{winner} leads {second} by {ahead.f1:.2f} points, 95 % interval {ahead.low:+.2f} to {ahead.high:+.2f}")
-print("the lead is real on sentences like these" if ahead.low > 0 else "these sentences cannot tell the two apart")
+gap = score_contest.lead(dev, curves[winner], curves[second], seed)
+print(f"{winner} leads {second} by {gap.f1:.2f} points, 95 % interval {gap.low:+.2f} to {gap.high:+.2f}")
+print("the lead is real on sentences like these" if gap.low > 0 else "these sentences cannot tell the two apart")
 rival = second if closest == winner else winner
 closest_ahead = score_contest.lead(dev, curves[closest], curves[rival], seed)
 check(f"the score closest to the oracle, {closest}, is half a point better than {rival}", verdict(closest_ahead, 0.5))
@@ -509,9 +509,7 @@ table(columns, [(name, *(f"{costs[count][name]:.1f}" for count in taken)) for na
 # %% tags=["nbval-ignore-output"]
 first, *others = sorted(thirds, key=lambda name: -costs[few][name])
 leads = {name: f1_difference(dev, taken[few][first], taken[few][name], seed) for name in others}
-level = [name for name in others if verdict(leads[name], 0) is not Verdict.YES]
-outcome = f"cannot tell: {' or '.join([first, *level])}" if level else first
-guesses.reveal(f"third that costs the most ({few} heads)", my_guess, outcome)
+guesses.reveal(f"third that costs the most ({few} heads)", my_guess, ahead(first, leads))
 for name, lead in leads.items():
     print(f"{first} cost {lead.value:+.1f} points more than {name}, {lead.low:+.1f} to {lead.high:+.1f}")
 

@@ -44,7 +44,7 @@ from utils.measure import bootstrap, latency
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
 from utils.measure.scores import agreement
-from utils.measure.verdict import Estimate, Verdict, f1_difference, times_as_fast, verdict
+from utils.measure.verdict import Estimate, Verdict, ahead, f1_difference, times_as_fast, verdict
 from utils.model import anatomy, pruned_shape
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.torch_tagger import torch_tagger
@@ -481,9 +481,7 @@ for way in ways:
 # %% tags=["nbval-ignore-output"]
 best, *others = sorted(ways, key=lambda way: -differences[way].f1)
 leads = {way: f1_difference(test, answers[way].predictions, answers[best].predictions, seed) for way in others}
-level = [way for way in others if verdict(leads[way], 0) is not Verdict.YES]
-outcome = f"cannot tell: {' or '.join([best, *level])}" if level else best
-guesses.reveal("the way that loses least", my_guess, outcome)
+guesses.reveal("the way that loses least", my_guess, ahead(best, leads))
 for way, d in leads.items():
     print(f"{best} against {way}: {d.value:+.1f} points, {d.low:+.1f} to {d.high:+.1f}")
 

@@ -49,7 +49,7 @@ from utils.course.teaching import check, exercise, predictions, show_minutes
 from utils.measure import error_analysis, ledger
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
-from utils.measure.verdict import Verdict, f1_difference, verdict
+from utils.measure.verdict import Verdict, ahead, f1_difference, verdict
 from utils.model import pruned_shape
 from utils.model.checkpoint import load_raner
 from utils.model.torch_tagger import torch_tagger
@@ -293,9 +293,7 @@ furthest = sorted(race, key=lambda name: -max(point.f1 for point in race[name].c
 on_dev = {name: torch_tagger(race[name].model, tokenizer).predict([s.text for s in data.dev]) for name in furthest}
 first, *others = furthest
 leads = {name: f1_difference(data.dev, on_dev[name], on_dev[first], seed) for name in others}
-level = [name for name in others if verdict(leads[name], 0) is not Verdict.YES]
-winner_of_race = f"cannot tell: {' or '.join([first, *level])}" if level else first
-outcome = f"{winner_of_race}; rescaling alone {rescaled.curve[-1].f1:.1f}"
+outcome = f"{ahead(first, leads)}; rescaling alone {rescaled.curve[-1].f1:.1f}"
 guesses.reveal("who wins the race", my_guess, outcome)
 for name, lead in leads.items():
     print(f"{first} against {name} on dev: {lead.value:+.1f} points, {lead.low:+.1f} to {lead.high:+.1f}")
@@ -712,9 +710,8 @@ table(
 
 # %% tags=["nbval-ignore-output"]
 most, *others = ranked
-level = [name for name in others if verdict(difference(paid[name], paid[most]), 0) is not Verdict.YES]
-outcome = f"cannot tell: {' or '.join([most, *level])}" if level else most
-guesses.reveal("most points gained", my_guess, outcome)
+leads = {name: difference(paid[name], paid[most]) for name in others}
+guesses.reveal("most points gained", my_guess, ahead(most, leads))
 for name in ("rescaling", "reconstruction"):
     trained_more = difference(paid[name], paid["fine-tuning"])
     check(f"training is worth its time: fine-tuning gains more than {name}", verdict(trained_more, 0))

@@ -50,7 +50,7 @@ from utils.measure import latency
 from utils.measure.bootstrap import resampled_f1
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
-from utils.measure.verdict import Estimate, Verdict, f1_difference, median_estimate, times_as_fast, verdict
+from utils.measure.verdict import Estimate, Verdict, ahead, f1_difference, median_estimate, times_as_fast, verdict
 from utils.model import pruned_shape
 from utils.model.checkpoint import load_raner, save_raner
 from utils.model.raner import RanerModel
@@ -562,9 +562,7 @@ figures.contest_figure({name: r.curve for name, r in students.items()}, levels)
 on_dev = {name: evaluate(torch_tagger(r.model, tokenizer), data.dev, seed).predictions for name, r in students.items()}
 others = [name for name in students if name != best_student]
 leads = {name: f1_difference(data.dev, on_dev[name], on_dev[best_student], seed) for name in others}
-level = [name for name in others if verdict(leads[name], 0) is not Verdict.YES]
-outcome = f"cannot tell: {' or '.join([best_student, *level])}" if level else best_student
-guesses.reveal("the recipe that helps the student most", my_guess, outcome)
+guesses.reveal("the recipe that helps the student most", my_guess, ahead(best_student, leads))
 print(f"dev chooses: {best_student}")
 for name, lead in leads.items():
     print(f"against {name}: {lead.value:+.1f} points on dev, {lead.low:+.1f} to {lead.high:+.1f}")

@@ -7,7 +7,7 @@ where the truth lies exactly at the margin. This is a one-sided test of non-infe
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -49,6 +49,16 @@ def verdict(estimate: HasInterval, margin: float) -> Verdict:
     if estimate.low >= margin:
         return Verdict.YES
     return Verdict.NO if estimate.high < margin else Verdict.UNSURE
+
+
+def ahead(first: str, leads: Mapping[str, HasInterval]) -> str:
+    """Who is first, in words: `first`, or "cannot tell" with the names that it does not surely lead.
+
+    Args:
+        leads: of `first` over each of the others, as differences.
+    """
+    level = [name for name, lead in leads.items() if verdict(lead, 0) is not Verdict.YES]
+    return f"cannot tell: {' or '.join([first, *level])}" if level else first
 
 
 def equivalent(estimate: HasInterval, low: float, high: float) -> Verdict:

@@ -10,6 +10,7 @@ from utils.measure.scores import entity_scores
 from utils.measure.verdict import (
     Estimate,
     Verdict,
+    ahead,
     equivalent,
     f1_difference,
     median_estimate,
@@ -28,6 +29,19 @@ DRAWS = 2000
 )  # fmt: skip
 def test_yes_and_no_need_the_whole_interval(low, high, margin, expected):
     assert verdict(Estimate((low + high) / 2, low, high), margin) == expected
+
+
+@pytest.mark.parametrize(
+    ("leads", "said"),
+    [
+        ({}, "one"),
+        ({"two": Estimate(1, 0, 2), "three": Estimate(3, 0.1, 6)}, "one"),
+        ({"two": Estimate(1, -0.1, 2), "three": Estimate(3, 0.1, 6)}, "cannot tell: one or two"),
+        ({"two": Estimate(0, -1, 1), "three": Estimate(-2, -3, -1)}, "cannot tell: one or two or three"),
+    ],
+)
+def test_who_is_first_is_said_with_all_that_it_does_not_surely_lead(leads, said):
+    assert ahead("one", leads) == said
 
 
 EQUIVALENT = [
