@@ -281,10 +281,8 @@ table(("version", "ms", "times as fast", "F1 where shown"), lines)
 
 # %% tags=["nbval-ignore-output"]
 engines = tuple(f"{name}, sentences" for name in ("torch", "torch INT8", "ONNX", "ONNX INT8", "OpenVINO INT8"))
-quantize = partial(openvino.quantize_openvino, onnx_path, texts=pipeline.calibration_texts(run))
-openvino_path = saved("original-openvino-int8", quantize)
-forms = {"torch-fp32": original_path, "torch-int8": int8_path, "onnx-fp32": onnx_path, "onnx-int8": onnx_int8_path}
-forms["openvino-int8"] = openvino_path
+forms = {"torch-fp32": original_path, "torch-int8": int8_path}
+forms |= pipeline.engine_graphs(run, "mini", original, tokenizer)
 work = Work(run, original, tokenizer, run.corpus, (), target, Recipe(engines=engines, **sizes.search))
 known = search.search(work, forms)
 print(f"{len(known.found)} candidates; one standard error of F1 is {known.noise:.1f} points on these dev sentences")

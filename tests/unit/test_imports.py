@@ -13,6 +13,7 @@ from tiny_models import random_raner, tiny_tokenizer
 
 import utils.text
 from utils.engines.onnx_export import export_onnx
+from utils.engines.openvino import export_openvino
 from utils.model.torch_tagger import torch_tagger
 from utils.tagger.tagger import Tagger, by_sentence
 
@@ -97,5 +98,11 @@ def test_an_onnx_tagger_loads_and_runs_without_torch(exported, loader, reading):
 
 def test_serving_an_onnx_model_loads_no_torch(exported):
     loaded, spans = run_alone(SERVE, exported, TEXT)
-    assert "onnxruntime" in loaded and "torch" not in loaded
+    assert "onnxruntime" in loaded and not loaded & {"torch", "openvino", "nncf"}
+    assert spans == found_by_torch(by_sentence) and spans
+
+
+def test_serving_an_openvino_model_loads_no_torch(exported, tmp_path):
+    loaded, spans = run_alone(SERVE, export_openvino(exported, tmp_path), TEXT)
+    assert "openvino" in loaded and not loaded & {"torch", "nncf"}
     assert spans == found_by_torch(by_sentence) and spans

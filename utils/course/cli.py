@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from utils.course import compress_command, listing, options, runs
+from utils.course.compress_request import STATE
 from utils.course.notebooks import NotebookError, build_notebook
 from utils.course.runs import CourseError
 from utils.files import RUNS
@@ -105,13 +106,15 @@ def list_runs(arguments: argparse.Namespace) -> int:
 
 
 def check(arguments: argparse.Namespace) -> int:
-    """Compare a run's ledger with the reference: 1 where a metric leaves its band. Of a part, the part is compared.
+    """Compare a run's ledger with the reference, or a compression's forms with its card: 1 where something strays.
 
-    What is breached is printed, or with `--all` everything.
+    Of a part of the course, the part is compared. What is breached is printed, or with `--all` everything.
     """
     from utils.course import reference
     from utils.course.tables import text_table
 
+    if (arguments.run / STATE).is_file():
+        return _check_compression(arguments.run)
     found = reference.compare(arguments.run)
     lines = [
         [*c[:5], _short(c.old), _short(c.new), c.band, "ok" if c.ok else "BREACH"]
@@ -123,6 +126,17 @@ def check(arguments: argparse.Namespace) -> int:
     breaches = sum(not one.ok for one in found)
     print(f"{len(found)} comparisons, {breaches} breached{'' if arguments.all else ' (--all shows all)'}")
     return 1 if breaches else 0
+
+
+def _check_compression(out: Path) -> int:
+    from utils.course.compress_check import HEADER, check_forms
+    from utils.course.tables import text_table
+
+    forms, row = check_forms(out)
+    card = f"{row['f1']:.1f} [{row['f1_low']:.1f}, {row['f1_high']:.1f}]"
+    lines = [(f.folder, f"{f.megabytes:.1f}", f"{f.f1:.1f}", card, "ok" if f.ok else "BREACH") for f in forms]
+    print(text_table(HEADER, lines))
+    return 0 if all(form.ok for form in forms) else 1
 
 
 def _short(value: object) -> str:
@@ -204,7 +218,7 @@ def command_line() -> argparse.ArgumentParser:
     )
     options.of_build(_add(commands, build, "build", "build --notebooks 03"))
     options.of_runs(_add(commands, list_runs, "runs", "runs --out path/to/runs"))
-    options.of_check(_add(commands, check, "check runs/latest", "check runs/20260131-093000Z --all"))
+    options.of_check(_add(commands, check, "check runs/latest", "check runs/20260131-093000Z --all", "check small"))
     options.of_report(_add(commands, report, "report runs/latest", "report runs/latest --reference --readme"))
     sources = 'tag "陈默在北京说。"', "tag texts.txt --model path/to/raner", "tag - < texts.txt"
     options.of_tag(_add(commands, tag, *sources))

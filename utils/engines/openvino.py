@@ -9,11 +9,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import local
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
-import rich
 
 from utils.engines.onnx_files import (
     GRAPH_FILE,
@@ -32,7 +32,7 @@ from utils.tagger.tokenizer import CharacterTokenizer
 if TYPE_CHECKING:
     import openvino
 
-OPENVINO_FILE = "model.xml"
+OPENVINO_FILE, OPENVINO_WEIGHTS = "model.xml", "model.bin"
 
 TELEMETRY = "openvino_telemetry"
 """With this package OpenVINO and NNCF tell their makers over the network how they are used, unless one declines."""
@@ -79,6 +79,8 @@ def quantize_openvino(source: str | Path, path: str | Path, texts: Sequence[str]
 @contextmanager
 def _no_bars() -> Iterator[None]:
     """NNCF draws its progress with rich, which in a notebook does so past stdout, and leaves it there."""
+    import rich
+
     console = rich.get_console()
     drawn, console.is_jupyter = console.is_jupyter, False
     try:
@@ -101,11 +103,15 @@ def _save(model: openvino.Model, source: str | Path, path: str | Path) -> Path:
     return path
 
 
-def load_openvino_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
+def load_openvino_tagger(path: str | Path, threads: int = THREADS, at_once: int = 1) -> Tagger:
     """A tagger on a directory that this module wrote, on the CPU.
 
     Left alone, OpenVINO computes a float32 graph in bfloat16 where the CPU can, without a word. What
     is called float32 here is told to be float32; an INT8 graph may choose.
+
+    Args:
+        threads: of one inference.
+        at_once: inferences that may run at the same time, each asked for by a thread of the caller's.
 
     Raises:
         CheckpointError: a file is missing or broken.
@@ -113,7 +119,7 @@ def load_openvino_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
     path = Path(path)
     model = _read(path / OPENVINO_FILE)
     quantized = any(operator.get_type_name() == "FakeQuantize" for operator in model.get_ops())
-    settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    settings = {"INFERENCE_NUM_THREADS": threads * at_once, "NUM_STREAMS": at_once, "PERFORMANCE_HINT": "LATENCY"}
     precision = {} if quantized else {"INFERENCE_PRECISION_HINT": "f32"}
     return tagger_around(_backend(_openvino().compile_model(model, "CPU", settings | precision)), path)
 
@@ -124,7 +130,12 @@ def load_openvino_sentence_tagger(path: str | Path, threads: int = THREADS) -> T
 
 
 def _backend(compiled: openvino.CompiledModel) -> Backend:
+    own = local()  # a request is busy until it has answered
+
     def emissions(input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-        return compiled({"input_ids": input_ids, "attention_mask": attention_mask})["emissions"]
+        if not hasattr(own, "request"):
+            own.request = compiled.create_infer_request()
+        answer = own.request.infer({"input_ids": input_ids, "attention_mask": attention_mask})
+        return np.array(answer["emissions"])
 
     return emissions

@@ -11,6 +11,7 @@ from pathlib import Path
 from utils.engines.cascade_files import CASCADE_FILE, LARGE, SMALL, load_cascade
 from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.onnx_session import load_onnx_tagger
+from utils.engines.openvino import OPENVINO_FILE, OPENVINO_WEIGHTS, load_openvino_tagger
 from utils.files import DATA, ROOT, RUNS, CheckpointError, locked
 from utils.tagger.cascade import Cascade
 from utils.tagger.tagger import Tagger
@@ -37,15 +38,18 @@ LIBRARIES = ("torch", "transformers", "onnx", "onnxscript", "onnxruntime")
 """The libraries that do it."""
 
 
-def open_model(source: str | Path = "", threads: int = 1) -> tuple[str, Callable[[], Tagger | Cascade]]:
+def open_model(
+    source: str | Path = "", threads: int = 1, at_once: int = 1
+) -> tuple[str, Callable[[], Tagger | Cascade]]:
     """A name for answers and cache, and the function that loads the tagger.
 
     The name ends in the first characters of the weights' SHA-256, so two models never share one.
 
     Args:
-        source: an ONNX or torch model directory, one of a cascade, an ONNX file, or a hub id; by default the embedded
-            model in ONNX INT8, which is built at the first call.
-        threads: that ONNX Runtime computes one sentence with; torch goes by `OMP_NUM_THREADS`.
+        source: a model directory of ONNX Runtime, OpenVINO or torch, one of a cascade, an ONNX file, or a hub id; by
+            default the embedded model in ONNX INT8, which is built at the first call.
+        threads: that ONNX Runtime or OpenVINO computes one sentence with; torch goes by `OMP_NUM_THREADS`.
+        at_once: threads that will ask the tagger.
 
     Raises:
         CheckpointError: an ONNX file that is not there or not of this course.
@@ -57,6 +61,8 @@ def open_model(source: str | Path = "", threads: int = 1) -> tuple[str, Callable
         return _cascade_name(path), lambda: load_cascade(path, threads)
     if (path / GRAPH_FILE).is_file():
         return _name(path, GRAPH_FILE), lambda: load_onnx_tagger(path, threads)
+    if (path / OPENVINO_FILE).is_file():
+        return _name(path, OPENVINO_FILE, OPENVINO_WEIGHTS), lambda: load_openvino_tagger(path, threads, at_once)
     return _torch_name(path), lambda: _load_torch(source)
 
 
@@ -116,12 +122,11 @@ def _torch_name(path: Path) -> str:
 
 def _cascade_name(folder: Path) -> str:
     """The digests of both graphs and of the threshold: each may change an answer."""
-    files = folder / SMALL / GRAPH_FILE, folder / LARGE / GRAPH_FILE, folder / CASCADE_FILE
-    return "-".join([f"{folder.resolve().name}@{_digest(files[0])}", *map(_digest, files[1:])])
+    return _name(folder, f"{SMALL}/{GRAPH_FILE}", f"{LARGE}/{GRAPH_FILE}", CASCADE_FILE)
 
 
-def _name(folder: Path, file: str) -> str:
-    return f"{folder.resolve().name}@{_digest(folder / file)}"
+def _name(folder: Path, *files: str) -> str:
+    return f"{folder.resolve().name}@{'-'.join(_digest(folder / file) for file in files)}"
 
 
 def _digest(file: Path) -> str:

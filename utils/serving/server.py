@@ -42,7 +42,7 @@ def application(source: str = "", settings: Settings | None = None) -> FastAPI:
         CheckpointError: the model's file cannot be read.
     """
     settings = settings or Settings()
-    name, load = open_model(source, settings.sentence_threads)
+    name, load = open_model(source, settings.sentence_threads, settings.threads)
     return create_app(load, name, settings)
 
 

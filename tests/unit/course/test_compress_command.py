@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
+import torch
 from latency_tables import TABLE
 from tiny_compression import RECIPE, save_all, steady, texts
 
@@ -103,6 +104,38 @@ def test_done_is_done(finished, capsys):
         error = capsys.readouterr().err
         assert said in error and error.count("\n") == 1
         assert (out / "compress.json").read_bytes() == before and (out / "model").is_dir()
+
+
+def test_the_result_is_held_against_its_card(finished, tmp_path, capsys):
+    out = shutil.copytree(finished[1], tmp_path / "small")
+    assert cli.main(["check", str(out)]) == 0
+    assert re.findall(r"^(model|onnx-int8) .* ok$", said := capsys.readouterr().out, re.M) == ["model", "onnx-int8"]
+    f1 = Ledger(out / "ledger.json").rows()[-1]["f1"]
+    assert f" {f1:.1f} [" in said
+    model, tokenizer = load_raner(out / "model")
+    with torch.no_grad():
+        model.classifier.bias[0] = 1e3  # nothing is an entity
+    save_raner(model, tokenizer, out / "model")
+    assert cli.main(["check", str(out)]) == 1
+    assert re.search(r"^model .* BREACH$", capsys.readouterr().out, re.M)
+
+
+def test_a_result_that_cannot_be_held_against_its_card_says_why(finished, tmp_path, capsys):
+    out = shutil.copytree(finished[1], tmp_path / "small")
+    state = json.loads((out / "compress.json").read_text("utf-8"))
+    for changed, said in (
+        ({"state": "interrupted"}, "not finished"),
+        ({"identity": {"corpus": "another"}}, "the corpus is not the one"),
+        ({"settings": state["settings"] | {"corpus": str(tmp_path / "gone")}}, "gone"),
+    ):
+        (out / "compress.json").write_text(json.dumps(state | changed), "utf-8")
+        assert cli.main(["check", str(out)]) == 2
+        assert said in (error := capsys.readouterr().err) and error.count("\n") == 1
+    (out / "compress.json").write_text(json.dumps(state), "utf-8")
+    row = Ledger(out / "ledger.json").rows()[-1]
+    shutil.rmtree(out / ("model" if row["backend"] == "torch-fp32" else row["backend"]))
+    assert cli.main(["check", str(out)]) == 2
+    assert "gone, and it is what the card speaks of" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_gone_on_with_and_a_target_that_is_missed_says_so(home, tmp_path, monkeypatch, capsys):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -66,6 +67,14 @@ def test_sentences_can_be_packed_there_too(exported, tmp_path):
     found = load_openvino_sentence_tagger(path, 1).predict(texts)
     wanted = by_sentence(torch_tagger(model, tokenizer)).predict(texts)
     assert [[e.span for e in text] for text in found] == [[e.span for e in text] for text in wanted]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_several_threads_may_ask(exported, tmp_path, at_once):
+    tagger, texts = load_openvino_tagger(export_openvino(exported[2], tmp_path), 1, at_once), random_texts(40)
+    wanted = [tagger.predict([text]) for text in texts]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda text: tagger.predict([text]), texts)) == wanted
 
 
 def test_quantising_says_nothing(exported, tmp_path, capsys):

@@ -17,6 +17,7 @@ from utils.compress.quantization.saved import save_quantized
 from utils.engines.cascade_files import save_cascade
 from utils.engines.onnx_export import export_onnx
 from utils.engines.onnx_quantize import quantize_onnx
+from utils.engines.openvino import export_openvino
 from utils.files import CheckpointError
 from utils.model.checkpoint import save_raner
 from utils.model.torch_tagger import torch_tagger
@@ -33,6 +34,7 @@ def saved(tmp_path_factory):
     save_raner(model, tokenizer, folder / "torch")
     export_onnx(model, tokenizer, folder / "onnx")
     quantize_onnx(folder / "onnx", folder / "onnx-int8")
+    export_openvino(folder / "onnx", folder / "openvino")
     save_quantized(quantize(model), tokenizer, folder / "torch-int8")
     return folder
 
@@ -42,7 +44,7 @@ def expected():
     return [entity.span for entity in torch_tagger(random_raner(), tiny_tokenizer()).predict([TEXT])[0]]
 
 
-@pytest.mark.parametrize("form", ["torch", "onnx", "onnx/model.onnx"])
+@pytest.mark.parametrize("form", ["torch", "onnx", "onnx/model.onnx", "openvino"])
 def test_every_form_is_opened_and_answers_like_the_model(saved, expected, form):
     name, load = open_model(saved / form)
     assert name.startswith(f"{form.split('/')[0]}@")
