@@ -9,7 +9,8 @@ In reading order:
 - `corpus_report`: what the command `corpus` finds in a corpus
 - `start_check`: whether model and corpus fit each other and the notebooks
 - `prepare`: what makes them fit: a corpus with other types, a head for its own
-- `compress_command`: the command `compress`; `compress_request` says what it is asked for, `compress_report` what came
+- `compress_command`: the command `compress`; `compress_request` says what it is asked for, `compress_report` what came,
+  `compress_check` whether it still is what its card says
 - `numbering`: what a notebook's number is, and their order
 - `notebooks`: executing a run's notebooks, and building the committed ones from their sources
 - `kernels`: how a notebook's kernel is started, and how Ctrl-C stops it
