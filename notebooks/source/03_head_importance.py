@@ -29,7 +29,7 @@ import torch
 from utils.compress.batches import count_characters, make_batches
 from utils.compress.gates import gated, head_sites
 from utils.compress.importance import registry, weights
-from utils.compress.importance.oracle import leave_one_out
+from utils.compress.importance.oracle import affordable, leave_one_out
 from utils.compress.pruning import remove, select
 from utils.course import widgets
 from utils.course.exercises import nb03 as exercises
@@ -63,7 +63,7 @@ raner, tokenizer = run.model()
 layers, heads = raner.config.num_hidden_layers, raner.config.num_attention_heads
 total = pruned_shape.size_of(raner).heads
 drawn = evenly_spaced(run.corpus.train, sizes.scored + sizes.tried)
-to_try = evenly_spaced(drawn, sizes.tried)
+to_try = affordable(raner, tokenizer, evenly_spaced(drawn, sizes.tried), seconds=240)
 to_score = [sentence for sentence in drawn if sentence not in to_try]
 dev = evenly_spaced(run.corpus.dev, sizes.compared)
 print(f"{total} heads; scored on {len(to_score)} sentences, tried on {len(to_try)}, compared on {len(dev)}")
@@ -75,7 +75,7 @@ print(f"{total} heads; scored on {len(to_score)} sentences, tried on {len(to_try
 #
 # $$ I_h = L(\xi_h = 0) - L $$
 #
-# Here $\xi_h$ is a *gate*, a factor in front of what head $h$ adds to its sentence: 1 leaves it, 0 takes it out. A sample has noise, so we ask two halves of the sentences apart. For a head of layer 9 only the layers from 9 on are computed again; it takes its time all the same.
+# Here $\xi_h$ is a *gate*, a factor in front of what head $h$ adds to its sentence: 1 leaves it, 0 takes it out. A sample has noise, so we ask two halves of the sentences apart. For a head of layer 9 only the layers from 9 on are computed again; it takes its time all the same. Of a larger model, or on a slow machine, fewer sentences are tried, as many as some minutes allow; the line above says how many.
 #
 # **Predict:** for how many of the heads does the loss *fall* when they are taken out?
 

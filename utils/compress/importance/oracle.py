@@ -1,5 +1,6 @@
 """The oracle that scores are held against: what the loss really does when one head goes, tried head by head."""
 
+import time
 from collections.abc import Sequence
 
 import torch
@@ -7,10 +8,45 @@ from torch import Tensor
 from tqdm.auto import tqdm
 from transformers import BertPreTrainedModel
 
-from utils.compress.batches import Batch, count_characters, on_device
+from utils.compress.batches import Batch, count_characters, make_batches, on_device
 from utils.compress.gates import by_head, gated, head_sites, observed
 from utils.compress.importance.gradients import sentence_losses
 from utils.model.modes import evaluating
+from utils.model.pruned_shape import size_of
+from utils.model.raner import RanerModel, piece_limit
+from utils.tagger.tokenizer import CharacterTokenizer
+from utils.text.corpus import evenly_spaced
+from utils.text.entities import Sentence
+
+FEWEST = 16
+"""Sentences that heads are tried on at least: on fewer, the oracle would be noise."""
+
+PACED = 16
+"""Sentences that are read to learn how long one takes."""
+
+
+def affordable(
+    model: RanerModel, tokenizer: CharacterTokenizer, sentences: Sequence[Sentence], seconds: float
+) -> list[Sentence]:
+    """As many of the sentences, evenly spaced, as `leave_one_out` can try in that time on this machine.
+
+    At least `FEWEST`, however long they take. Of `n` layers, trying a head runs `(n + 1) / 2` on the average.
+    """
+    share_of_layers = (model.config.num_hidden_layers + 1) / (2 * model.config.num_hidden_layers)
+    pace = _seconds_to_read(model, tokenizer, evenly_spaced(sentences, PACED)) / min(PACED, len(sentences))
+    count = int(seconds / (pace * share_of_layers * size_of(model).heads))
+    return evenly_spaced(sentences, max(FEWEST, count))
+
+
+def _seconds_to_read(model: RanerModel, tokenizer: CharacterTokenizer, sentences: Sequence[Sentence]) -> float:
+    """Of the second of two passes."""
+    batches = make_batches(sentences, tokenizer, model.labels, batch_size=PACED, limit=piece_limit(model.config))
+    with evaluating(model.modules()), torch.no_grad():
+        for _ in range(2):
+            start = time.perf_counter()
+            for batch in on_device(model, batches):
+                model(batch["input_ids"], batch["attention_mask"])
+    return time.perf_counter() - start
 
 
 def leave_one_out(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tensor:

@@ -1,6 +1,7 @@
 """The oracle against literal removal."""
 
 import copy
+import itertools
 
 import pytest
 import torch
@@ -9,12 +10,16 @@ from tiny_models import (
     random_plain_tagger,
     random_raner,
     random_rows,
+    random_texts,
     stack,
     summed_loss,
+    tiny_tokenizer,
 )
 
-from utils.compress.importance.oracle import leave_one_out
+from utils.compress.importance import oracle
+from utils.compress.importance.oracle import FEWEST, PACED, affordable, leave_one_out
 from utils.compress.pruning.remove import prune_heads
+from utils.text.entities import Sentence
 
 
 def test_leave_one_out_is_the_loss_after_literal_removal():
@@ -45,3 +50,30 @@ def test_the_oracle_of_a_pruned_model_names_heads_by_their_original_numbers():
     pruned, further = prune_heads(model, {0: [0, 2]}), prune_heads(model, {0: [0, 2, 3]})
     truth = (sum(summed_loss(further, *r) - summed_loss(pruned, *r) for r in rows)) / characters(rows)
     assert float(leave_one_out(pruned, stack(rows, 2))[0, 3]) == pytest.approx(truth, rel=1e-5)
+
+
+def test_no_more_sentences_are_tried_than_the_time_allows(monkeypatch):
+    """A clock by which a pass over `PACED` sentences takes 8 s, so a head takes 6 s, and all eight 48."""
+    now = itertools.count(0, 8)
+    monkeypatch.setattr(oracle.time, "perf_counter", lambda: float(next(now)))
+    sentences = [Sentence(text) for text in random_texts(100)]
+    assert (LAYERS, HEADS) == (2, 4)
+    for seconds, count in ((48, PACED), (96, 2 * PACED), (150, 50), (10_000, 100), (1, FEWEST)):
+        tried = affordable(random_raner(), tiny_tokenizer(), sentences, seconds)
+        assert len(tried) == count and [s for s in sentences if s in tried] == tried
+
+
+def test_of_few_sentences_all_are_tried():
+    sentences = [Sentence(text) for text in random_texts(FEWEST - 2)]
+    assert affordable(random_raner(), tiny_tokenizer(), sentences, 0.0) == sentences
+
+
+def test_a_head_costs_half_of_the_layers_and_half_a_layer():
+    """What `affordable` reckons with, counted."""
+    model, calls = random_raner(), []
+    batches = stack(random_rows(model), 2)
+    for layer in model.bert.encoder.layer:
+        layer.register_forward_hook(lambda *_: calls.append(1))
+    leave_one_out(model, batches)
+    whole = 2 * LAYERS * len(batches)  # once to remember, once for the loss of the uncut model
+    assert len(calls) - whole == LAYERS * HEADS * (LAYERS + 1) / 2 * len(batches)
