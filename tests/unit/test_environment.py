@@ -20,7 +20,8 @@ def lines_of(file):
 
 REQUIREMENTS = lines_of("requirements.txt")
 PINS = dict(line.split("==") for line in REQUIREMENTS)
-OPTIONAL = {re.split(r"\[|==", line)[0] for file in ROOT.glob("requirements-*.txt") for line in lines_of(file.name)}
+EXTRAS = [line for file in ROOT.glob("requirements-*.txt") for line in lines_of(file.name)]
+OPTIONAL = {re.split(r"\[|==", line)[0] for line in EXTRAS}
 LOCAL = {"utils", "tests", *(path.stem for path in ROOT.glob("tests/**/*.py"))}
 
 
@@ -35,6 +36,11 @@ def imported_packages():
 @pytest.mark.parametrize("line", REQUIREMENTS)
 def test_pins_are_exact(line):
     assert re.fullmatch(r"[a-z0-9-]+==\d+(\.\d+)+", line)
+
+
+def test_extras_are_pinned_and_what_stands_in_two_has_one_version():
+    assert all(re.fullmatch(r"[a-z0-9-]+(\[[a-z]+\])?==\d+(\.\d+)+", line) for line in EXTRAS)
+    assert len(OPTIONAL) == len(set(EXTRAS))
 
 
 def test_conda_installs_the_same_pins():

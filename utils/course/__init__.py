@@ -18,6 +18,7 @@ In reading order:
 - `reference`: the run that others are compared with, and that the READMEs show
 - `edition`: the run that is committed: its notebooks, its reference, its tables
 - `report`: a run as a table, inside a README too
+- `lac_table`: what stands beside Baidu's LAC, as the READMEs show it
 - `report_page`: a run as `report.html`, verdicts first
 - `tables`: every table of text
 - `sizes`: how much each notebook reads and repeats, in full and in a quick run

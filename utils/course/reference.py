@@ -66,13 +66,15 @@ def _other_settings(state: dict) -> dict:
 
 
 def write_readmes() -> None:
-    """Write results, pictures and syllabus minutes of the reference run into both READMEs."""
+    """Write results, pictures and syllabus minutes of the reference run into both READMEs, and the table beside LAC."""
     from utils.course.figures.results import results_figure
+    from utils.course.lac_table import with_lac
     from utils.course.report import filled_readme, headline, png, versions
 
     rows, state = read_rows(REFERENCE), read_run(REFERENCE)
     write_atomically(REFERENCE / "results.png", png(results_figure(versions(headline(rows)))))
     waterfall = (REFERENCE / WATERFALL).is_file()
     for language, path in READMES.items():
-        write_atomically(path, filled_readme(path.read_text("utf-8"), rows, state, language, waterfall))
+        text = filled_readme(path.read_text("utf-8"), rows, state, language, waterfall)
+        write_atomically(path, with_lac(text, language))
         print(f"Written: {path}")

@@ -214,14 +214,23 @@ def filled_readme(text: str, rows: Sequence[dict], run: dict, language: str, wat
     pictures = [f"![{PICTURE[language]}](data/reference/results.png)"]
     pictures += [f"![{WATERFALL[language]}](data/reference/waterfall.png)"] * waterfall
     block = "\n\n".join([*pictures, table, place, *_beside(language)])
-    marks = re.compile(r"(<!-- results -->\n).*?(\n<!-- /results -->)", re.S)
-    if not marks.search(text):
-        raise ValueError("no <!-- results --> ... <!-- /results --> to write between")
-    text = marks.sub(lambda match: match[1] + block + match[2], text)
+    text = between_marks(text, "results", block)
     for entry in run["notebooks"]:
         row = re.compile(rf"^(\| {number_of(entry['name'])} \|.*\| )[^|]*( \|)$", re.M)
         text = row.sub(lambda match, entry=entry: f"{match[1]}{entry['minutes']:.1f}{match[2]}", text)
     return text
+
+
+def between_marks(text: str, name: str, block: str) -> str:
+    """The text with `block` in place of what stands between `<!-- name -->` and `<!-- /name -->`.
+
+    Raises:
+        ValueError: the two marks are not there.
+    """
+    marks = re.compile(rf"(<!-- {name} -->\n).*?(?<=\n)(<!-- /{name} -->)", re.S)
+    if not marks.search(text):
+        raise ValueError(f"no <!-- {name} --> ... <!-- /{name} --> to write between")
+    return marks.sub(lambda match: match[1] + block + "\n" * bool(block) + match[2], text)
 
 
 def _beside(language: str) -> list[str]:

@@ -43,7 +43,15 @@ with (folder / "starts").open("a") as file:
 assert not Path("{broken}").exists(), "broken"
 print(quick, seed)
 """
-README = "# Title\n<!-- results -->\nold\n<!-- /results -->\n| 00 | [a](b) | words | – |\n| 01 | [a](b) | words | – |\n"
+README = """# Title
+<!-- results -->
+old
+<!-- /results -->
+<!-- lac -->
+<!-- /lac -->
+| 00 | [a](b) | words | – |
+| 01 | [a](b) | words | – |
+"""
 MACHINE = {
     "cpu": "Some CPU", "flags": ["avx2", "avx512_vnni"], "cores": 2, "logical_cores": 2, "threads": 2,
     "memory_mb": 8000, "versions": {"python": "3.11"},

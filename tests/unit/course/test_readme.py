@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from utils.course.lac_table import with_lac
 from utils.course.reference import READMES, REFERENCE, WATERFALL
 from utils.course.report import filled_readme
 from utils.files import ROOT
@@ -21,6 +22,11 @@ def test_the_tables_are_those_of_the_reference_run(language):
     assert rows, "data/reference/ledger.json is missing: make edition"
     waterfall = (REFERENCE / WATERFALL).is_file()
     assert filled_readme(TEXTS[language], rows, run, language, waterfall) == TEXTS[language]
+
+
+@each_language
+def test_the_table_beside_lac_is_that_of_the_study(language):
+    assert with_lac(TEXTS[language], language) == TEXTS[language]
 
 
 @each_language
@@ -44,7 +50,7 @@ def test_every_command_it_names_exists(language):
 
 @each_language
 def test_no_measured_number_is_typed_by_hand(language):
-    prose = re.sub(r"<!-- results -->.*?<!-- /results -->", "", TEXTS[language], flags=re.S)
+    prose = re.sub(r"<!-- (results|lac) -->.*?<!-- /\1 -->", "", TEXTS[language], flags=re.S)
     prose = re.sub(r"^\| \d\d[a-z]? \|.*$", "", prose, flags=re.M)
     assert not re.findall(r"\d+\.\d+ ?%|\d+ ?(?:ms|MB|毫秒|分钟|minutes)\b|F1 (?:of |为)?\d", prose)
 
