@@ -29,7 +29,12 @@ NAMES = {
 }
 """Stages and tests of the study."""
 
-ENGINES = {"torch-fp32": "PyTorch, float32", "onnx-fp32": "ONNX Runtime, float32", "onnx-int8": "ONNX Runtime, INT8"}
+ENGINES = {
+    "torch-fp32": "PyTorch, float32",
+    "onnx-fp32": "ONNX Runtime, float32",
+    "onnx-int8": "ONNX Runtime, INT8",
+    "openvino-int8": "OpenVINO, INT8",
+}
 
 TITLE = {"en": "### Beside what you would take instead", "zh": "### 与现成的工具相比"}
 

