@@ -20,7 +20,8 @@ def lines_of(file):
 
 REQUIREMENTS = lines_of("requirements.txt")
 PINS = dict(line.split("==") for line in REQUIREMENTS)
-OPTIONAL = {re.split(r"\[|==", line)[0] for file in ROOT.glob("requirements-*.txt") for line in lines_of(file.name)}
+EXTRAS = [line for file in ROOT.glob("requirements-*.txt") for line in lines_of(file.name)]
+OPTIONAL = {re.split(r"\[|==", line)[0] for line in EXTRAS}
 LOCAL = {"utils", "tests", *(path.stem for path in ROOT.glob("tests/**/*.py"))}
 
 
@@ -35,6 +36,11 @@ def imported_packages():
 @pytest.mark.parametrize("line", REQUIREMENTS)
 def test_pins_are_exact(line):
     assert re.fullmatch(r"[a-z0-9-]+==\d+(\.\d+)+", line)
+
+
+@pytest.mark.parametrize("line", EXTRAS)
+def test_pins_of_extras_are_exact(line):
+    assert re.fullmatch(r"[a-z0-9-]+(\[[a-z]+\])?==\d+(\.\d+)+(\.post\d+)?", line)
 
 
 def test_conda_installs_the_same_pins():
