@@ -39,7 +39,7 @@ def test_pins_are_exact(line):
 
 
 def test_extras_are_pinned_and_what_stands_in_two_has_one_version():
-    assert all(re.fullmatch(r"[a-z0-9-]+(\[[a-z]+\])?==\d+(\.\d+)+", line) for line in EXTRAS)
+    assert all(re.fullmatch(r"[a-z0-9-]+(\[[a-z]+\])?==\d+(\.\d+)+(\.post\d+)?", line) for line in EXTRAS)
     assert len(OPTIONAL) == len(set(EXTRAS))
 
 

@@ -5,8 +5,10 @@ In reading order:
 - `onnx_export`: from torch to a graph of operators
 - `onnx_files`: the directory around a graph, and what a tagger reads from it
 - `onnx_session`: running a graph in ONNX Runtime; the backend of a `Tagger`
+- `onnx_providers`: a session on the provider that was named, or none
 - `byte_products`: whether this CPU sums products of bytes exactly
 - `onnx_quantize`: graphs in eight bits, dynamic and static
+- `onnx_half`: graphs in float16
 - `onnx_exits`: a network with exits, one graph from each to the next
 - `cascade_files`: a small tagger and a large one, in one directory
 - `onnx_checks`: what is wrong with a graph, said before it is shipped

@@ -42,7 +42,7 @@ def optimize_onnx(source: str | Path, path: str | Path) -> Path:
     The level is "extended": the next one arranges tensors for one machine's caches only.
     """
     source, path = Path(source), copy_surroundings(source, path)
-    options = _options(threads=1)
+    options = session_options(threads=1)
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(path / GRAPH_FILE)
     _session(source / GRAPH_FILE, options, ["CPUExecutionProvider"])
@@ -68,10 +68,10 @@ def open_session(model: Path, threads: int = THREADS) -> onnxruntime.InferenceSe
     if not model.is_file():
         raise CheckpointError(f"{model}: no such ONNX file")
     refuse_pointer(model)
-    return _session(model, _options(threads), providers())
+    return _session(model, session_options(threads), providers())
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def session_options(threads: int) -> onnxruntime.SessionOptions:
     """Workers that rest between calls: by default they go on spinning for tens of ms, on others' cores.
 
     Where products of bytes may overflow, the precision entry makes ONNX Runtime take another way, which

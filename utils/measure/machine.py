@@ -47,8 +47,20 @@ def machine() -> dict:
         "threads": torch.get_num_threads(),
         "memory_mb": round(min(psutil.virtual_memory().total, granted_memory()) / MB),
         "versions": {"os": f"{platform.system()} {platform.machine()}", "python": platform.python_version()}
-        | {package: importlib.metadata.version(package) for package in PACKAGES},
+        | {package: installed_version(package) for package in PACKAGES},
     }
+
+
+def installed_version(package: str) -> str:
+    """Of a package, or of its build for GPUs, whose name ends in `-gpu`.
+
+    Raises:
+        importlib.metadata.PackageNotFoundError: neither is installed.
+    """
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return importlib.metadata.version(f"{package}-gpu")
 
 
 def cpu_class(flags: Collection[str]) -> str:

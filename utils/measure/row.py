@@ -40,18 +40,20 @@ class LedgerError(ValueError):
     """A row or a ledger file that cannot be accepted; the message names row, key and reason."""
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """What is stored beside a measurement: no key more or less, no number that is a string, infinite or none at all."""
+
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
-class Milliseconds(_Strict):
+class Milliseconds(Strict):
     """Median and 95th percentile of the latency, text to entities."""
 
     p50: Positive
     p95: Positive
 
 
-class TimesAsFast(_Strict):
+class TimesAsFast(Strict):
     """How many times as fast as `base`, which took turns with it: stage, backend and reading of the session's first."""
 
     base: NotEmpty
@@ -60,7 +62,7 @@ class TimesAsFast(_Strict):
     high: Positive
 
 
-class Difference(_Strict):
+class Difference(Strict):
     """F1 minus that of the stage `base` on the same sentences, in points, and its interval."""
 
     base: NotEmpty
@@ -69,7 +71,7 @@ class Difference(_Strict):
     high: Gained
 
 
-class Computer(_Strict):
+class Computer(Strict):
     """On what the row was measured: part of what `utils.measure.machine.machine` answers."""
 
     cpu: str
@@ -79,7 +81,7 @@ class Computer(_Strict):
     versions: dict[str, str]
 
 
-class Row(_Strict):
+class Row(Strict):
     """Scores in points (0-100), sizes in bytes, memory in MB of 10^6 bytes.
 
     Stage, scale, backend and notebook name the row. `steps` are those of the optimizer in the last training (0: the
@@ -152,11 +154,16 @@ def checked(row: dict) -> dict:
         LedgerError: a key is unknown or absent, a name is unknown, a score leaves 0-100, or a size, a time or a
             count that must be positive is not.
     """
+    return validated(Row, "/".join(map(str, key_of(row))), row)
+
+
+def validated(kind: type[Strict], name: str, row: dict) -> dict:
+    """A row of any kind with its keys in order; errors as `checked` raises them, with this name."""
     try:
-        return Row.model_validate(row).model_dump()
+        return kind.model_validate(row).model_dump()
     except ValidationError as error:
         reasons = "; ".join(map(_reason, error.errors(include_url=False)))
-        raise LedgerError(f"row {'/'.join(map(str, key_of(row)))}: {reasons}") from None
+        raise LedgerError(f"row {name}: {reasons}") from None
 
 
 def _reason(error: dict) -> str:

@@ -1,7 +1,6 @@
 """Which tagger is served: any model directory of the course, an ONNX file, a cascade, or the embedded model in INT8."""
 
 import hashlib
-import importlib.metadata
 import multiprocessing
 import shutil
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from utils.engines.onnx_files import GRAPH_FILE
 from utils.engines.onnx_session import load_onnx_tagger
 from utils.engines.openvino import OPENVINO_FILE, OPENVINO_WEIGHTS, load_openvino_tagger
 from utils.files import DATA, ROOT, RUNS, CheckpointError, locked
+from utils.measure.machine import installed_version
 from utils.tagger.cascade import Cascade
 from utils.tagger.tagger import Tagger
 
@@ -85,7 +85,7 @@ def default_model() -> Path:
 
 def exporter() -> str:
     """First characters of a digest of the export's code and of its libraries' versions: either may change the graph."""
-    versions = " ".join(importlib.metadata.version(library) for library in LIBRARIES)
+    versions = " ".join(installed_version(library) for library in LIBRARIES)
     code = b"".join(file.read_bytes() for file in EXPORTERS)
     return hashlib.sha256(versions.encode() + code).hexdigest()[:8]
 

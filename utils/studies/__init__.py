@@ -20,6 +20,7 @@ In reading order:
 - `compression`: any tagger made smaller to a target, all steps in one call
 - `own_versions`: notebook 08's own versions, and how their cuts were chosen (`python -m utils.studies.own_versions`)
 - `beside_lac`: beside what a user would take instead, Baidu's LAC (`python -m utils.studies.beside_lac`)
+- `gpu`: torch, CUDA and TensorRT, with 32 bits and with 16 (`python -m utils.studies.gpu`)
 - `adaptive`: cascades and exits, where easy input gets less computation
 - `redundancy`: how much of a model is there twice (`python -m utils.studies.redundancy`)
 - `published`: what pruning costs a real BERT

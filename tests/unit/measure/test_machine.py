@@ -1,5 +1,6 @@
 """The machine is described as the system describes it."""
 
+import importlib.metadata
 import json
 import math
 import os
@@ -16,7 +17,7 @@ import torch
 from utils.files import ROOT
 from utils.measure import machine as machines
 from utils.measure.latency import pinned_threads
-from utils.measure.machine import FLAGS, cpu_class, machine, usable_cpus
+from utils.measure.machine import FLAGS, cpu_class, installed_version, machine, usable_cpus
 
 
 def test_machine_names_versions_and_threads_and_is_json():
@@ -126,3 +127,17 @@ def test_a_cpu_is_called_by_its_quickest_eight_bit_instructions(flags, name):
 
 def test_every_flag_of_a_machine_has_its_class():
     assert all(cpu_class([flag]) != "without AVX2" for flag in FLAGS)
+
+
+def test_the_build_for_gpus_has_the_version_of_its_own_name(monkeypatch):
+    found = {"onnxruntime-gpu": "1.2.3", "numpy": "4.5"}
+
+    def version(name):
+        if name not in found:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return found[name]
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert (installed_version("onnxruntime"), installed_version("numpy")) == ("1.2.3", "4.5")
+    with pytest.raises(importlib.metadata.PackageNotFoundError):
+        installed_version("torch")
