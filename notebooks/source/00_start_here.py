@@ -75,7 +75,7 @@ my_suspects = ...
 # %% [markdown]
 # ### Where are the parameters?
 #
-# Every promise about size depends on where the parameters sit. **Guess first: what percent of RaNER's parameters belong to attention, all 144 heads together?**
+# Every promise about size depends on where the parameters sit. **Guess first: what percent of RaNER's parameters belong to attention, all 144 heads together?** (`length=502` below is 500 characters and the two marks that BERT puts around every text, `[CLS]` and `[SEP]`.)
 
 # %%
 my_guess = ...

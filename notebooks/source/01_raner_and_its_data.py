@@ -134,7 +134,7 @@ figures.corpus_figure(domains, [len(s.text) for s in sentences], traps, unseen)
 
 # %% [markdown]
 # - All three types occur in every **domain**: a model cannot win by reading only one kind of news.
-# - A news sentence is short. The benchmark article is about as long as a dozen of them. Notebook 02 shows what that means for time.
+# - A news sentence is short. The benchmark article, the text of 500 characters on which all times are measured, is about as long as a dozen of them. Notebook 02 shows what that means for time.
 # - A **trap** is a sentence that a lookup table gets wrong, such as a person called 高峰 who drives home after the 早高峰.
 # - The last panel is the reason for having a network at all: names that have to be recognised by what stands *around* them.
 
@@ -184,7 +184,7 @@ base.shares_figure(
 # %% [markdown]
 # ### Exercise 2: one head
 #
-# How many parameters go when **one** head of the published RaNER is removed? It has 768 features and 12 heads a layer.
+# How many parameters go when **one** head of the published RaNER is removed? It has 768 features and 12 heads a layer. A head owns a part of four linear layers: query, key and value, which read the features, and the output layer, which mixes what all heads of the layer found. Each of the four has a bias as well; whose is it?
 #
 # Stuck? `solution("01", 2)` shows one way.
 
@@ -220,7 +220,7 @@ guesses.reveal("broken sentences without the CRF", my_guess, broken_alone, f"of 
 print(f"with the CRF: {broken_together}")
 
 # %% [markdown]
-# The CRF adds a score for every **move** from one tag to the next, learnt together with the network, and takes the *path* with the highest sum (Viterbi). Nobody told it the rules of BIOES. Which cells of the next picture should then be dark purple? Think before you look.
+# The CRF adds a score for every **move** from one tag to the next, learnt together with the network, and takes the *path* with the highest sum (Viterbi). Nobody told it the rules of BIOES. Which cells of the next picture should then be dark purple, which is a low score? Think before you look.
 
 # %% tags=["nbval-ignore-output"]
 _, transitions, _ = tagger.crf
@@ -357,7 +357,7 @@ print(f"{sum(map(len, empty))} entities invented in {len(empty)} sentences that 
 # %% [markdown]
 # ### The first row of the ledger
 #
-# Every version of the model gets one row. What has not been measured yet stays empty: there is no time in this row, and none is claimed.
+# Every version of the model gets one row. What has not been measured yet stays empty: there is no time in this row, and none is claimed. Columns whose names say nothing yet get their meaning later: *scale* in 02, *backend* in 06 and 07, *reading* in 07b.
 
 # %% tags=["nbval-ignore-output"]
 measured = ledger.Measured(model=raner, evaluation=baseline, machine=machine.machine())

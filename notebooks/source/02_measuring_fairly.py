@@ -134,11 +134,11 @@ check("of the time until the first answer, imports take the most", cold.imports 
 table(("a fresh process", "ms"), [(step, f"{ms:,.0f}") for step, ms in (steps | {"a later call": later}).items()])
 
 # %% [markdown]
-# Most of the wait is not the model at all. The first call itself touches every weight for the first time, fills caches and makes threads; the table says how much that is on your machine. A server pays all of it once, and then answers a million times. So the first calls are made and thrown away: the **warm-up**. Where start-up matters, as with a command or a function in the cloud, measure *it*, under its own name and in a fresh process.
+# Most of the wait is not the model at all. The first call itself touches every weight for the first time, fills caches and makes threads; the table says how much that is on your machine. (*A later call* may take longer here than in the first picture, though the sentence is the same: this process has made only a few, and its threads sleep between two pieces of work instead of staying awake for the next one.) A server pays all of it once, and then answers a million times. So the first calls are made and thrown away: the **warm-up**. Where start-up matters, as with a command or a function in the cloud, measure *it*, under its own name and in a fresh process.
 #
 # ## Does a second core halve the time?
 #
-# **Predict:** two threads instead of one. How many times as fast is the article of 500 characters? And would a single sentence gain as much?
+# **Predict:** two threads instead of one. How many times as fast is the article of 500 characters (499, to be exact)? And would a single sentence gain as much?
 
 # %%
 my_guess = ...
@@ -358,7 +358,7 @@ check("pairing makes the interval narrower", width_paired < width_unpaired)
 #
 # ### Exercise 4: the same, or not?
 #
-# Four differences of F1, in points, and a margin of 1 on either side. Answer `"equivalent"`, `"different"` or `"cannot tell"` for each.
+# Four differences of F1, in points, and a margin of 1 on either side. Answer with a dict, from each name to `"equivalent"`, `"different"` or `"cannot tell"`.
 #
 # Stuck? `solution("02", 4)` shows one way.
 
@@ -371,6 +371,7 @@ my_answers = ...
 exercise(my_answers, exercises.same_or_not)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
+# b reaches beyond both margins; c is surely above 0, and surely below the margin
 my_answers = {"a": "equivalent", "b": "cannot tell", "c": "equivalent", "d": "different"}
 exercise(my_answers, exercises.same_or_not)
 

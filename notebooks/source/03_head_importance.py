@@ -176,7 +176,7 @@ score_of_head = np.abs(exercises.SLOPES.sum(axis=1)).sum() / exercises.SLOPES.si
 exercise(score_of_head, exercises.michel_by_hand())
 
 # %% [markdown]
-# Per character, per sentence or per batch: three different scores, and papers do not always say which one they used. The last depends on how many sentences happen to share a batch.
+# Per character, per sentence or per batch: three different scores, and papers do not always say which one they used. (In the names below a character is a *token*, a sentence an *example*.) The last depends on how many sentences happen to share a batch.
 #
 # ### Build it: a gate in front of every head
 #
@@ -257,7 +257,7 @@ if attempted(gate_scores):
 # | | attention entropy, confidence | how sure is the head of where to look? |
 # | weight | weight magnitude | how large are the matrices? No data needed |
 #
-# Each is asked on both halves of its sentences, and the mean is taken: the halves will be of use.
+# The article stands there twice, because its formula speaks of what a head puts out, and its code squares attention weights. Each score is asked on both halves of its sentences, and the mean is taken: the halves will be of use.
 #
 # **Predict: which comes closest to the oracle?** And which are no better than chance?
 
@@ -431,7 +431,7 @@ check("the oracle's order is half a point better than any score's", verdict(to_b
 # %% [markdown]
 # ### Who wins, and how sure is that?
 #
-# One number for each: the mean F1 along its curve. As in notebook 02 the sentences are drawn again a thousand times, the same draw for every score. *First* says in how many of the draws a score comes out on top.
+# Should the best score stand above the untouched model, mind that it was picked as the best of eleven, on the sentences that it is shown on. So now one number for each: the mean F1 along its curve. As in notebook 02 the sentences are drawn again a thousand times, the same draw for every score. *First* says in how many of the draws a score comes out on top.
 
 # %% tags=["nbval-ignore-output"]
 ranking = score_contest.standings(dev, {name: curves[name] for name in scores}, seed)

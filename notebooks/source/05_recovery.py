@@ -206,7 +206,7 @@ exercise(my_scale, exercises.head_scale())
 #
 # ### Exercise 2: the soft loss
 #
-# Emissions of student and teacher come as two tensors `(positions, tags)`. Write a function `(student, teacher, temperature)` that returns $L_\mathrm{soft}$, the mean over positions, in nats. $\mathrm{KL}(p \,\|\, q) = \sum_i p_i \ln (p_i / q_i)$. (`log_softmax(-1)` of a tensor gives the logarithms of its probabilities.)
+# Emissions of student and teacher come as two tensors `(positions, tags)`. Write a function `(student, teacher, temperature)` that returns $L_\mathrm{soft}$, the mean over positions, in nats, that is with natural logarithms. (The function takes the student first; in the formula the teacher comes first.) $\mathrm{KL}(p \,\|\, q) = \sum_i p_i \ln (p_i / q_i)$. (`log_softmax(-1)` of a tensor gives the logarithms of its probabilities.)
 #
 # Stuck? `solution("05", 2)` shows one way.
 
@@ -236,10 +236,10 @@ exercise(my_soft_loss, exercises.soft_loss_function)
 # 1. asks the teacher for its emissions: without gradients, and without dropout, which is for those who learn;
 # 2. asks the student: `student(**batch)` has `.logits`, the emissions `(batch, length, tags)`, and `.loss`, what fine-tuning minimises (the CRF's);
 # 3. adds `ALPHA` times that loss and `1 - ALPHA` times your soft loss, at the temperature `T`, on real positions only: where `batch["attention_mask"]` is 1;
-# 4. makes the step: gradients of this batch alone, shortened to `LARGEST_NORM`, then the optimizer;
+# 4. makes the step: gradients of this batch alone, shortened to `LARGEST_NORM` where they are longer (`clip_grad_norm_` is imported above), then the optimizer;
 # 5. returns the loss as a number.
 #
-# It is tried on two batches and tiny models with random weights, and the student's parameters are compared with those that a step by hand gives. Both models come in training mode.
+# It is tried on two batches and tiny models with random weights, and the student's parameters are compared with those that a step by hand gives. Both models come in training mode, and the student stays in it.
 #
 # Your step calls `my_soft_loss` of exercise 2. If that is still open: `from utils.compress.recovery.distillation import soft_loss as my_soft_loss`.
 #
@@ -668,11 +668,11 @@ shown = {"original": untouched, "trained again": fair} | after_recovery
 base.f1_figure({"after recovery": {name: (e.scores.f1, e.f1_low, e.f1_high) for name, e in shown.items()}})
 
 # %% [markdown]
-# Read the column before the last. Against the untouched original a recovered model may look like a gift, or like a greater loss than it is; against the original with the same training stands what the cut costs. And look at the controls: where they come close, it is the training that does the work, and less the choice of what goes.
+# Read the column before the last. (An end of an interval that looks equal to the bar was rounded for the table; for the verdict it was not.) Against the untouched original a recovered model may look like a gift, or like a greater loss than it is; against the original with the same training stands what the cut costs. And look at the controls: where they come close, it is the training that does the work, and less the choice of what goes.
 #
 # ### And with another seed?
 #
-# The intervals say how far other *sentences* could move a difference. Another seed moves it too, by another order of the batches. (This model has no dropout.) The mildest and the strongest cut were recovered with five seeds, once, by `python -m utils.studies.seed_spread`:
+# The intervals say how far other *sentences* could move a difference. Another seed moves it too, by another order of the batches. (This model has no dropout.) So a deeper cut may well come out above a milder one. The mildest and the strongest cut were recovered with five seeds, once, by `python -m utils.studies.seed_spread`:
 
 # %%
 spread = recovery_seeds.seeds_of_cuts()

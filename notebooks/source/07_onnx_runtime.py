@@ -113,7 +113,7 @@ check("ONNX Runtime gives torch's emissions to 1e-4 at every shape", distance < 
 # %% [markdown]
 # ### Exercise 1: the mask
 #
-# Texts of a batch are padded to the longest one. A colleague's service sends ids and forgets which positions are padding. Here are two texts, `[CLS]` is 101, `[SEP]` is 102, `[PAD]` is 0. Write down their attention mask as a numpy array.
+# Texts of a batch are padded to the longest one. A colleague's service sends ids and forgets which positions are padding. Here are two texts, `[CLS]` is 101, `[SEP]` is 102, `[PAD]` is 0. Write down their attention mask as a numpy array, of int64, as the graph wants it.
 #
 # Stuck? `solution("07", 1)` shows one way.
 
@@ -493,7 +493,7 @@ guesses.reveal("fastest engine at the article's size", my_guess, f"{' or '.join(
 # %% [markdown]
 # ## The memo
 #
-# Times, sizes and memory at the article's size, all read from the ledger; F1 is the mini's, and its change is paired, on the same sentences.
+# Times, sizes and memory at the article's size, all read from the ledger; F1 is the mini's, and its change is paired, on the same sentences. (The ledger's session had few rounds. The line above, the pick and the claims below are of the session after it, which had more; so a ratio may differ a little from the table's.)
 
 
 # %% tags=["nbval-ignore-output"]
@@ -549,7 +549,7 @@ print("ONNX Runtime is {:.2f} [{:.2f}, {:.2f}] times as fast as OpenVINO".format
 check("in one piece, ONNX Runtime in INT8 has at least 90 % of OpenVINO's speed", verdict(peer, 0.9))
 
 # %% [markdown]
-# The plot answers one question: which engine for *these* numbers, on *this* machine. A memo needs two more lines. What does an engine bring into the process, and into the container? And who updates it? The table's memory column answers the first: without torch the process starts much smaller.
+# The plot answers one question: which engine for *these* numbers, on *this* machine. A memo needs two more lines. What does an engine bring into the process, and into the container? And who updates it? The table's memory column answers the first where files are small: in eight bits, a process without torch holds much less. In float32 the weights outweigh the libraries, and an engine may hold them more than once while it makes its own form of them.
 #
 # ## Your predictions
 

@@ -91,7 +91,7 @@ my_threads = [..., ...]
 exercise(my_threads, exercises.who_has_how_many)
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
-my_threads = [1, 4]
+my_threads = [1, 4]  # torch listens at once; the session keeps what torch had when it was opened
 exercise(my_threads, exercises.who_has_how_many)
 
 # %% [markdown]
@@ -327,6 +327,8 @@ guesses.reveal("fastest way to read", my_guess, " or ".join(pareto.fastest(readi
 base.latency_figure(reading)
 
 # %% [markdown]
+# Where *padded* is as quick as *packed*, or quicker, remember what it does: it sorts the sentences into the batches that pad least, while the picture of the rows shows all of them in one batch. And in a longer row attention has more to compare.
+#
 # And at the article's size? There a position costs more, and all that is paid once a call matters less. Our two INT8 engines read there in all three ways, in turns. The mask is part of the graph, so what ONNX Runtime does with it, OpenVINO does as well. **Predict:** how many times as fast as in one piece is the packed article, in ONNX Runtime?
 
 # %%
@@ -356,7 +358,7 @@ check("packed, ONNX Runtime in INT8 has at least 90 % of OpenVINO's speed", verd
 del engines, readers
 
 # %% [markdown]
-# Like against like: to hold a packed engine against another one that reads in one piece would measure the packing and call it the engine. The ledger keeps the packed engines as `quantized-sentences`, beside the original, which reads by sentence in torch: the mini for F1, the twin for time and memory.
+# Like against like: to hold a packed engine against another one that reads in one piece would measure the packing and call it the engine. The ledger keeps the packed engines as `quantized-sentences`, beside the original, which reads by sentence in torch: the mini for F1, the twin for time and memory. (In torch, reading by sentence need not be quicker than reading in one piece, and a slow base flatters. Notebook 08 takes the faster of the two as its base.)
 
 
 # %%
@@ -398,7 +400,7 @@ guesses.review()
 # ## What you know now
 #
 # - Comparisons of engines are comparisons of threads first: how many, made when, and still awake?
-# - A call has a price before it computes anything. Short texts pay it in full, batches share it, and on a CPU that is all that a batch gains.
+# - A call has a price before it computes anything. Short texts pay it in full, batches share it and one reading of the weights, and on a CPU that is all that a batch gains.
 # - A text of a length that the model never saw is a question of F1 before it is one of time.
 # - Padding is multiplied like text. Sentences in one row, kept apart by the mask, need almost none, and give the answers of each sentence alone.
 # - Packed is compared with packed, whole with whole. In INT8, sentences that share a grid have to be checked.

@@ -384,7 +384,7 @@ check("afterwards the service answers as before", later == 200)
 #
 # ### Exercise 3: with a pencil first
 #
-# How many typists keep all threads busy without a pause, with the numbers below?
+# How many typists keep all threads busy without a pause, with the numbers below? (They are invented: these typists take their time.)
 #
 # Stuck? `solution("09", 4)` shows one way.
 

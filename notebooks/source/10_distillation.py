@@ -193,7 +193,7 @@ exercise(times_as_small, exercises.shrinkage())
 #
 # A student needs a size. Students of several depths take turns on the article, as narrow as mini and, by their twins, as wide as the published model. They know nothing yet, but time does not mind.
 #
-# **Predict:** how many percent of the teacher's time does a student of 3 layers take, at each size?
+# **Predict:** how many percent of the teacher's time does a student of 3 layers take, at each size? (Two answers follow: first as narrow as mini, then as wide as the published model.)
 
 # %%
 my_guess = ...
@@ -252,7 +252,7 @@ exercise(my_layers, exercises.copied_layers)
 #
 # A model's **state dict** names its tensors. What is in layer 4 has a name with `.layer.4.` in it; all else, the embeddings, the classifier and the CRF, belongs to no layer.
 #
-# Write `my_student(state, layers)`. It returns the state dict of a student: `[1, 4, 11]` makes the teacher's layers 1, 4 and 11 (counted from 0) the student's layers 0, 1 and 2. All else is kept. Every tensor is a copy, so that training the student leaves the teacher alone.
+# Write `my_student(state, layers)`. It returns the state dict of a student: `[1, 4, 11]` makes the teacher's layers 1, 4 and 11 (counted from 0) the student's layers 0, 1 and 2, and other lists make other students: the first layer named becomes layer 0. All else is kept. Every tensor is a copy, so that training the student leaves the teacher alone.
 #
 # Stuck? `solution("10", 4)` shows one way.
 

@@ -303,7 +303,7 @@ exercise(times_faster, exercises.cascade_gain())
 # %% [markdown]
 # ### Build it: which sentences go on?
 #
-# Write `my_rule(characters, entities, threshold)`. For each sentence, `characters` has a list with the probability of every character's tag, `entities` one with the probability of every name that was found. It returns the numbers of the sentences that go on, in order: those with a piece less probable than the threshold. There are sentences without a name, and one without a character.
+# Write `my_rule(characters, entities, threshold)`. For each sentence, `characters` has a list with the probability of every character's tag, `entities` one with the probability of every name that was found. It returns the numbers of the sentences that go on, counted from 0 and in order: those with a piece less probable than the threshold. There are sentences without a name, and one without a character.
 #
 # Stuck? `solution("11", 3)` shows one way.
 

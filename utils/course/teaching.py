@@ -154,11 +154,19 @@ def attempted(*answers: object) -> bool:
 
 
 def _is_open(answer: object) -> bool:
-    return answer is ... or (isinstance(answer, list | tuple) and any(part is ... for part in answer))
+    parts = answer.values() if isinstance(answer, dict) else answer if isinstance(answer, list | tuple) else [answer]
+    return any(part is ... for part in parts)
+
+
+def listed(answer: object) -> list | None:
+    """What a list, a tuple, a range, or an array or tensor of one dimension holds; None of anything else."""
+    if isinstance(answer, list | tuple | range):
+        return list(answer)
+    return answer.tolist() if getattr(answer, "ndim", None) == 1 else None
 
 
 def number(expected: float, hints: Mapping[float, str], tolerance: float = 0.01) -> Checker:
-    """A checker for one number.
+    """A checker for one number; an array or a tensor without dimensions is one.
 
     Args:
         hints: wrong value -> the misconception that leads to it.
@@ -166,6 +174,7 @@ def number(expected: float, hints: Mapping[float, str], tolerance: float = 0.01)
     """
 
     def checker(answer: object) -> str | None:
+        answer = answer.item() if getattr(answer, "ndim", None) == 0 else answer
         if isinstance(answer, bool) or not isinstance(answer, Real) or not math.isfinite(answer):
             return f"a number is expected, not {answer!r}"
         if math.isclose(answer, expected, rel_tol=tolerance):

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 
 from utils.course import teaching
 from utils.course.teaching import (
@@ -13,6 +14,7 @@ from utils.course.teaching import (
     attempted,
     check,
     exercise,
+    listed,
     number,
     predictions,
     show_minutes,
@@ -47,7 +49,7 @@ def test_only_a_bool_or_a_verdict_says_whether_a_claim_holds(capsys, number):
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("answer", [..., [...], ["B-PER", ...], (..., 1)])
+@pytest.mark.parametrize("answer", [..., [...], ["B-PER", ...], (..., 1), {"a": 1, "b": ...}])
 def test_an_open_answer_is_not_attempted(capsys, answer):
     exercise(answer, EIGHT)
     assert capsys.readouterr().out == "… not attempted yet\n"
@@ -78,10 +80,24 @@ def test_a_number_gets_the_hint_for_its_mistake(capsys, answer, line):
     assert capsys.readouterr().out == f"{line}\n"
 
 
-def test_a_number_of_numpy_counts(capsys):
-    for answer in (np.float32(8), np.int64(8)):
-        exercise(answer, EIGHT)
-    assert capsys.readouterr().out == "✓ right\n" * 2
+@pytest.mark.parametrize("answer", [np.float32(8), np.int64(8), np.array(8.0), torch.tensor(8.0)])
+def test_a_number_of_numpy_or_torch_counts(capsys, answer):
+    exercise(answer, EIGHT)
+    assert capsys.readouterr().out == "✓ right\n"
+
+
+def test_a_list_of_one_number_is_no_number():
+    assert "a number is expected" in EIGHT(np.array([8.0])) and "a number is expected" in EIGHT(torch.tensor([8.0]))
+
+
+@pytest.mark.parametrize("answer", [[1, 2], (1, 2), range(1, 3), np.array([1, 2]), torch.tensor([1, 2])])
+def test_what_holds_parts_in_order_is_a_list(answer):
+    assert listed(answer) == [1, 2]
+
+
+@pytest.mark.parametrize("answer", ["12", 12, {1, 2}, {1: 2}, np.array([[1, 2]]), torch.tensor(1), None])
+def test_everything_else_is_none(answer):
+    assert listed(answer) is None
 
 
 def test_an_array_is_an_answer(capsys):

@@ -42,6 +42,7 @@ def int8_megabytes() -> Checker:
             everything: "that is the model before: linear layers now take one byte a parameter",
             (everything - embeddings) / 4: "these are the linear layers alone; the embeddings are still in the file",
             110: "that is the article's number; add up the two parts",
+            1e6 * published_int8_megabytes(): "that is in bytes; asked for are MB",
         },
         tolerance=0.01,
     )
@@ -55,6 +56,7 @@ def relative_size(model: RanerModel) -> Checker:
         {
             share / 100: "right size, but asked for in percent",
             share * 1e6: "mind the units: one side counts single parameters, the other millions",
+            share * 1e4: "mind the units: one side counts single parameters, the other millions; and percent",
             25: "half of the width is a quarter of each matrix, but not of the embeddings, whose rows differ: count",
             50: "half of the width makes a matrix four times as small",
             100 * 100 / share: "the other way round: mini in percent of the published one",

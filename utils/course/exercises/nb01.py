@@ -4,35 +4,39 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from utils.course.teaching import Checker, number
+from utils.course.teaching import Checker, listed, number
 from utils.model.anatomy import published_config
 from utils.tagger.viterbi import viterbi
 from utils.text.formats.bracketed import parse_bracketed
-from utils.text.tags import bioes_tags
+from utils.text.tags import RANER_LABELS, bioes_tags
 
 TO_TAG = parse_bracketed("[王](PER)主任在[北影](ORG)等[阿卜杜勒·拉赫曼](PER)。")
 
 
 def hand_tags(answer: object) -> str | None:
     """BIOES tags of `TO_TAG`, one a character."""
-    tags, text = bioes_tags(TO_TAG), TO_TAG.text
-    if not isinstance(answer, Sequence) or isinstance(answer, str) or len(answer) != len(tags):
+    tags, text, found = bioes_tags(TO_TAG), TO_TAG.text, listed(answer)
+    if found is None or len(found) != len(tags):
         return f"a list of {len(tags)} tags is expected, one for each character"
-    wrong = next((i for i, (mine, right) in enumerate(zip(answer, tags, strict=True)) if mine != right), None)
+    wrong = next((i for i, (mine, right) in enumerate(zip(found, tags, strict=True)) if mine != right), None)
     if wrong is None:
         return None
-    return f"character {wrong + 1}, {text[wrong]}: {_tag_hint(str(answer[wrong]), tags[wrong], text[wrong])}"
+    return f"character {wrong + 1}, {text[wrong]}: {_tag_hint(str(found[wrong]), tags[wrong], text[wrong])}"
 
 
 def _tag_hint(mine: str, right: str, character: str) -> str:
-    if right == "O" and character in "主任":
-        return "titles stay outside of names"
-    if right[0] == "S":
-        return "a name of one character neither begins nor ends: it is single"
+    if mine not in RANER_LABELS:
+        return f"{mine} is none of RaNER's {len(RANER_LABELS)} tags"
+    if right == "O":
+        return "titles stay outside of names" if character in "主任" else "no name stands here"
     if right[0] == "E" and mine[:1] == "I":
         return "the last character of a name is its end, not its inside"
     if character == "·":
         return "the dot is part of the name"
+    if mine == "O":
+        return "this character belongs to a name"
+    if right[0] == "S" and mine[0] != "S":
+        return "a name of one character neither begins nor ends: it is single"
     if mine[1:] != right[1:] and mine[:1] == right[:1]:
         return "the boundary is right, the type is not"
     return "look at where this name begins and ends"

@@ -30,24 +30,47 @@ def resampled_f1_by_hand(counts: np.ndarray) -> Checker:
     Args:
         counts: `(sentences, 3)`: correct, predicted and annotated entities of each sentence.
     """
-    observed = float(f1_of_counts(counts.sum(0)))
-    spread = _f1s(counts).std()
+    observed, spread = float(f1_of_counts(counts.sum(0))), _f1s(counts).std()
 
     def checker(answer: object) -> str | None:
         values = np.asarray(answer, float)
-        if values.ndim != 1 or len(values) < 100:
-            return "at least 100 values of F1 are expected, one for each resample"
+        if values.ndim != 1 or len(values) < FEWEST:
+            return f"a thousand values of F1 are expected, one for each resample; shape {values.shape} came"
         if values.std() < 1e-9 < spread:
             return "all values are the same: draw *with* replacement, or you only shuffle the sentences"
         if values.max() <= 1:
             return "F1 in points, 0 to 100, is asked for"
-        if abs(values.mean() - observed) > 3 * spread:
-            return "off the mark: sum the counts of the drawn sentences first, then take one F1"
-        if not 0.7 * spread <= values.std() <= 1.4 * spread:
-            return "the spread is off: draw as many sentences as there are"
-        return None
+        if abs(values.mean() - observed) > NEAR * spread:
+            return _mean_hint(values.mean(), NEAR * spread, counts)
+        return _spread_hint(values.std() / spread)
 
     return checker
+
+
+FEWEST = 500
+"""Resamples whose mean and spread can be judged."""
+
+NEAR = 0.25
+"""Of the spread: so far the mean of many resamples may lie from the F1 of all sentences."""
+
+
+def _mean_hint(mean: float, near: float, counts: np.ndarray) -> str:
+    """Why the values of resamples lie around another number than the F1 of all sentences."""
+    right, found, annotated = counts.sum(0)
+    if abs(mean - 100 * right / max(found, 1)) < near:
+        return "that is precision: F1 asks for what is annotated, too"
+    if abs(mean - 100 * right / max(annotated, 1)) < near:
+        return "that is recall: F1 asks for what is found, too"
+    return "off the mark: sum the counts of the drawn sentences first, then take one F1"
+
+
+def _spread_hint(times: float) -> str | None:
+    """What is wrong with values that scatter so many `times` as far as those of resamples."""
+    if times > 1.18:
+        return "they scatter too far: draw as many sentences as there are, the same ones for all three counts"
+    if times < 0.85:
+        return "they scatter too little: draw as many sentences as there are, no more"
+    return None
 
 
 def unpaired_width(a: np.ndarray, b: np.ndarray) -> Checker:
@@ -63,6 +86,7 @@ def unpaired_width(a: np.ndarray, b: np.ndarray) -> Checker:
             _width(together - of_a): "that is the paired one: both got the same sentences",
             _width(of_a) + _width(of_b): "widths of independent parts do not add up; their squares do",
             _width(of_a): "that is the interval of one system, not of the difference",
+            _width(of_b): "that is the interval of one system, not of the difference",
         },
         tolerance=0.14,
     )

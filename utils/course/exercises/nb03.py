@@ -3,7 +3,7 @@ a correlation of ranks.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from transformers import BertConfig
 
 from utils.compress.batches import Batch, count_characters, count_sentences
 from utils.compress.gates import head_sites
-from utils.compress.importance.gradients import gate_gradients
+from utils.compress.importance.gradients import gate_gradients, michel_per_example
 from utils.course.teaching import Checker, number
 from utils.model.raner import IGNORED_LABEL, RanerModel
 from utils.text.tags import RANER_LABELS
@@ -45,13 +45,17 @@ LENGTHS = ((4, 6, 7), (5, 8, 9), (4, 7, 8))
 """Of the sentences of each small batch, [CLS] and [SEP] included."""
 
 
-def small_tagger() -> RanerModel:
-    """A random RaNER of 2 layers of 4 heads, as a training leaves it: in training mode, with dropout."""
+OTHER = 3, 2
+"""Layers and heads of a tagger for which a function is right that asks the model for its sizes, and no other."""
+
+
+def small_tagger(layers: int = LAYERS, heads: int = HEADS) -> RanerModel:
+    """A random RaNER, as a training leaves it: in training mode, with dropout."""
     config = BertConfig(
         vocab_size=60,
         hidden_size=24,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
         intermediate_size=32,
         num_labels=len(RANER_LABELS),
     )
@@ -95,7 +99,24 @@ def gate_scores(answer: object) -> str | None:
         return f"{LAYERS} layers of {HEADS} heads are expected, (layers, heads), not {tuple(mine.shape)}"
     if not torch.allclose(mine, again, rtol=1e-4):
         return "asked twice, it gives two answers: dropout is on, as a training leaves it. Who calls eval()?"
-    return _fault_of(mine, model, batches)
+    return _fault_of(mine, model, batches) or _elsewhere(answer)
+
+
+def _elsewhere(answer: Callable) -> str | None:
+    """The same of a model and of batches of other sizes."""
+    model, batches = small_tagger(*OTHER), [{key: rows[1:] for key, rows in batch.items()} for batch in small_batches()]
+    right = michel_per_example(model, batches)
+    try:
+        found = answer(copy.deepcopy(model), batches).detach().float()
+    except (RuntimeError, ValueError, IndexError):
+        return _FIXED
+    return None if found.shape == right.shape and torch.allclose(found, right, rtol=1e-3, atol=1e-6) else _FIXED
+
+
+_FIXED = (
+    f"right for {LAYERS} layers of {HEADS} heads and three sentences, but for no others: "
+    "take the sizes from the model and from the batch"
+)
 
 
 def _fault_of(mine: Tensor, model: RanerModel, batches: Sequence[Batch]) -> str | None:

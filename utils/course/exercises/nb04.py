@@ -10,6 +10,7 @@ from transformers import BertConfig
 from utils.compress.importance.weights import normalize_layers
 from utils.compress.pruning.remove import prune_heads
 from utils.compress.pruning.select import select_globally, select_per_layer
+from utils.course.teaching import listed
 from utils.model.raner import RanerModel
 
 Layer = dict[str, Tensor]
@@ -23,9 +24,11 @@ _HALF = RANKED.numel() // 2
 
 def global_choice(answer: object) -> str | None:
     """The weaker half of the heads of `RANKED`, wherever they are: layer -> heads."""
-    if not isinstance(answer, dict) or not all(isinstance(heads, list | tuple | set) for heads in answer.values()):
+    pairs = answer.items() if isinstance(answer, dict) else [(None, None)]
+    named = {layer: list(heads) if isinstance(heads, set) else listed(heads) for layer, heads in pairs}
+    if None in named.values():
         return "a dict is expected, from layer to a list of heads"
-    mine = {layer: sorted(heads) for layer, heads in answer.items() if heads}
+    mine = {layer: sorted(heads) for layer, heads in named.items() if heads}
     right = select_globally(RANKED, _HALF)
     hints = (
         (select_per_layer(RANKED, 0.5), "that is half of every layer; asked for is the weaker half of the network"),
@@ -35,8 +38,12 @@ def global_choice(answer: object) -> str | None:
     )
     if mine == right:
         return None
-    known = next((hint for choice, hint in hints if mine == choice), None)
-    return known or f"{sum(map(len, mine.values()))} heads are named, {_HALF} have to go: sort all scores in one list"
+    if known := next((hint for choice, hint in hints if mine == choice), None):
+        return known
+    count = sum(map(len, mine.values()))
+    if count == _HALF:
+        return f"{count} heads, as many as have to go, but not the weakest ones: sort all scores in one list"
+    return f"{count} heads are named, {_HALF} have to go: sort all scores in one list"
 
 
 class Cut(NamedTuple):
@@ -47,8 +54,8 @@ class Cut(NamedTuple):
     gone: tuple[int, ...]
 
 
-CUTS = (Cut(4, 3, (1, 2)), Cut(2, 4, (0,)))
-"""What `cut_by_hand` has cut."""
+CUTS = (Cut(4, 3, (1, 2)), Cut(2, 4, (0,)), Cut(5, 2, (0, 3)))
+"""What `cut_by_hand` has cut: neighbours, a single head, and heads that others stand between."""
 
 MAKERS = ("self.query", "self.key", "self.value")
 """Their rows make what a head asks, offers and says."""
@@ -182,7 +189,7 @@ def places_today(answer: object) -> str | None:
     """Where the heads of `SECOND_CUT` stand among `LEFT_AFTER_FIRST_CUT`, counted from 0."""
     places = [LEFT_AFTER_FIRST_CUT.index(head) for head in SECOND_CUT]
     naive = [LEFT_AFTER_FIRST_CUT[place] for place in SECOND_CUT]
-    mine = list(answer) if isinstance(answer, list | tuple) else []
+    mine = listed(answer) or []
     if mine == places:
         return None
     if mine == list(SECOND_CUT):
@@ -193,4 +200,6 @@ def places_today(answer: object) -> str | None:
         return "that is what a script cuts that takes the old numbers for places; where do 3 and 7 stand?"
     if mine == [place + 1 for place in places]:
         return "count from 0"
+    if mine == places[::-1]:
+        return f"the right places; asked for in the order of the heads, {SECOND_CUT[0]} and {SECOND_CUT[1]}"
     return "two places are expected: line up the heads that are left, and count"

@@ -77,14 +77,31 @@ def soft_loss_function(answer: object) -> str | None:
     """A function `(student, teacher, temperature) -> loss`: `soft_loss` of emissions `(positions, tags)`."""
     if not callable(answer):
         return "a function of the student's emissions, of the teacher's and of the temperature is expected"
-    student, teacher = (torch.tensor(np.stack([e, e[::-1]])) for e in (STUDENT, TEACHER + np.array([0, 0, 0.5])))
-    found = answer(student, teacher, TEMPERATURE)
-    if not isinstance(found, Tensor) or found.shape != ():
+    student, teacher = (torch.tensor(np.stack([e, e[::-1]])) for e in (STUDENT, TEACHER))
+    teacher[1] += torch.tensor([2.0, 0.0, 0.5])  # two positions, of which each has a divergence of its own
+    found = [answer(student.clone(), teacher.clone(), temperature) for temperature in (TEMPERATURE, HOTTER)]
+    if not all(isinstance(loss, Tensor) and loss.shape == () for loss in found):
         return "one number is expected, a tensor without dimensions: the mean over positions"
-    if torch.isclose(found, soft_loss(student, teacher, TEMPERATURE)):
+    if _gives(found, soft_loss, student, teacher):
         return None
-    known = (hint for hint, wrong in WRONG_LOSSES.items() if torch.isclose(found, wrong(student, teacher, TEMPERATURE)))
+    if torch.isclose(found[0].double(), soft_loss(student, teacher, TEMPERATURE), rtol=RTOL):
+        return (
+            f"right at T = {TEMPERATURE:g}, but not at {HOTTER:g}: the temperature is an argument, and its factor is T²"
+        )
+    known = (hint for hint, wrong in WRONG_LOSSES.items() if _gives(found, wrong, student, teacher))
     return next(known, "softmax of each, at temperature T; how far is the student's from the teacher's, by their KL?")
+
+
+HOTTER = 3.0
+"""A second temperature, at which T², 2 T and T + 2 are three numbers."""
+
+RTOL = 1e-4
+
+
+def _gives(found: list[Tensor], loss: Soft, student: Tensor, teacher: Tensor) -> bool:
+    """Whether these are the losses at `TEMPERATURE` and at `HOTTER`, to float32's precision."""
+    right = torch.stack([loss(student, teacher, temperature) for temperature in (TEMPERATURE, HOTTER)])
+    return torch.allclose(torch.stack(found).double(), right, rtol=RTOL)
 
 
 ALPHA = 0.3
@@ -123,19 +140,29 @@ def distillation_step(answer: object) -> str | None:
     """A function `(student, teacher, batch, optimizer) -> loss` that makes one step of distillation."""
     if not callable(answer):
         return "a function of the student, the teacher, a batch and the optimizer is expected"
-    start = parameters_to_vector(tiny_tagger(1, dropout=0.0).parameters())
-    teacher, seen = tiny_tagger(2, dropout=0.5), []
-    teacher.register_forward_pre_hook(lambda module, _: seen.append(module.training))
-    found, losses = _steps_of(answer, teacher)
-    if not seen:
-        return "nobody asked the teacher: what are its emissions for this batch?"
-    if any(parameter.grad is not None for parameter in teacher.parameters()):
-        return "the loss went back through the teacher, who has nothing to learn: ask under torch.no_grad()"
-    if any(seen):
-        return "the teacher was in training mode: its dropout makes every answer another one (eval)"
+    student, teacher = tiny_tagger(1, dropout=0.0), tiny_tagger(2, dropout=0.5)
+    start, modes = parameters_to_vector(student.parameters()).detach().clone(), {student: [], teacher: []}
+    for model, seen in modes.items():
+        model.register_forward_pre_hook(lambda module, _, seen=seen: seen.append(module.training))
+    found, losses = _steps_of(answer, student, teacher)
+    if hint := _asked_wrongly(teacher, modes[teacher], modes[student]):
+        return hint
     if torch.equal(found, start):
         return "no parameter of the student moved: backward only makes gradients, the optimizer makes the step"
     return _step_hint(found, losses)
+
+
+def _asked_wrongly(teacher: RanerModel, taught: list[bool], learned: list[bool]) -> str | None:
+    """What is wrong with how the two were asked: was it in training mode, each time?"""
+    if not taught:
+        return "nobody asked the teacher: what are its emissions for this batch?"
+    if any(parameter.grad is not None for parameter in teacher.parameters()):
+        return "the loss went back through the teacher, who has nothing to learn: ask under torch.no_grad()"
+    if any(taught):
+        return "the teacher was in training mode: its dropout makes every answer another one (eval)"
+    if not all(learned):
+        return "the student was in evaluation mode: it is the one that learns, and keeps its dropout"
+    return None
 
 
 def _step_hint(found: Tensor, losses: Tensor) -> str | None:
@@ -156,9 +183,8 @@ def _same(a: Tensor, b: Tensor) -> bool:
     return bool((a - b).norm() < 1e-4)
 
 
-def _steps_of(answer: Callable, teacher: RanerModel) -> tuple[Tensor, Tensor]:
+def _steps_of(answer: Callable, student: RanerModel, teacher: RanerModel) -> tuple[Tensor, Tensor]:
     """The student's parameters, in one row, after a step with each batch, and the losses; NaN for none returned."""
-    student = tiny_tagger(1, dropout=0.0)
     optimizer = torch.optim.SGD(student.parameters(), RATE)
     losses = [answer(student, teacher, dict(batch), optimizer) for batch in tiny_batches()]
     numbers = [math.nan if loss is None else torch.as_tensor(loss).item() for loss in losses]

@@ -54,9 +54,15 @@ def channel_scales(answer: object) -> str | None:
         (np.ptp(MATRIX, 1) / 2, "that is an affine scale; a symmetric grid spans the largest absolute value both ways"),
         (127.5 * rows, "these are the largest weights; a scale is the distance of two grid points"),
         (rows / 2, "255 steps span *both* signs: -max to max"),
+        (127 / 128 * rows, "the largest weight becomes 127 or 127.5 steps, not 128: 128 is no integer of the grid"),
+        (127.5**2 / rows, "the other way round: a scale is the largest weight over the steps to it"),
+        (rows[::-1], "the right scales, but each belongs to the other row"),
     )
-    known = next((hint for wrong, hint in hints if _close(mine, wrong)), None)
-    return known or f"{len(MATRIX)} scales are expected, one for each row"
+    if known := next((hint for wrong, hint in hints if _close(mine, wrong)), None):
+        return known
+    if mine.shape == rows.shape and np.allclose(mine, rows / 127, rtol=0.1):
+        return "near, but not near enough: do not round scales by hand"
+    return f"{len(MATRIX)} scales are expected, one for each row: its largest absolute value over the steps to it"
 
 
 def _close(scales: np.ndarray, largest: np.ndarray) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from utils.course.teaching import Checker, number
+from utils.course.teaching import Checker, listed, number
 from utils.tagger.batching import pack
 
 TORCH_BEFORE, TORCH_AFTER, CORES = 4, 1, 8
@@ -10,7 +10,7 @@ TORCH_BEFORE, TORCH_AFTER, CORES = 4, 1, 8
 
 def who_has_how_many(answer: object) -> str | None:
     """`[torch's, the session's]` threads after the three lines of the exercise."""
-    mine = list(answer) if isinstance(answer, list | tuple) else []
+    mine = listed(answer) or []
     hints = {
         (TORCH_AFTER, TORCH_AFTER): "nobody told the session: its threads were made when it was opened",
         (TORCH_BEFORE, TORCH_BEFORE): "torch listens at once; the session is the one that does not",
@@ -20,7 +20,11 @@ def who_has_how_many(answer: object) -> str | None:
     }
     if mine == [TORCH_AFTER, TORCH_BEFORE]:
         return None
-    return hints.get(tuple(mine), "two numbers are expected: torch's threads, then the session's")
+    if len(mine) != 2:
+        return "two numbers are expected: torch's threads, then the session's"
+    return hints.get(
+        tuple(mine), "line by line: how many threads has torch at the end, and how many was the session told?"
+    )
 
 
 SENTENCE_LENGTHS = (8, 12, 40, 44)

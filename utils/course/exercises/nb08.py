@@ -1,4 +1,4 @@
-"""Notebook 08 asks: the smallest cut within the noise of the best, what 56 % less time is as a speed, the most that
+"""Notebook 08 asks: the smallest cut within the noise of the best, what 68.7 % less time is as a speed, the most that
 heads could give, and which version to deploy.
 """
 
@@ -35,6 +35,9 @@ CLEAR = (
 )
 """The smallest cut, the best one, and the deepest."""
 
+UNEVEN = Candidate("torch", 1.0, 0.3, 9.0, 80.0), Candidate("torch", 0.6, 0.6, 8.0, 80.5)
+"""The one with the larger sum of shares, and the one with the larger product."""
+
 PAIR = Candidate("torch", 0.6, 0.4, 8.0, 80.0), Candidate("torch", 0.4, 0.6, 8.5, 80.5)
 """Two cuts that leave as much."""
 
@@ -58,6 +61,7 @@ ASKED = (
     Asked(FOUND, 30.0, 5.0),
     Asked(FOUND, 9.2, 0.3),
     Asked(CLEAR, 10.0, 2.0),
+    Asked(UNEVEN, 10.0, 1.0),
 )
 """Noise below and above what candidates differ by; a limit, and a noise, that are met exactly."""
 
@@ -106,6 +110,12 @@ WRONG_RULES: dict[str, Callable[[Asked], Candidate | None]] = {
     ),
     "one that lies exactly the noise below the best is still within it": (
         lambda asked: max(_close(asked._replace(noise=asked.noise - BARELY)), key=_left)
+    ),
+    "`at most` lets in what takes exactly the limit, and what lies exactly the noise below the best": (
+        lambda asked: max(_close(asked._replace(limit=asked.limit - BARELY, noise=asked.noise - BARELY)), key=_left)
+    ),
+    "add the two shares: a product punishes a cut that is uneven": (
+        lambda asked: max(_close(asked), key=lambda c: c.heads * c.neurons)
     ),
     "heads alone are half of what is left: add the neurons": lambda asked: max(_close(asked), key=lambda c: c.heads),
     "neurons alone are half of what is left: add the heads": lambda asked: max(_close(asked), key=lambda c: c.neurons),
@@ -165,15 +175,15 @@ def _none_hint(answer: Rule) -> str | None:
 
 
 def speed_up() -> Checker:
-    """How many times as fast 140 ms is as 320 ms."""
-    before, after = 320, 140
+    """How many times as fast 100 ms is as 320 ms."""
+    before, after = 320, 100
     return number(
         before / after,
         {
             after / before: "the other way round: the new time in parts of the old one",
             1 - after / before: "that is the share of the time that was saved",
             100 * (1 - after / before): "that is the time saved, in percent, as the article has it",
-            2 - after / before: "56 % less time is not 56 % more speed: divide the times",
+            2 - after / before: "68.7 % less time is not 68.7 % more speed: divide the times",
         },
         tolerance=0.02,
     )
@@ -211,11 +221,14 @@ VERSIONS = (
     version("half known", (0.2, -4.0, 4.4), (7.0, 3.9, 10.0)),
     version("perhaps too much", (-1.5, -2.6, 0.5), (7.5, 7.2, 7.8)),
     version("too much", (-3.0, -3.6, -2.4), (9.0, 8.8, 9.2)),
+    version("a surprise", (1.9, 1.2, 2.6), (2.0, 1.9, 2.1)),
 )
 """Versions among which a decision by points and one by intervals differ."""
 
-ALLOWED = (0.0, 0.6, 1.0, 2.0, 5.0)
-"""Points that may be lost, one decision each."""
+TOO_MUCH = [row for row in VERSIONS if row["stage"] == "too much"]
+
+ALLOWED = (0.0, 0.6, 0.9, 1.0, 2.0, 5.0)
+"""Points that may be lost, one decision each; one that a version loses exactly."""
 
 
 def deploy(rows: Sequence[dict], allowed: float, end: str = "low", speed: str = "low") -> str | None:
@@ -229,8 +242,8 @@ def decision(answer: object) -> str | None:
     if not callable(answer):
         return "a function of the rows and of the points that may be lost is expected"
     try:
-        if answer(VERSIONS[-1:], 1.0) is not None:
-            return "where every version loses too much the answer is None"
+        if answer(TOO_MUCH, 1.0) is not None:
+            return "where every version loses too much the answer is None (a difference below 0 is a loss)"
     except (ValueError, IndexError) as error:
         return f"where every version loses too much the answer is None, not an error ({error})"
     if _decides_as(answer, deploy):
@@ -242,8 +255,22 @@ def decision(answer: object) -> str | None:
         (("low", "value"), "the loss is right; of the speeds compare what is sure, the low ends"),
         (("low", "high"), "the loss is right; the high end of a speed is a hope"),
     )
+    if _decides_as(answer, lambda rows, allowed: deploy([row for row in rows if not _gains(row)], allowed)):
+        return "a version that gains loses nothing, however far its difference lies above 0"
     known = (hint for ends, hint in hints if _decides_as(answer, lambda *asked, ends=ends: deploy(*asked, *ends)))
-    return next(known, f"with 1.0 points to lose you take {answer(VERSIONS, 1.0)!r}: which rows surely lose less?")
+    return next(known, None) or _first_other(answer)
+
+
+def _gains(row: dict) -> bool:
+    return row["f1_difference"]["low"] > 0
+
+
+def _first_other(answer: Callable) -> str:
+    """Where an answer first decides otherwise."""
+    allowed = next(points for points in ALLOWED if answer(VERSIONS, points) != deploy(VERSIONS, points))
+    if (mine := answer(VERSIONS, allowed)) is None:
+        return f"with {allowed:g} points to lose there are rows to choose from: compare the low ends of their speeds"
+    return f"with {allowed:g} points to lose you take {mine!r}: which rows surely lose at most that?"
 
 
 def _decides_as(answer: Callable, other: Callable) -> bool:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 
-from utils.course.teaching import Checker, number
+from utils.course.teaching import Checker, listed, number
 
 PATHS = {
     "B-PER E-PER O": 0.55,
@@ -112,14 +112,25 @@ async def _full(batcher: Batching) -> str | None:
 
 
 async def _trickling(batcher: Batching) -> str | None:
-    async with _Running(batcher, most=100, pause=0.2) as running:
+    async with _Running(batcher, most=100, pause=0.5) as running:
         first, others = running.put("天"), []
-        for number in range(8):
-            await asyncio.sleep(0.12)
+        for number in range(24):
+            await asyncio.sleep(0.05)
             others.append(running.put(str(number)))
         in_time = first.done()
         await asyncio.wait([first, *others], timeout=PATIENCE)
     return None if in_time else "each newcomer starts the pause anew, and the first one waits on and on: count from it"
+
+
+async def _late(batcher: Batching) -> str | None:
+    async with _Running(batcher, most=2, pause=0.8) as running:
+        await asyncio.sleep(0.6)
+        first, came = running.put("天"), running.now()
+        await asyncio.sleep(0.4)
+        in_time = running.now() - came < 0.6  # a busy machine sleeps longer
+        await asyncio.wait([first, running.put("地")], timeout=PATIENCE)
+        apart = len(running.model.batches) > 1
+    return "the pause began before anybody had come: count it from the first request" if apart and in_time else None
 
 
 async def _failing(batcher: Batching) -> str | None:
@@ -145,7 +156,7 @@ async def _gone(batcher: Batching) -> str | None:
 
 
 TRIALS: Sequence[Callable[[Batching], Coroutine[object, object, str | None]]] = (
-    _together, _limited, _full, _trickling, _failing, _gone,
+    _together, _limited, _full, _trickling, _late, _failing, _gone,
 )  # fmt: skip
 
 
@@ -222,7 +233,8 @@ CODE_POINTS = (4, 6)
 def javascript_offsets(answer: object) -> str | None:
     """`[start, end]` of 北京 as JavaScript counts, in UTF-16 units."""
     start, end = (len(EMOJI_TEXT[:offset].encode("utf-16-le")) // 2 for offset in CODE_POINTS)
-    if not isinstance(answer, list | tuple) or len(answer) != 2:
+    found = listed(answer) or []
+    if len(found) != 2:
         return "two numbers are expected: start and end"
     hints = {
         CODE_POINTS: "those are code points; two of the characters before take two units each",
@@ -232,7 +244,7 @@ def javascript_offsets(answer: object) -> str | None:
         tuple(len(EMOJI_TEXT[:offset].encode()) for offset in CODE_POINTS): "those are bytes of UTF-8",
         tuple(2 * unit for unit in (start, end)): "those are bytes of UTF-16; a unit has two",
     }
-    return None if tuple(answer) == (start, end) else hints.get(tuple(answer), "encode the text before it and count")
+    return None if found == [start, end] else hints.get(tuple(found), "encode the text before it and count")
 
 
 SENTENCE_MS, THREADS, PAUSE = 8.0, 2, 3.0

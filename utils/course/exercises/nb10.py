@@ -1,7 +1,7 @@
 """Notebook 10 asks: a softened answer, how gradients shrink, which layers a student copies; it has one built."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import BertConfig
 
 from utils.compress.recovery.distillation import matching_layers, student_of
-from utils.course.teaching import Checker, number
+from utils.course.teaching import Checker, listed, number
 from utils.model.raner import RanerModel
 from utils.text.tags import RANER_LABELS
 
@@ -73,8 +73,8 @@ DEEP, SHALLOW = 12, 4
 
 def copied_layers(answer: object) -> str | None:
     """Which of `DEEP` layers, from 0, a student of `SHALLOW` copies by relative depth."""
-    right = matching_layers(SHALLOW, DEEP)
-    if not _are_numbers(answer) or len(found := [float(n) for n in answer]) != SHALLOW:
+    right, found = matching_layers(SHALLOW, DEEP), listed(answer) or []
+    if len(found) != SHALLOW or not all(isinstance(layer, Real) for layer in found):
         return f"a list of {SHALLOW} layer numbers is expected"
     step = DEEP // SHALLOW
     hints = {
@@ -96,12 +96,11 @@ def copied_layers(answer: object) -> str | None:
     return hints.get(tuple(found), f"each stands for {step} layers of the teacher, and should end where those end")
 
 
-def _are_numbers(answer: object) -> bool:
-    return isinstance(answer, Iterable) and all(isinstance(n, Real) for n in answer)
-
-
 ASKED = [1, 4, 11]
 """Layers of `small_teacher`, from 0, that a student is built of."""
+
+ALSO_ASKED = [9, 2]
+"""Other layers, in another order."""
 
 
 def small_teacher() -> RanerModel:
@@ -131,7 +130,20 @@ def built_student(answer: object) -> str | None:
         return "a dictionary from names to tensors is expected: do you `return` it?"
     if state.keys() != before.keys() or any(not torch.equal(state[name], before[name]) for name in before):
         return "the teacher's dictionary has changed: begin a new one"
-    return _wrong_names(student) or _wrong_tensors(student, before) or _shared(student, state)
+    hint = _wrong_names(student) or _wrong_tensors(student, before) or _shared(student, state)
+    return hint or _other_layers(answer, before)
+
+
+def _other_layers(answer: Callable, teacher: Weights) -> str | None:
+    """Whether an answer that is right for `ASKED` is so for other layers, and for the order they are asked for in."""
+    try:
+        student = answer({name: tensor.clone() for name, tensor in teacher.items()}, list(ALSO_ASKED))
+    except (KeyError, IndexError, ValueError, TypeError, RuntimeError) as error:
+        return f"right for {ASKED}, but for {ALSO_ASKED} it stopped with {type(error).__name__}: {error}"
+    expected = student_of(small_teacher(), ALSO_ASKED).state_dict()
+    if student.keys() == expected.keys() and all(torch.equal(student[name], expected[name]) for name in expected):
+        return None
+    return f"right for {ASKED}, not for {ALSO_ASKED}: `layers` says which ones, and the first named becomes layer 0"
 
 
 def _wrong_names(student: Weights) -> str | None:

@@ -95,9 +95,11 @@ def exit_rule(answer: object) -> str | None:
 def _judged(found: object, rule: Rule) -> str | None:
     if not isinstance(found, Sequence | np.ndarray) or not all(isinstance(n, Integral) for n in found):
         return "a list of sentence numbers is expected; return it"
+    if any(isinstance(n, bool | np.bool_) for n in found) and len(found) == len(CHARACTERS):
+        return "that says yes or no of each sentence; asked for are the numbers of those that go on"
     found = [int(n) for n in found]
     if found != _GO_ON:
-        return _HINTS.get(tuple(found), f"sentences {found} go on, and {_GO_ON} should")
+        return _HINTS.get(tuple(found), f"sentences {found} go on, and {_GO_ON} should, counted from 0")
     return _elsewhere(rule)
 
 

@@ -21,12 +21,14 @@ def test_int8_megabytes():
     assert "embeddings too" in checker(TOTAL / 1e6)
     assert "article" in checker(110)
     assert "before" in checker(4 * TOTAL / 1e6)
+    assert "in bytes" in checker(4 * EMBEDDINGS + ATTENTION + FEED_FORWARD + TAGGING)
 
 
-@pytest.mark.parametrize("share", [1.0, 6.4])
+@pytest.mark.parametrize("share", [2.0, 6.4])
 def test_relative_size_reads_the_model(monkeypatch, share):
     monkeypatch.setattr(nb00, "parameters_by_part", lambda model: {"all": share / 100 * TOTAL})
     checker = nb00.relative_size(None)
     assert checker(share) is None
     assert "percent" in checker(share / 100)
     assert checker(2 * share) is not None
+    assert "units" in checker(1e6 * share) and "and percent" in checker(1e4 * share)

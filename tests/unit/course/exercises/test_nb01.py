@@ -2,15 +2,21 @@
 
 import itertools
 
+import numpy as np
+
 from utils.course.exercises import nb01
 
 
 def test_hand_tags():
     name = ["B-PER", *["I-PER"] * 6, "E-PER"]
     right = ["S-PER", "O", "O", "O", "B-ORG", "E-ORG", "O", *name, "O"]
-    assert nb01.hand_tags(right) is None
+    assert nb01.hand_tags(right) is None and nb01.hand_tags(np.array(right)) is None
     for place, tag, hint in [
         (0, "B-PER", "single"),
+        (0, "S-LOC", "type"),
+        (0, "O", "belongs to a name"),
+        (0, "s-per", "none of RaNER's 13 tags"),
+        (3, "B-LOC", "no name"),
         (1, "I-PER", "titles"),
         (5, "I-ORG", "end"),
         (4, "B-LOC", "type"),

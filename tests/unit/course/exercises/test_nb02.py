@@ -39,7 +39,41 @@ def test_resampled_f1(counts):
     assert "*with* replacement" in checker(np.full(800, f1(counts.sum(0))))
     assert "points" in checker(f1(drawn.sum(1)) / 100)
     assert "as many sentences" in checker(f1(resamples(counts, 5, 20).sum(1)))
-    assert "at least 100" in checker([80.0])
+    assert "a thousand" in checker([80.0]) and "(800, 1)" in checker(f1(drawn.sum(1))[:, None])
+
+
+def by_sentence(drawn):
+    """A mean of F1s in the place of one F1; a sentence without any name counts for nothing."""
+    right, found, annotated = np.moveaxis(drawn, -1, 0)
+    with np.errstate(invalid="ignore"):
+        return np.nanmean(200 * right / (found + annotated), axis=1)
+
+
+def three_draws(counts):
+    """Rows of its own for each count."""
+    right, found, annotated = (resamples(counts, seed)[..., column].sum(1) for column, seed in enumerate((5, 6, 7)))
+    return 200 * right / (found + annotated)
+
+
+WRONG_RESAMPLES = {
+    "sum the counts": lambda counts: by_sentence(resamples(counts, 5)),
+    "precision": lambda counts: 100 * np.divide(*np.moveaxis(resamples(counts, 5).sum(1), -1, 0)[:2]),
+    "recall": lambda counts: 100 * np.divide(*np.moveaxis(resamples(counts, 5).sum(1), -1, 0)[::2]),
+    "too far": lambda counts: f1(resamples(counts, 5, len(counts) // 2).sum(1)),
+    "the same ones for all": three_draws,
+    "too little": lambda counts: f1(resamples(counts, 5, 2 * len(counts)).sum(1)),
+}
+
+
+@pytest.mark.parametrize("hint", WRONG_RESAMPLES)
+def test_resamples_of_another_kind_are_found_out(counts, hint):
+    eager = counts + np.array([0, 1, 0])  # an invented name in each: precision and recall lie apart
+    assert hint in nb02.resampled_f1_by_hand(eager)(WRONG_RESAMPLES[hint](eager))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_right_resamples_are_right_whatever_the_seed(counts, seed):
+    assert nb02.resampled_f1_by_hand(counts)(f1(resamples(counts, seed).sum(1))) is None
 
 
 def test_unpaired_width(counts):

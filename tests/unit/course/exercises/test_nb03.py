@@ -54,8 +54,8 @@ def losses_with_gates(model, batch, gates):
 
 def slopes_of(model, batch, gates=None):
     """`(layers, sentences, heads)`, added to what the gates hold already, if they are given."""
-    shape = len(batch["labels"]), 1, exercises.HEADS
-    gates = gates or [torch.ones(shape, requires_grad=True) for _ in range(exercises.LAYERS)]
+    shape = len(batch["labels"]), 1, model.config.num_attention_heads
+    gates = gates or [torch.ones(shape, requires_grad=True) for _ in range(model.config.num_hidden_layers)]
     losses_with_gates(model, batch, gates).sum().backward()
     return torch.stack([gate.grad.clone() for gate in gates]).sum(2)
 
@@ -104,6 +104,24 @@ def never_set_to_zero_one_by_one(model, batches):
     return sum(slopes_of(model, sentence, gates).abs().sum(1) for sentence in alone) / count_characters(batches)
 
 
+def with_sizes_of_the_exercise(model, batches):
+    """As the cell above the exercise has them: three sentences, two layers, four heads."""
+    model.eval()
+    total = torch.zeros(exercises.LAYERS, exercises.HEADS)
+    for batch in batches:
+        gates = [torch.ones(3, 1, exercises.HEADS, requires_grad=True) for _ in range(exercises.LAYERS)]
+        total += slopes_of(model, batch, gates).abs().sum(1)
+    return total / count_characters(batches)
+
+
+def with_three_sentences(model, batches):
+    model.eval()
+    shape, layers = (3, 1, model.config.num_attention_heads), model.config.num_hidden_layers
+    fresh = ([torch.ones(shape, requires_grad=True) for _ in range(layers)] for _ in batches)
+    slopes = [slopes_of(model, batch, gates) for batch, gates in zip(batches, fresh, strict=True)]
+    return sum(slope.abs().sum(1) for slope in slopes) / count_characters(batches)
+
+
 def dropout_left_on(model, batches):
     return sum(slopes_of(model, batch).abs().sum(1) for batch in batches) / count_characters(batches)
 
@@ -121,6 +139,8 @@ WRONG = [
     (never_set_to_zero, "add up"),
     (never_set_to_zero_one_by_one, "add up"),
     (dropout_left_on, "dropout is on"),
+    (with_sizes_of_the_exercise, "take the sizes"),
+    (with_three_sentences, "take the sizes"),
     (lambda model, batches: right_answer(model, batches).T, "(layers, heads)"),
     (lambda model, batches: None, "a tensor of numbers"),
     (lambda model, batches: right_answer(model, batches).flip(0), "not the scores"),

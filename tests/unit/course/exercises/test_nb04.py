@@ -19,7 +19,10 @@ def test_global_choice():
             chosen.setdefault(layer, []).append(head)
     assert nb04.global_choice(right) is None
     assert nb04.global_choice({layer: heads[::-1] for layer, heads in right.items()} | {9: []}) is None
+    assert nb04.global_choice({layer: torch.tensor(heads) for layer, heads in right.items()}) is None
+    assert nb04.global_choice({layer: set(heads) for layer, heads in right.items()}) is None
     assert "strongest" in nb04.global_choice(best)
+    assert "not the weakest" in nb04.global_choice({0: [2, 3], 1: [0, 1, 2, 3]})
     assert "half of every layer" in nb04.global_choice({0: [2, 3], 1: [0, 1], 2: [0, 3]})
     assert "from 0" in nb04.global_choice({i + 1: [h + 1 for h in heads] for i, heads in right.items()})
     assert "norm" in nb04.global_choice({0: [2, 3], 1: [0, 1, 2], 2: [0]})
@@ -72,7 +75,13 @@ def shaken(layer, gone, size):
     return smaller | {"self.key.bias": smaller["self.key.bias"] + 1, "self.query.bias": smaller["self.query.bias"] * 2}
 
 
+def between(layer, gone, size):
+    """All from the first head that goes to the last one."""
+    return cut(layer, range(gone[0], gone[-1] + 1), size)
+
+
 MISTAKES = {
+    "is (2, 10), to be (6, 10)": between,
     "columns of self.query": partial(cut, axis="self.query"),
     "columns of self.value": partial(cut, axis="self.value"),
     "rows of output.dense": partial(cut, axis=MIXER),
@@ -132,6 +141,8 @@ def test_places_today():
     left = [head for head in range(12) if head not in (2, 5)]
     assert tuple(left) == nb04.LEFT_AFTER_FIRST_CUT
     assert nb04.places_today([left.index(3), left.index(7)]) is None
+    assert nb04.places_today(torch.tensor([left.index(3), left.index(7)])) is None
+    assert "order of the heads" in nb04.places_today([left.index(7), left.index(3)])
     assert f"heads {left[3]} and {left[7]} today" in nb04.places_today([3, 7])
     assert "counted again" in nb04.places_today([2, [head for head in left if head != 3].index(7)])
     assert "old numbers" in nb04.places_today((left[3], left[7]))

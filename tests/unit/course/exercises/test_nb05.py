@@ -33,6 +33,7 @@ def my_soft_loss(student, teacher, temperature):
 
 def test_soft_loss_function():
     assert nb05.soft_loss_function(my_soft_loss) is None and nb05.soft_loss_function(soft_loss) is None
+    assert nb05.soft_loss_function(lambda s, t, T: my_soft_loss(s.float(), t.float(), T)) is None
     t = nb05.TEMPERATURE
     by_scipy = t**2 * entropy(softmax(nb05.TEACHER / t), softmax(nb05.STUDENT / t))
     emissions = [torch.tensor(emissions)[None] for emissions in (nb05.STUDENT, nb05.TEACHER)]
@@ -66,6 +67,10 @@ def test_a_wrong_soft_loss_gets_its_hint_alone_and_in_a_step(words):
         (lambda s, t, T: 3.0, "a tensor"),
         (lambda s, t, T: s, "one number"),
         (lambda s, t, T: s.sum(), "softmax of each"),
+        (lambda s, t, T: my_soft_loss(s, t, nb05.TEMPERATURE), "an argument"),
+        (lambda s, t, T: 2 * T * my_soft_loss(s, t, T) / T**2, "factor is T²"),
+        (lambda s, t, T: my_soft_loss(s[:1], t[:1], T), "softmax of each"),
+        (lambda s, t, T: my_soft_loss(s[1:], t[1:], T), "softmax of each"),
     ],
 )
 def test_other_losses_get_a_hint_too(answer, words):
@@ -102,6 +107,10 @@ def in_training_mode(teacher, batch):
         return teacher(batch["input_ids"], batch["attention_mask"]).logits
 
 
+def nobody_learns(student, teacher, batch, optimizer):
+    return step_with()(student.eval(), teacher, batch, optimizer)
+
+
 def with_gradient(teacher, batch):
     return teacher.eval()(batch["input_ids"], batch["attention_mask"]).logits
 
@@ -109,6 +118,7 @@ def with_gradient(teacher, batch):
 WRONG_STEPS = {
     "has nothing to learn": step_with(ask=with_gradient),
     "training mode": step_with(ask=in_training_mode),
+    "it is the one that learns": nobody_learns,
     "nobody asked": step_with(ask=lambda _, batch: torch.zeros(*batch["labels"].shape, 3)),
     "padding was counted": step_with(real=lambda batch: batch["attention_mask"] >= 0),
     "zero_grad": step_with(zero=False),

@@ -31,7 +31,9 @@ def test_channel_scales():
     assert "whole matrix" in checker(quantize_tensor(matrix).scale) and "twice" in checker([4 / 127.5] * 2)
     assert "absolute" in checker([0.4 / 127, 4 / 127]) and "affine" in checker([1.4 / 255, 4.5 / 255])
     assert "*both* signs" in checker([1 / 255, 4 / 255]) and "distance" in checker([1, 4])
-    assert "list of numbers" in checker("a") and "2 scales" in checker([1, 2, 3])
+    assert "not 128" in checker([1 / 128, 4 / 128]) and "round" in checker([0.008, 0.031])
+    assert "other way" in checker([127.5, 127.5 / 4]) and "other row" in checker([4 / 127, 1 / 127])
+    assert "list of numbers" in checker("a") and "2 scales" in checker([1, 2, 3]) and "2 scales" in checker([9, 9])
     assert dequantize_tensor(right).shape == matrix.shape
 
 

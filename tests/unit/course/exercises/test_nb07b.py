@@ -10,11 +10,12 @@ from utils.course.exercises import nb07b as exercises
 
 def test_threads():
     checker = exercises.who_has_how_many
-    assert checker([1, 4]) is None and checker((1, 4)) is None
+    assert checker([1, 4]) is None and checker((1, 4)) is None and checker(np.array([1, 4])) is None
     assert "when it was opened" in checker([1, 1])
     assert "other way round" in checker([4, 1])
     assert "bare ONNX Runtime" in checker([1, 8])
-    assert "two numbers" in checker([3, 5]) == checker("many") == checker([1])
+    assert "line by line" in checker([3, 5]) and "line by line" in checker([4, 8])
+    assert "two numbers" in checker("many") == checker([1])
 
 
 def test_padding():

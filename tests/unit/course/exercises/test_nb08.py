@@ -8,11 +8,13 @@ from utils.course.exercises.nb08 import (
     CLEAR,
     FOUND,
     TIES,
+    UNEVEN,
     VERSIONS,
     WRONG_RULES,
     decision,
     deploy,
     smallest_within_noise,
+    speed_up,
 )
 
 
@@ -31,7 +33,7 @@ def rule_by_hand(candidates, limit, noise):
 
 def test_the_right_rule_passes():
     assert smallest_within_noise(rule_by_hand) is None
-    assert [rule_by_hand(*asked) for asked in ASKED] == [*(FOUND[n] for n in (4, 3, 1, 1, 0, 6)), CLEAR[0]]
+    assert [rule_by_hand(*asked) for asked in ASKED] == [*(FOUND[n] for n in (4, 3, 1, 1, 0, 6)), CLEAR[0], UNEVEN[0]]
     assert [rule_by_hand(*asked) for asked in TIES] == [asked.candidates[1] for asked in TIES]
 
 
@@ -67,6 +69,12 @@ RULES = {
     "some candidates fit": lambda found, limit, noise: max(near_the_best_of_all(found, limit, noise), key=left),
     "exactly the limit": lambda found, limit, noise: rule_by_hand(fitting(found, limit - 1e-9), limit, noise),
     "exactly the noise": lambda found, limit, noise: rule_by_hand(found, limit, noise - 1e-9),
+    "exactly the limit, and what": lambda found, limit, noise: rule_by_hand(
+        fitting(found, limit - 1e-9), limit, noise - 1e-9
+    ),
+    "a product punishes": lambda found, limit, noise: max(
+        within(found, limit, noise), key=lambda c: c.heads * c.neurons
+    ),
     "add the neurons": lambda found, limit, noise: max(within(found, limit, noise), key=lambda c: (c.heads, c.f1)),
     "add the heads": lambda found, limit, noise: max(within(found, limit, noise), key=lambda c: (c.neurons, c.f1)),
     "the one with the higher F1": lambda found, limit, noise: max(within(found, limit, noise), key=left),
@@ -106,7 +114,7 @@ def by_hand(rows, allowed):
 def test_the_right_decision_passes():
     assert decision(by_hand) is None
     assert [by_hand(VERSIONS, allowed) for allowed in ALLOWED] == [
-        "original", "eight bits", "a sure cut", "a lucky cut", "too much"
+        "a surprise", "eight bits", "a sure cut", "a sure cut", "a lucky cut", "too much"
     ]  # fmt: skip
 
 
@@ -118,13 +126,26 @@ WRONG = {
     "is a hope": lambda rows, allowed: deploy(rows, allowed, "low", "high"),
     "is None": lambda rows, allowed: by_hand(rows, allowed) or "original",
     "not an error": lambda rows, allowed: [row["stage"] for row in rows if row["f1_difference"]["low"] > -allowed][0],
-    "with 1.0 points": lambda rows, allowed: None,
+    "rows to choose from": lambda rows, allowed: None,
+    "you take 'eight bits'": lambda rows, allowed: by_hand(rows, allowed - 1e-9),
+    "a difference below 0 is a loss": lambda rows, allowed: by_hand(
+        [row for row in rows if row["f1_difference"]["high"] <= allowed], 1e9
+    ),
+    "gains loses nothing": lambda rows, allowed: by_hand(
+        [row for row in rows if abs(row["f1_difference"]["low"]) <= allowed], 1e9
+    ),
 }
 
 
 @pytest.mark.parametrize("words", WRONG)
 def test_a_wrong_decision_gets_the_hint_that_it_deserves(words):
     assert words in decision(WRONG[words])
+
+
+def test_speed_up():
+    checker = speed_up()
+    assert checker(320 / 100) is None and "other way" in checker(100 / 320)
+    assert "in percent" in checker(68.7) and "share" in checker(0.687) and "not 68.7 % more" in checker(1.687)
 
 
 def test_an_answer_that_is_no_function_is_said_to_be_none():

@@ -49,6 +49,7 @@ def test_copied_layers():
     groups = np.array_split(np.arange(nb10.DEEP), nb10.SHALLOW)
     assert checker([int(group[-1]) for group in groups]) is None
     assert checker(np.array([group[-1] for group in groups])) is None
+    assert checker(torch.tensor([group[-1] for group in groups])) is None
     assert "left out" in checker([group[0] for group in groups])
     assert "from 0" in checker([group[-1] + 1 for group in groups])
     assert "more layers" in checker([0, 1, 2, 3]) and "bare embeddings" in checker([8, 9, 10, 11])
@@ -113,6 +114,9 @@ def test_a_student_built_by_hand_is_right_and_one_of_all_layers_is_its_teacher()
         (lambda state, layers: build(state, [11, 11, 11]), "last one asked for"),
         (lambda state, layers: build(state, [1, 5, 11]), "is not the teacher's bert.encoder.layer.4."),
         (lambda state, layers: build(state, layers, copied=lambda tensor: tensor), "clone"),
+        (lambda state, layers: build(state, sorted(layers)), "the first named becomes layer 0"),
+        (lambda state, layers: build(state, [1, 4, 11]), "not for [9, 2]"),
+        (lambda state, layers: build(state, [layers[0], layers[1], layers[2]]), "stopped with IndexError"),
         (lambda state, layers: build(state, layers, dot=""), "both its dots"),
         (lambda state, layers: build(state, layers, left_out="nothing"), "asked for, here are 12"),
         (without("crf"), "crf is missing"),

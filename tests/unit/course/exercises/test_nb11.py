@@ -73,6 +73,7 @@ def cleared(characters, entities, threshold):
         (by(lambda c, e, t: c and min(c + e) < min(t, 0.9)), "0.999"),
         (lambda c, e, t: [[1, 2]], "a list of sentence numbers"),
         (lambda c, e, t: None, "return it"),
+        (lambda c, e, t: [number in rule(c, e, t) for number in range(len(c))], "yes or no"),
         (lambda c, e: [], "TypeError"),
         (cleared, "have changed"),
         (lambda c, e, t: [0], "sentences [0] go on"),
