@@ -148,7 +148,7 @@ check("most test entities were never seen in training", np.mean([e.text not in k
 #
 # **RaNER** is short for retrieval-augmented NER, and that is how it was *trained*: [X. Wang et al. (2021)](https://aclanthology.org/2021.acl-long.142/) ask a search engine for texts that go with a sentence, let the network read the sentence with and without them, and train both readings to come to similar answers. Its encoder is [StructBERT](https://arxiv.org/abs/1908.04577) (W. Wang et al. 2020): BERT's architecture, which in pre-training also had to put shuffled words and neighbouring sentences into order. What is published as `damo/nlp_raner_named-entity-recognition_chinese-base-news` is such an encoder with a linear layer and a CRF, trained on the news of MSRA; when it tags it retrieves nothing, and that network is what this course makes smaller.
 #
-# Characters become vectors (embeddings), pass through layers of *attention* (heads) and *feed-forward* networks, and a linear layer turns each vector into one score for each tag, the **emissions**. A CRF chooses the tags.
+# Characters become vectors (embeddings), pass through layers of *attention* (heads) and *feed-forward* networks, and a linear layer turns each vector into one score for each tag, the **emissions**. A CRF, a *conditional random field*, chooses the tags.
 
 # %%
 config = raner.config

@@ -101,7 +101,7 @@ lowest = select.select_globally(oracle, fifth)
 figures.oracle_figure(oracle, lowest)
 
 # %% [markdown]
-# The colours show **ranks**, the bars show sizes, and their axis is logarithmic far from 0. On an ordinary axis one would see the first few bars and a flat line. So the heads divide into a few that the loss misses and many that are worth next to nothing, whose order is hard to know.
+# The colours show **ranks**, the bars show sizes, in nats (a loss by natural logarithms has this unit), and their axis is logarithmic far from 0. On an ordinary axis one would see the first few bars and a flat line. So the heads divide into a few that the loss misses and many that are worth next to nothing, whose order is hard to know.
 #
 # The oracle ranks by **loss**. A rise of the loss need not flip a tag: the right tag becomes less likely, and may still be the likeliest. Under *Keep the upper layers?* below, the whole third of the layers that holds the first of these bars is taken out. What that costs in F1 stands there.
 

@@ -64,7 +64,7 @@ guesses = predictions(run, "05")
 show_minutes("05")
 
 # %% [markdown]
-# Notebook 04 took heads and neurons out and left every other weight as it was. The next box of the article's chart says "微调恢复精度": fine-tuning brings the accuracy back. That is one way of several. Here they compete, **each with the same number of steps** of the optimizer, at most 32 sentences a step. A fast computer makes a step sooner, but no other one: the same steps train the same model everywhere. What they took in seconds is measured, and told at the end.
+# Notebook 04 took heads and neurons out and left every other weight as it was. The next box of the article's chart (prune, fine-tune, quantise, deploy) says "微调恢复精度": fine-tuning brings the accuracy back. That is one way of several. Here they compete, **each with the same number of steps** of the optimizer, at most 32 sentences a step. A fast computer makes a step sooner, but no other one: the same steps train the same model everywhere. What they took in seconds is measured, and told at the end.
 #
 # One rule for the whole notebook: *train* is trained on, *dev* chooses, *test* reports.
 

@@ -190,7 +190,7 @@ figures.bits_figure(curves)
 #
 # ## And what flows through it?
 #
-# A product of integers needs integers on both sides: the **activations** are rounded too. "Dynamic" means that the grid of each input is laid when it arrives, over the range that it happens to have. Here is what the second matrix of a feed-forward network reads, right behind the GELU, while the article is tagged.
+# A product of integers needs integers on both sides: the **activations** are rounded too. "Dynamic" means that the grid of each input is laid when it arrives, over the range that it happens to have. Here is what the second matrix of a feed-forward network reads, right behind the GELU, the function between the two matrices, while the article is tagged.
 
 # %% tags=["nbval-ignore-output"]
 name = f"bert.encoder.layer.{raner.config.num_hidden_layers // 2}.output.dense"

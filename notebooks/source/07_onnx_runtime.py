@@ -217,7 +217,7 @@ check("in the old one's it fused every layer", fused[1] == config.num_hidden_lay
 # %% [markdown]
 # The graph that the new exporter writes differs by a detail from the pattern that the tool knows, and that the old one writes. The tool looks, finds no attention, fuses the smaller patterns that it does know (the table's other lines), saves the graph and reports success. So the same advice ("export, then optimise") works or does nothing, depending on the exporter. (It is not our mask: with the mask that the model makes by itself the new exporter's graph fares no better.) **An optimiser has to be counted after, not trusted.**
 #
-# There is a way without searching. The exporter knows what attention is, as the model says it: `attention="operator"` writes **one** operator a layer, `Attention`, part of the ONNX standard since opset 23. Nothing has to be found, and each such operator knows its own number of heads. Our first export did that already.
+# There is a way without searching. The exporter knows what attention is, as the model says it: `attention="operator"` writes **one** operator a layer, `Attention`, part of the ONNX standard since opset 23, the version of its operators. Nothing has to be found, and each such operator knows its own number of heads. Our first export did that already.
 #
 # Next, what ONNX Runtime itself fuses when it loads a graph. `optimize_onnx` writes it down, so that it can be counted.
 

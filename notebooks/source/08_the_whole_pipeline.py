@@ -293,7 +293,7 @@ figures.search_figure(known.found, {"the budget": known.limit})
 #
 # ### Build it: which candidate?
 #
-# Not always, because dev is small. Had it held other sentences, another cut might stand highest. So whatever lies within one standard error of the best counts as equal, and of equals one takes the cut that destroys least. Breiman et al. used this *one-standard-error rule* in 1984, to choose among trees.
+# Not always, because dev is small. Had it held other sentences, another cut might stand highest. So whatever lies within one standard error of the best (a quarter of the width of a 95 % interval) counts as equal, and of equals one takes the cut that destroys least. Breiman et al. used this *one-standard-error rule* in 1984, to choose among trees.
 #
 # Write `my_rule(candidates, limit, noise)`. A candidate has an `engine`, the shares of `heads` and `neurons` that are left (0 to 1), `milliseconds` and `f1`. Of those that take at most `limit` ms find the highest F1. Of all that fit and lie at most `noise` points below it, return the one with most left: the largest sum of its two shares. Of two with as much left the one with the higher F1 comes first, then the faster one. Where no candidate fits, return `None`.
 #

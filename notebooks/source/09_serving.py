@@ -440,7 +440,7 @@ table(header, [row_of(name, count) for name in curves for count in sizes.typists
 #
 # *Typed over* is an edit whose typist was faster than the server: its answer is not missed. *Shed* was refused with a time to come back. *Failed or lost* is what must not happen.
 #
-# Where an interval is wide, one or two parts were held up, by the service or by anything else on this machine; where even its lower end is beyond the line, the service cannot bear so many. Why a few slow answers matter so much: [Dean and Barroso 2013](https://research.google/pubs/the-tail-at-scale/).
+# Each version ran once with each number of typists. Near its limit a service tips over, so two that are about as fast may stand far apart there. Where an interval is wide, one or two parts were held up, by the service or by anything else on this machine; where even its lower end is beyond the line, the service cannot bear so many. Why a few slow answers matter so much: [Dean and Barroso 2013](https://research.google/pubs/the-tail-at-scale/).
 
 # %%
 everyone = [(count, load) for curve in curves.values() for count, load in curve.items()]

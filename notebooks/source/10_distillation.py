@@ -122,7 +122,7 @@ figures.soft_targets_figure(temperatures, shown.text, teacher.labels, annotated)
 # %% [markdown]
 # Rings are the annotation. At $T = 1$ most columns have one dark cell, as a label has. Heat brings out what the teacher *nearly* said, and in which order. Look at the pale rows as well: that a tag is out of the question is knowledge, too. None of this fits into a label.
 #
-# Too much heat, and everything is as likely as everything else. **Predict:** where is the teacher less sure, inside names or outside of them?
+# Too much heat, and everything is as likely as everything else. The picture below measures that by the *entropy*, in nats: 0 where one tag has all the probability, and largest where all are equally likely. **Predict:** where is the teacher less sure, inside names or outside of them?
 
 # %%
 my_guess = ...
