@@ -7,6 +7,7 @@ In reading order:
 - `onnx_session`: running a graph in ONNX Runtime; the backend of a `Tagger`
 - `onnx_providers`: a session on the provider that was named, or none
 - `byte_products`: whether this CPU sums products of bytes exactly
+- `subnormals`: numbers so near zero that a CPU is slow with them, taken for zero
 - `onnx_quantize`: graphs in eight bits, dynamic and static
 - `onnx_half`: graphs in float16
 - `onnx_exits`: a network with exits, one graph from each to the next

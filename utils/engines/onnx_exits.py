@@ -19,6 +19,7 @@ from utils.engines.onnx_export import attending_by, write_graph
 from utils.engines.onnx_files import GRAPH_FILE, quiet, save_surroundings, tagger_around
 from utils.engines.onnx_quantize import quantize_onnx
 from utils.engines.onnx_session import open_session
+from utils.engines.subnormals import flushed
 from utils.measure.latency import THREADS
 from utils.model.exit_head import ExitHead, embedded, through
 from utils.model.modes import evaluating
@@ -96,6 +97,7 @@ def load_exit_tagger(path: str | Path, threshold: float, threads: int = THREADS)
 def _stretch(session: onnxruntime.InferenceSession) -> Stretch:
     (first,) = {node.name for node in session.get_inputs()} - {"attention_mask"}
 
+    @flushed()
     def run(inputs: np.ndarray, attention_mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return tuple(session.run(["hidden", "emissions"], {first: inputs, "attention_mask": attention_mask}))
 

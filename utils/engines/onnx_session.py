@@ -16,6 +16,7 @@ import onnxruntime
 
 from utils.engines.byte_products import adds_exactly
 from utils.engines.onnx_files import GRAPH_FILE, copy_surroundings, tagger_around
+from utils.engines.subnormals import flushed
 from utils.files import CheckpointError, refuse_pointer
 from utils.measure.latency import THREADS
 from utils.tagger.batching import Backend
@@ -75,13 +76,15 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     """Workers that rest between calls: by default they go on spinning for tens of ms, on others' cores.
 
     Where products of bytes may overflow, the precision entry makes ONNX Runtime take another way, which
-    is slower. The file stays one for all CPUs.
+    is slower. The file stays one for all CPUs. The entry about denormals is for the workers; the thread that
+    asks computes as well, and has `flushed` for it.
     """
     options = onnxruntime.SessionOptions()
     if not adds_exactly():
         options.add_session_config_entry("session.x64quantprecision", "1")
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     options.log_severity_level = 3
     return options
 
@@ -89,10 +92,13 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
 def _session(
     model: Path, options: onnxruntime.SessionOptions, providers: Sequence[str]
 ) -> onnxruntime.InferenceSession:
+    """A process's first session would leave its entry about denormals to the thread that makes it; `flushed` takes it
+    back."""
     try:
-        return onnxruntime.InferenceSession(
-            model, options, providers=list(providers), disabled_optimizers=list(SLOW_FUSIONS)
-        )
+        with flushed():
+            return onnxruntime.InferenceSession(
+                model, options, providers=list(providers), disabled_optimizers=list(SLOW_FUSIONS)
+            )
     except Exception as error:  # onnxruntime's exception classes share no public base
         raise CheckpointError(f"{model}: ONNX Runtime cannot load it ({str(error).splitlines()[0]})") from None
 
@@ -123,11 +129,12 @@ def load_onnx_tagger(path: str | Path, threads: int = THREADS) -> Tagger:
     names = {node.name for node in [*session.get_inputs(), *session.get_outputs()]}
     if names != {"input_ids", "attention_mask", "emissions"}:
         raise CheckpointError(f"{path / GRAPH_FILE}: not an export of this course (it has {', '.join(sorted(names))})")
-    return tagger_around(onnx_backend(session), path)
+    return tagger_around(flushed()(onnx_backend(session)), path)
 
 
 def load_by_default(path: str | Path, threads: int = THREADS) -> Tagger:
-    """ONNX Runtime as it comes, with `SLOW_FUSIONS` and workers that go on spinning: what tutorials measure."""
+    """ONNX Runtime as it comes, with `SLOW_FUSIONS`, workers that go on spinning and subnormal numbers: what tutorials
+    measure."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(Path(path) / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
