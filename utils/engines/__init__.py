@@ -10,6 +10,8 @@ In reading order:
 - `subnormals`: numbers so near zero that a CPU is slow with them, taken for zero
 - `onnx_quantize`: graphs in eight bits, dynamic and static
 - `onnx_half`: graphs in float16
+- `onnx_profile`: where the time of a graph goes, operator by operator
+- `arithmetic_bound`: the least time that its products would take on this CPU
 - `onnx_exits`: a network with exits, one graph from each to the next
 - `cascade_files`: a small tagger and a large one, in one directory
 - `onnx_checks`: what is wrong with a graph, said before it is shipped

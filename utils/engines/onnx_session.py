@@ -57,11 +57,12 @@ def optimized_graph(source: str | Path) -> Iterator[Path]:
         yield optimize_onnx(source, Path(place) / "optimized") / GRAPH_FILE
 
 
-def open_session(model: Path, threads: int = THREADS) -> onnxruntime.InferenceSession:
+def open_session(model: Path, threads: int = THREADS, profile: Path | None = None) -> onnxruntime.InferenceSession:
     """A session with all graph optimisations but `SLOW_FUSIONS`, on the best provider that is there.
 
     Args:
         threads: of one operator; they are made now, and `utils.measure.latency.pinned_threads` does not reach them.
+        profile: how the path of the file begins to which `end_profiling` writes all events; None: there are none.
 
     Raises:
         CheckpointError: no such file, a Git LFS pointer, or not a graph that ONNX Runtime can run.
@@ -69,7 +70,10 @@ def open_session(model: Path, threads: int = THREADS) -> onnxruntime.InferenceSe
     if not model.is_file():
         raise CheckpointError(f"{model}: no such ONNX file")
     refuse_pointer(model)
-    return _session(model, session_options(threads), providers())
+    options = session_options(threads)
+    if profile:
+        options.enable_profiling, options.profile_file_prefix = True, str(profile)
+    return _session(model, options, providers())
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:

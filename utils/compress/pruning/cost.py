@@ -44,12 +44,24 @@ def cost_by_part(config: BertConfig, kept: PruningMap, length: int) -> dict[str,
     }
 
 
+def attention_products(config: BertConfig, kept: PruningMap, length: int) -> int:
+    """Those multiply-adds of `predict_cost` that have no weight: queries by keys, and shares by values.
+
+    Both are length x length. Engines leave them in float32 where all else has eight bits.
+    """
+    return sum(_products(len(heads) * head_size(config), length) for heads in kept.heads)
+
+
+def _products(width: int, length: int) -> int:
+    return 2 * length * length * width
+
+
 def _attention_cost(config: BertConfig, heads: int, length: int) -> Cost:
-    """Query, key, value and output matrices and LayerNorm; the products QK and AV are length x length."""
+    """Query, key, value and output matrices and LayerNorm, and the products without a weight."""
     hidden = config.hidden_size
     width = heads * head_size(config)
     parameters = 4 * hidden * width + 3 * width + hidden + 2 * hidden
-    return _cost(parameters, 4 * length * hidden * width + 2 * length * length * width)
+    return _cost(parameters, 4 * length * hidden * width + _products(width, length))
 
 
 def _feed_forward_cost(config: BertConfig, neurons: int, length: int) -> Cost:
