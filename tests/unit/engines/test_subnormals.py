@@ -83,7 +83,7 @@ def packed_rows(vocabulary: int) -> tuple[np.ndarray, np.ndarray]:
 
 def keeping_all_numbers(path: Path, threads: int) -> onnxruntime.InferenceSession:
     """The course's session, but that neither its workers nor the thread that makes it are told to flush."""
-    options = onnx_session._options(threads)
+    options = onnx_session.session_options(threads)
     options.add_session_config_entry(ENTRY, "0")
     providers, left_out = ["CPUExecutionProvider"], list(onnx_session.SLOW_FUSIONS)
     return onnxruntime.InferenceSession(path / GRAPH_FILE, options, providers=providers, disabled_optimizers=left_out)
