@@ -63,7 +63,7 @@ raner, tokenizer = run.model()
 layers, heads = raner.config.num_hidden_layers, raner.config.num_attention_heads
 total = pruned_shape.size_of(raner).heads
 drawn = evenly_spaced(run.corpus.train, sizes.scored + sizes.tried)
-to_try = affordable(raner, tokenizer, evenly_spaced(drawn, sizes.tried), seconds=240)
+to_try = affordable(raner, tokenizer, evenly_spaced(drawn, sizes.tried), seconds=480)
 to_score = [sentence for sentence in drawn if sentence not in to_try]
 dev = evenly_spaced(run.corpus.dev, sizes.compared)
 print(f"{total} heads; scored on {len(to_score)} sentences, tried on {len(to_try)}, compared on {len(dev)}")
