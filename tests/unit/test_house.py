@@ -131,7 +131,7 @@ ENVIRONMENT_READ_IN = {
     "measure/memory.py",  # the environment of a child process
     "model/hub.py",  # ModelScope's mirror; the Hub's own is read by huggingface_hub
     "serving/__main__.py",
-    "studies/gpu.py",  # set, not read: TensorRT has no other switch for whole float32
+    "studies/gpu/__main__.py",  # set, not read: TensorRT has no other switch for whole float32
 }
 
 

@@ -13,6 +13,7 @@ from utils.files import CheckpointError, text_digest
 from utils.measure.bands import FACTORS
 from utils.measure.evaluation import evaluate
 from utils.measure.memory import MB, directory_bytes
+from utils.studies.compression.stages import folder_of
 from utils.studies.compression.trial import RESULT
 from utils.tagger.tagger import by_sentence
 from utils.text.corpus import DEFAULT_CORPUS, load_corpus
@@ -40,8 +41,10 @@ def check_forms(out: Path) -> tuple[list[Form], dict]:
             that was measured is gone.
     """
     state = _finished(out)
-    row = next(row for row in read_rows(out) if row["stage"] == RESULT)
-    test, best = _test_split(state), "model" if row["backend"] == "torch-fp32" else row["backend"]
+    row = next((row for row in read_rows(out) if row["stage"] == RESULT), None)
+    if row is None:
+        raise CourseError(f"{out / 'ledger.json'}: gone, or without what was measured of the result")
+    test, best = _test_split(state), folder_of(row["backend"])
     if not (out / best).is_dir():
         raise CourseError(f"{out / best}: gone, and it is what the card speaks of")
     try:

@@ -133,6 +133,10 @@ def test_a_result_that_cannot_be_held_against_its_card_says_why(finished, tmp_pa
         assert said in (error := capsys.readouterr().err) and error.count("\n") == 1
     (out / "compress.json").write_text(json.dumps(state), "utf-8")
     row = Ledger(out / "ledger.json").rows()[-1]
+    (out / "ledger.json").rename(out / "elsewhere.json")
+    assert cli.main(["check", str(out)]) == 2
+    assert "without what was measured of the result" in capsys.readouterr().err
+    (out / "elsewhere.json").rename(out / "ledger.json")
     shutil.rmtree(out / ("model" if row["backend"] == "torch-fp32" else row["backend"]))
     assert cli.main(["check", str(out)]) == 2
     assert "gone, and it is what the card speaks of" in capsys.readouterr().err

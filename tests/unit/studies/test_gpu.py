@@ -20,8 +20,12 @@ from utils.measure.row import LedgerError, validated
 from utils.model.checkpoint import save_raner
 from utils.model.torch_tagger import torch_backend
 from utils.model.twin import widen
-from utils.studies import gpu
-from utils.studies.gpu import BASE, Bench, SessionRow, ended, lines_of, measure_gpu, session_row, texts_at_once, too_far
+from utils.studies.gpu import __main__ as command_module
+from utils.studies.gpu import device, session, versions
+from utils.studies.gpu.__main__ import main, measure_gpu, texts_at_once
+from utils.studies.gpu.rows import BAR, SessionRow, lines_of, too_far
+from utils.studies.gpu.session import Answer, ended, parity, session_row
+from utils.studies.gpu.versions import BASE, Bench
 
 TEXTS = ["天地玄黄宇宙洪荒", "日月盈昃辰宿列张", "寒来暑往秋收冬藏"]
 ON_CPU = [BASE, "torch fp16", "torch bf16", f"{CPU} fp32", f"{CPU} fp16"]
@@ -40,7 +44,7 @@ def no_gpu(monkeypatch):
 
 @pytest.fixture
 def three_rounds(monkeypatch):
-    monkeypatch.setattr(gpu, "ROUNDS", Rounds(3))
+    monkeypatch.setattr(command_module, "ROUNDS", Rounds(3))
 
 
 @pytest.fixture(scope="module")
@@ -102,23 +106,23 @@ def test_a_graph_with_another_weight_does_not_keep_the_bar(bench, tmp_path):
     onnx.save(graph, tmp_path / "operator-fp32" / GRAPH_FILE)
     changed = Bench(bench.model, bench.tokenizer, "cpu", (CPU,), tmp_path)
     row = session_row(changed, "mini", "changed", TEXTS, Rounds(1))
-    parity = by_name(row)[f"{CPU} fp32"]["parity"]
-    assert parity["difference"] == pytest.approx(0.5, abs=1e-3) and parity["holds"] is False
+    found = by_name(row)[f"{CPU} fp32"]["parity"]
+    assert found["difference"] == pytest.approx(0.5, abs=1e-3) and found["holds"] is False
     assert too_far([row]) == [f"changed: {CPU} fp32"]
 
 
 def test_the_bar_is_kept_at_the_bar_and_not_beyond():
     def said(value):
-        return gpu.Answer(np.array([[0.0, value]]), np.array([1]))
+        return Answer(np.array([[0.0, value]]), np.array([1]))
 
-    assert gpu.parity(said(0.0), said(gpu.BAR), True)["holds"] is True
-    assert gpu.parity(said(0.0), said(np.nextafter(gpu.BAR, 1)), True)["holds"] is False
+    assert parity(said(0.0), said(BAR), True)["holds"] is True
+    assert parity(said(0.0), said(np.nextafter(BAR, 1)), True)["holds"] is False
 
 
 def test_equal_tags_are_a_share_of_the_characters():
     emissions = np.zeros((4, 2))
-    base, other = gpu.Answer(emissions, np.array([0, 1, 1, 0])), gpu.Answer(emissions, np.array([0, 1, 1, 1]))
-    assert gpu.parity(base, other, False)["equal_tags"] == 0.75
+    base, other = Answer(emissions, np.array([0, 1, 1, 0])), Answer(emissions, np.array([0, 1, 1, 1]))
+    assert parity(base, other, False)["equal_tags"] == 0.75
 
 
 def test_a_provider_that_is_missing_is_left_out_and_named(bench, no_gpu, capsys):
@@ -165,8 +169,9 @@ def test_without_the_base_there_is_nothing_to_compare(bench):
 def test_tensorrt_is_given_written_out_attention_and_halves_by_itself(bench, monkeypatch):
     graphs, told = [], []
     monkeypatch.setattr(Bench, "graph", lambda self, *what: graphs.append(what) or self.folder)
-    monkeypatch.setattr(gpu, "open_on", lambda provider, graph, words: told.append(words) or 1 / 0)
-    for name, make in gpu.versions(Bench(bench.model, bench.tokenizer, "cuda", (CUDA, TENSORRT), bench.folder)).items():
+    monkeypatch.setattr(versions, "open_on", lambda provider, graph, words: told.append(words) or 1 / 0)
+    asked = Bench(bench.model, bench.tokenizer, "cuda", (CUDA, TENSORRT), bench.folder)
+    for name, make in versions.versions(asked).items():
         if not name.startswith("torch"):
             pytest.raises(ZeroDivisionError, make)
     assert graphs == [("operator", "fp32"), ("operator", "fp16"), ("eager", "fp32"), ("eager", "fp32")]
@@ -208,7 +213,7 @@ def test_rows_are_kept_but_not_those_with_something_left_out(bench, no_gpu, thre
     name = machine()["cpu"]
     assert [one["stage"] for one in first["rows"]] == [f"mini, 1 at once, on {name}", f"mini, 3 at once, on {name}"]
     with monkeypatch.context() as patch:
-        patch.setattr(gpu, "measure_latency", None)
+        patch.setattr(session, "measure_latency", None)
         assert measure_gpu({"mini": bench}, [TEXTS[:1], TEXTS], out, "c") == first
     with pytest.raises(ValueError, match="give another file"):
         measure_gpu({"mini": bench}, [TEXTS], out, "another")
@@ -235,12 +240,12 @@ def test_the_driver_is_what_its_tool_says(said, driver, tmp_path, monkeypatch):
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {device}")
-    assert gpu.describe("cuda")["driver"] == driver and gpu.describe("cuda")["name"] == "card cuda"
+    assert device.describe("cuda")["driver"] == driver and device.describe("cuda")["name"] == "card cuda"
 
 
 def test_without_the_tool_there_is_no_driver(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert gpu._driver() is None
+    assert device._driver() is None
 
 
 @pytest.fixture
@@ -251,9 +256,9 @@ def command(bench, three_rounds, tmp_path, monkeypatch):
     sentences = "\n".join(f"[张](PER){text}" for text in random_texts(9, seed=3))
     for split in ("train", "dev", "test"):
         (tmp_path / "corpus" / f"{split}.txt").write_text(sentences, "utf-8")
-    monkeypatch.setattr(gpu, "COUNTS", (1, 2))
-    monkeypatch.setattr(gpu, "CHARACTERS", 20)
-    monkeypatch.setattr(gpu, "article_twin", lambda model: widen(model, 2, model.config.vocab_size))
+    monkeypatch.setattr(command_module, "COUNTS", (1, 2))
+    monkeypatch.setattr(command_module, "CHARACTERS", 20)
+    monkeypatch.setattr(command_module, "article_twin", lambda model: widen(model, 2, model.config.vocab_size))
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "1")  # so that it is as before when the test is over
     monkeypatch.delenv("NVIDIA_TF32_OVERRIDE")
 
@@ -261,7 +266,7 @@ def command(bench, three_rounds, tmp_path, monkeypatch):
         out = tmp_path / "new" / "gpu.json"
         given = ["gpu", "--model", str(tmp_path / "tiny"), "--corpus", str(tmp_path / "corpus"), "--out", str(out)]
         monkeypatch.setattr("sys.argv", [*given, *words])
-        gpu.main()
+        main()
         return json.loads(out.read_text("utf-8"))
 
     return run
@@ -269,7 +274,7 @@ def command(bench, three_rounds, tmp_path, monkeypatch):
 
 def test_the_command_measures_both_scales_and_batches(command, capsys):
     found = command("--device", "cpu")
-    assert found["command"] == "python -m utils.studies.gpu --model tiny --device cpu" and found["bar"] == gpu.BAR
+    assert found["command"] == "python -m utils.studies.gpu --model tiny --device cpu" and found["bar"] == BAR
     assert [(row["scale"], row["texts"], row["characters"]) for row in found["rows"]] == [
         (scale, count, 20) for scale in ("mini", "article") for count in (1, 2)
     ]
@@ -282,7 +287,7 @@ def test_the_command_ends_with_an_error_where_a_float32_engine_is_too_far(comman
     far = {
         "rows": [row | {"versions": [one | {"parity": one["parity"] | {"holds": False}} for one in row["versions"]]}]
     }
-    monkeypatch.setattr(gpu, "measure_gpu", lambda *_: far)
+    monkeypatch.setattr(command_module, "measure_gpu", lambda *_: far)
     with pytest.raises(SystemExit, match=f"further than 0.001 from torch in float32: .*{CPU} fp32"):
         command("--device", "cpu")
 

@@ -1,6 +1,5 @@
 """The oracle that scores are held against: what the loss really does when one head goes, tried head by head."""
 
-import time
 from collections.abc import Sequence
 
 import torch
@@ -11,6 +10,7 @@ from transformers import BertPreTrainedModel
 from utils.compress.batches import Batch, count_characters, make_batches, on_device
 from utils.compress.gates import by_head, gated, head_sites, observed
 from utils.compress.importance.gradients import sentence_losses
+from utils.measure.latency import Rounds, measure_latency
 from utils.model.modes import evaluating
 from utils.model.pruned_shape import size_of
 from utils.model.raner import RanerModel, piece_limit
@@ -33,20 +33,21 @@ def affordable(
     At least `FEWEST`, however long they take. Of `n` layers, trying a head runs `(n + 1) / 2` on the average.
     """
     share_of_layers = (model.config.num_hidden_layers + 1) / (2 * model.config.num_hidden_layers)
-    pace = _seconds_to_read(model, tokenizer, evenly_spaced(sentences, PACED)) / min(PACED, len(sentences))
+    read = evenly_spaced(sentences, PACED)
+    pace = _seconds_to_read(model, tokenizer, read) / len(read)
     count = int(seconds / (pace * share_of_layers * size_of(model).heads))
     return evenly_spaced(sentences, max(FEWEST, count))
 
 
 def _seconds_to_read(model: RanerModel, tokenizer: CharacterTokenizer, sentences: Sequence[Sentence]) -> float:
-    """Of the second of two passes."""
     batches = make_batches(sentences, tokenizer, model.labels, batch_size=PACED, limit=piece_limit(model.config))
+
+    def read() -> None:
+        for batch in on_device(model, batches):
+            model(batch["input_ids"], batch["attention_mask"])
+
     with evaluating(model.modules()), torch.no_grad():
-        for _ in range(2):
-            start = time.perf_counter()
-            for batch in on_device(model, batches):
-                model(batch["input_ids"], batch["attention_mask"])
-    return time.perf_counter() - start
+        return measure_latency({"read": read}, Rounds(1))["read"].p50 / 1000
 
 
 def leave_one_out(model: BertPreTrainedModel, batches: Sequence[Batch]) -> Tensor:

@@ -73,6 +73,11 @@ def best(target: Target, trials: Sequence[Trial]) -> Trial:
     return max(trials, key=merit)
 
 
+def folder_of(backend: str) -> str:
+    """Where the result's form of a backend lies."""
+    return MODEL if backend == "torch-fp32" else backend
+
+
 def deliver(work: Work, trial: Trial, out: Path) -> list[str]:
     """Copy a trial's model, its forms and its rows of the ledger to `out`; returns the folders' names.
 
@@ -80,7 +85,7 @@ def deliver(work: Work, trial: Trial, out: Path) -> list[str]:
     """
     forms = work.run.artifacts / trial.name / "result"
     backends = dict.fromkeys(("torch-fp32", "onnx-int8", ENGINES[trial.choice.engine].backend))
-    folders = {backend: MODEL if backend == "torch-fp32" else backend for backend in backends}
+    folders = {backend: folder_of(backend) for backend in backends}
     for backend, folder in folders.items():
         shutil.copytree(forms / backend, out / folder, dirs_exist_ok=True)
     for row in trial.rows:
