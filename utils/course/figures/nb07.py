@@ -68,15 +68,15 @@ def operators_figure(profile: Profile, lines: Mapping[str, float]) -> Picture:
         start += milliseconds
         label = f"  {short(milliseconds)} ms, {100 * milliseconds / end:.0f} %"
         axes.text(start, place, label, va="center", fontsize=9)
-    for name, milliseconds in lines.items():
+    for row, (name, milliseconds) in enumerate(lines.items()):
         axes.axvline(milliseconds, color="black", linestyle="--", linewidth=0.9)
-        axes.text(milliseconds, 1.01, name, transform=axes.get_xaxis_transform(), ha="center", fontsize=9)
+        axes.text(milliseconds, 1.01 + 0.05 * row, name, transform=axes.get_xaxis_transform(), ha="center", fontsize=9)
     plain_axes(axes, "", "ms of a call, one operator after the other")
     axes.set_yticks(range(len(bars)), [name for name, _, _ in bars])
     axes.set_xlim(0, 1.12 * max([end, *lines.values()]))
     axes.invert_yaxis()
     patches = [Patch(color=colour, label=kind) for kind, colour in KINDS.items()]
-    axes.legend(handles=patches, frameon=False, fontsize=9, loc="lower left")
+    axes.legend(handles=patches, frameon=False, fontsize=9, loc="upper right")
     return figure
 
 
