@@ -272,8 +272,8 @@ def test_a_cut_in_onnx_is_made_timed_and_explained(home, tmp_path, monkeypatch):
     """With the real clock, but for the table: what it says of time is not looked at."""
     engine, memory = "ONNX INT8, sentences", Memory(200.0, 100.0)
     known = dict.fromkeys(READINGS, TABLE) | {engine: TABLE._replace(rest=5)}
-    monkeypatch.setattr(search, "tables", lambda work: known)
-    monkeypatch.setattr(stages, "tables", lambda work: known)
+    monkeypatch.setattr(search, "tables", lambda work, forms=None: known)
+    monkeypatch.setattr(stages, "tables", lambda work, forms=None: known)
     monkeypatch.setattr(trial, "memories", lambda variants, text: [memory for _ in variants])
     recipe = replace(RECIPE, engines=(engine,), fits=1, tries=1, steps=(2,))
     out = tmp_path / "small"
