@@ -352,7 +352,7 @@ guesses.reveal(
 #
 # ### Build it: an INT8 layer
 #
-# Write it in NumPy. `x` is `(characters, inputs)`, `weight` is `(outputs, inputs)`.
+# Write `my_linear(x, weight, bias)` in NumPy. `x` is `(characters, inputs)`, `weight` is `(outputs, inputs)`; the answer is `(characters, outputs)`.
 #
 # 1. weights: a symmetric grid for each row, whose largest weight becomes 127
 # 2. inputs: one affine grid, 0 to 255, over their range (which includes 0)
@@ -361,15 +361,13 @@ guesses.reveal(
 #
 # Stuck? `solution("06", 3)` shows one way.
 
+# %%
+my_linear = ...  # in place of the dots, your function:
+# def my_linear(x, weight, bias):
+#     ...
 
 # %%
-def my_linear(x, weight, bias):
-    """A linear layer by integers: (characters, outputs)."""
-    return ...
-
-
-# %%
-exercise(my_linear(*exercises.LAYER), exercises.int8_linear)
+exercise(my_linear, exercises.int8_linear)
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -384,7 +382,7 @@ def my_linear(x, weight, bias):
     return x_scale * w_scale.T * sums + bias
 
 
-exercise(my_linear(*exercises.LAYER), exercises.int8_linear)
+exercise(my_linear, exercises.int8_linear)
 
 # %% [markdown]
 # Now it reads the activations from above. How far may it be from the float layer? A weight is half its step off at most, times its input; an input half its step, times its weight. Added up over the inputs, that is a bound for each output.
@@ -394,7 +392,7 @@ x, w, b = activations.numpy(), matrix.weight.detach().numpy(), matrix.bias.detac
 half_w = np.abs(w).max(axis=1) / 127 / 2
 half_x = (x.max() - min(x.min(), 0)) / 255 / 2
 bound = np.abs(x).sum(axis=1, keepdims=True) * half_w + (np.abs(w).sum(axis=1) + w.shape[1] * half_w) * half_x
-if attempted(my_linear(*exercises.LAYER)):
+if attempted(my_linear):
     far = np.abs(my_linear(x, w, b) - (x @ w.T + b))
     check("no output is further from the float layer than its bound", bool((far <= bound * 1.001).all()))
 

@@ -149,7 +149,7 @@ def distillation_step(answer: object) -> str | None:
         return hint
     if torch.equal(found, start):
         return "no parameter of the student moved: backward only makes gradients, the optimizer makes the step"
-    return _step_hint(found, losses)
+    return _step_hint(found, losses) or _short_hint(answer)
 
 
 def _asked_wrongly(teacher: RanerModel, taught: list[bool], learned: list[bool]) -> str | None:
@@ -176,6 +176,36 @@ def _step_hint(found: Tensor, losses: Tensor) -> str | None:
         known = (hint for hint, (_, others) in wrong.items() if _same(losses, others))
         return next(known, "the student learned what it should; return the whole loss, so that one can watch it fall")
     return None
+
+
+def _short_hint(answer: Callable) -> str | None:
+    """What is wrong with a step whose gradient is short enough."""
+    student, teacher, batch = at_peace()
+    optimizer = torch.optim.SGD(student.parameters(), RATE)
+    answer(student, teacher, dict(batch), optimizer)
+    found = parameters_to_vector(student.parameters()).detach()
+    if _same(found, short_step_by_hand()):
+        return None
+    return "a gradient that is shorter than LARGEST_NORM stays as it is; yours was changed"
+
+
+def short_step_by_hand() -> Tensor:
+    """The parameters of the student of `at_peace` after a step with its batch."""
+    student, teacher, batch = at_peace()
+    loss = _loss_of(student, teacher.eval(), batch, Way())
+    gradient = parameters_to_vector(torch.autograd.grad(loss, list(student.parameters())))
+    return parameters_to_vector(student.parameters()).detach() - RATE * gradient
+
+
+def at_peace() -> tuple[RanerModel, RanerModel, Batch]:
+    """A student that agrees with its teacher and with the labels, and is sure of them: its gradient is short."""
+    student, teacher, batch = tiny_tagger(1, dropout=0.0), tiny_tagger(1, dropout=0.5), tiny_batches()[0]
+    with torch.no_grad():
+        for model in (student, teacher):
+            model.classifier.weight.mul_(14)
+        answers = student(batch["input_ids"], batch["attention_mask"]).logits.argmax(-1)
+    labelled = batch["labels"] != IGNORED_LABEL
+    return student, teacher, batch | {"labels": answers.where(labelled, IGNORED_LABEL)}
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

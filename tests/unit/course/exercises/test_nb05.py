@@ -77,7 +77,18 @@ def test_other_losses_get_a_hint_too(answer, words):
     assert words in nb05.soft_loss_function(answer)
 
 
-def step_with(soft=my_soft_loss, ask=None, real=None, total=None, zero=True, clip=True, move=True, answers=True):
+def shortened(parameters):
+    torch.nn.utils.clip_grad_norm_(parameters, nb05.LARGEST_NORM)
+
+
+def scaled(parameters):
+    """Also a gradient that is short enough gets the largest norm."""
+    longest = torch.nn.utils.get_total_norm([parameter.grad for parameter in parameters])
+    for parameter in parameters:
+        parameter.grad.mul_(nb05.LARGEST_NORM / longest)
+
+
+def step_with(soft=my_soft_loss, ask=None, real=None, total=None, zero=True, clip=shortened, move=True, answers=True):
     """A step of distillation, right but for what is given."""
 
     def under_no_grad(teacher, batch):
@@ -93,8 +104,7 @@ def step_with(soft=my_soft_loss, ask=None, real=None, total=None, zero=True, cli
         if zero:
             optimizer.zero_grad()
         loss.backward()
-        if clip:
-            torch.nn.utils.clip_grad_norm_(student.parameters(), nb05.LARGEST_NORM)
+        clip(list(student.parameters()))
         if move:
             optimizer.step()
         return loss.item() if answers else None
@@ -122,7 +132,8 @@ WRONG_STEPS = {
     "nobody asked": step_with(ask=lambda _, batch: torch.zeros(*batch["labels"].shape, 3)),
     "padding was counted": step_with(real=lambda batch: batch["attention_mask"] >= 0),
     "zero_grad": step_with(zero=False),
-    "LARGEST_NORM": step_with(clip=False),
+    "is longer than LARGEST_NORM": step_with(clip=lambda parameters: None),
+    "is shorter than LARGEST_NORM": step_with(clip=scaled),
     "the optimizer makes": step_with(move=False),
     "wrong way round": step_with(total=lambda crf, soft: (1 - nb05.ALPHA) * crf + nb05.ALPHA * soft),
     "weighs 1 - ALPHA": step_with(total=lambda crf, soft: nb05.ALPHA * crf + soft),
@@ -150,6 +161,13 @@ def test_every_mistake_moves_the_student_elsewhere_and_some_gradient_is_too_long
     found = [nb05.steps_by_hand(way) for way in (nb05.Way(), *nb05.WRONG_WAYS.values())]
     for (one, losses), (other, others) in combinations(found, 2):
         assert (one - other).norm() > 1e-3 or (losses - others).norm() > 1e-2
+
+
+def test_a_student_at_peace_has_a_short_gradient_and_is_moved_by_it():
+    student, teacher, batch = nb05.at_peace()
+    before = torch.nn.utils.parameters_to_vector(student.parameters()).detach()
+    moved = (nb05.short_step_by_hand() - before).norm() / nb05.RATE
+    assert 1e-3 < moved < nb05.LARGEST_NORM / 2
 
 
 def test_exercises_leave_the_random_numbers_of_others_alone():
