@@ -44,12 +44,16 @@ edition: $(ENVIRONMENT)
 compress: $(ENVIRONMENT)
 	@$(BIN)/python -m utils.course compress $(COMPRESSED)
 
+# Two files of tests at a time, each on a core of its own: threads that wait must not spin on the other's.
+TOGETHER := --numprocesses 2 --dist loadfile --no-loadscope-reorder
+test test-quick: export OMP_WAIT_POLICY = PASSIVE
+
 test: $(ENVIRONMENT)
 	$(if $(filter 1,$(RAY)),$(BIN)/python -m pip install --quiet -r requirements-ray.txt)
-	$(BIN)/python -m pytest $(if $(filter 1,$(LOAD)),-m "")
+	$(BIN)/python -m pytest $(if $(filter 1,$(LOAD)),-m "",$(TOGETHER))
 
 test-quick: $(ENVIRONMENT)
-	$(BIN)/python -m pytest -m "not notebooks and not load"
+	$(BIN)/python -m pytest -m "not notebooks and not load" $(TOGETHER)
 
 # Lines of utils/ that tests execute; processes that tests start are not seen.
 coverage: $(ENVIRONMENT)

@@ -739,7 +739,7 @@ stages = ("quantized", "quantized-linear", "quantized-static", "quantized-aware"
 versions = [Variant("original", "torch-fp32", small["original"], raner, baseline)]
 versions += [Variant(stage, "torch-int8", small[stage], raner, evaluations[stage]) for stage in stages]
 mini_rows = measure_variants(run, versions, "06", "mini")
-results.results_figure(mini_rows)
+results.results_figure(mini_rows, "the embedded model")
 
 # %% [markdown]
 # Now the size of BERT-base. F1 is not measured again: the twin tags as mini does. The quantisation-aware version has the same matrices in the same kernels as the static one; it would cost the same.
@@ -756,7 +756,7 @@ for where, measured in (("mini", mini_rows), ("article", big_rows)):
     found = {row["stage"]: row["times_as_fast"] for row in measured}["quantized"]
     gain = Estimate(found["value"], found["low"], found["high"])
     guesses.reveal(f"how fast INT8 is, {where}", my_guess, gain, "times as fast")
-results.results_figure(big_rows)
+results.results_figure(big_rows, "its twin, at the article's size")
 
 # %% [markdown]
 # Compare the dynamic and the static version. A static layer of torch need not search for ranges, but it rounds its *output* as well, only to turn it back into floats at once. Fixed ranges pay where integers may stay integers from one layer to the next, which is what the engines of notebook 07 try.

@@ -824,7 +824,7 @@ planned = cli.main(asked)
 check("a plan, and nothing was made", planned == 0 and not (run.path / "compressed").exists())
 
 # %% [markdown]
-# Read the plan: which stage takes the longest, and why does the fair baseline come first? The times are this machine's. The command differs in places: it cuts in steps, and with `MAX_MB` it also drops the characters that neither train and dev nor the texts without labels have, so give it many texts then.
+# Read the plan: which stage takes the longest, and why does the fair baseline come first? (Every later verdict is a distance to it, and no cut may have a say in it: whoever sees a cut's F1 first is tempted to train its rival for less long.) The times are this machine's. The command differs in places: it cuts in steps, and with `MAX_MB` it also drops the characters that neither train and dev nor the texts without labels have, so give it many texts then.
 #
 # The result is a folder with the model in each form, its report, its ledger, and a model card that shows the verdicts first. One of them came with the course: the embedded model, made smaller by this command, in `data/models/mini-raner-compressed`. What was it asked for, and did it get there? Its card says so first; then its ledger has the versions that were measured for it. Times there and above come from two machines, or from two hours of one, so they are not divided.
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from utils.compress.curves import Epoch
 from utils.course.figures.base import recovery_figure
-from utils.course.figures.style import MARKERS, SERIES, Picture, picture, plain_axes
+from utils.course.figures.style import MARKERS, ORANGE, SERIES, Picture, picture, plain_axes
 
 
 def soft_targets_figure(
@@ -25,7 +25,7 @@ def soft_targets_figure(
     for axes, (title, probabilities) in zip(panels, targets.items(), strict=True):
         image = axes.imshow(np.asarray(probabilities).T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         annotated = [tags.index(label) for label in labels]
-        axes.plot(places, annotated, "o", markerfacecolor="none", markeredgecolor="black", markersize=7)
+        axes.plot(places, annotated, "o", markersize=8, fillstyle="none", color=ORANGE, markeredgewidth=1.8)
         axes.set_yticks(range(len(tags)), tags, fontsize=8)
         axes.set_xticks(places, characters)
         axes.tick_params(length=0)
