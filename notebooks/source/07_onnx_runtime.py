@@ -40,17 +40,9 @@ from utils.course.sizes import sizes_of
 from utils.course.solutions import solution
 from utils.course.tables import table
 from utils.course.teaching import check, exercise, predictions, show_minutes
-from utils.engines import (
-    arithmetic_bound,
-    onnx_checks,
-    onnx_export,
-    onnx_files,
-    onnx_profile,
-    onnx_quantize,
-    onnx_session,
-    openvino,
-    pareto,
-)
+from utils.engines import arithmetic_bound, onnx_checks, onnx_export, onnx_files, onnx_quantize, onnx_session, pareto
+from utils.engines.onnx_profile import operator_times
+from utils.engines.openvino import export_openvino, load_openvino_tagger, quantize_openvino
 from utils.engines.variants import Variant, measure_variants, memories
 from utils.measure import latency
 from utils.measure.claim import answer
@@ -418,11 +410,11 @@ table(("heads and attention", "Attention operators", "float32 ms", "INT8 ms", "I
 # %% tags=["nbval-ignore-output"]
 float_dir = saved("original", lambda path: save_raner(raner, tokenizer, path))
 int8_dir = saved("quantized", lambda path: save_quantized(dynamic.quantize(raner), tokenizer, path))
-vino_dir = saved("original-openvino", lambda path: openvino.export_openvino(onnx_dir, path))
-vino8_dir = saved("original-openvino-int8", lambda path: openvino.quantize_openvino(onnx_dir, path, calibration))
+vino_dir = saved("original-openvino", lambda path: export_openvino(onnx_dir, path))
+vino8_dir = saved("original-openvino-int8", lambda path: quantize_openvino(onnx_dir, path, calibration))
 
 # %%
-in_openvino = openvino.load_openvino_tagger(vino_dir)
+in_openvino = load_openvino_tagger(vino_dir)
 distance = max(furthest(*shape, in_openvino) for shape in shapes)
 check("OpenVINO gives torch's emissions to 1e-4 at every shape", distance < 1e-4)
 
@@ -476,9 +468,9 @@ big = {"float": large("original", lambda path: save_raner(twin, tokenizer, path)
 big["int8"] = large("quantized", lambda path: save_quantized(dynamic.quantize(twin), tokenizer, path))
 big["onnx"] = large("original-onnx", lambda path: onnx_export.export_onnx(twin, tokenizer, path))
 big["dynamic"] = large("original-onnx-int8", lambda path: onnx_quantize.quantize_onnx(big["onnx"], path))
-big["vino"] = large("original-openvino", lambda path: openvino.export_openvino(big["onnx"], path))
+big["vino"] = large("original-openvino", lambda path: export_openvino(big["onnx"], path))
 few = pipeline.calibration_texts(run, "article")
-big["vino8"] = large("original-openvino-int8", lambda path: openvino.quantize_openvino(big["onnx"], path, few))
+big["vino8"] = large("original-openvino-int8", lambda path: quantize_openvino(big["onnx"], path, few))
 
 # %%
 ids, mask, _ = tokenizer.batch([article[:100]])
@@ -512,7 +504,7 @@ guesses.reveal("fastest engine at the article's size", my_guess, f"{' or '.join(
 my_guess = ...
 
 # %% tags=["nbval-ignore-output"]
-profile = onnx_profile.operator_times(big["dynamic"], [article], sizes.rounds.usual)
+profile = operator_times(big["dynamic"], [article], sizes.rounds.usual)
 share = sum(row.share for row in profile.operators if row.operator in figures.WITH_BYTES)
 guesses.reveal("share of the products of bytes", my_guess, round(share), "%")
 peaks = arithmetic_bound.byte_peak(), arithmetic_bound.float_peak()

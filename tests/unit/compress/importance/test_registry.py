@@ -19,7 +19,7 @@ from utils.compress.pruning.remove import prune_heads, prune_neurons
 EVERY_SCORE = SCORES | {"leave one out": leave_one_out}
 
 
-@pytest.mark.parametrize("name", EVERY_SCORE.keys() - {"Michel, per batch"})
+@pytest.mark.parametrize("name", sorted(EVERY_SCORE.keys() - {"Michel, per batch"}))
 def test_scores_depend_neither_on_batch_size_nor_on_padding(model, name):
     rows = random_rows(model)
     alone, together = stack(rows, 1), stack(rows[::-1], 5, padding=7)
@@ -39,7 +39,7 @@ def test_scores_are_those_of_evaluation_mode_and_leave_the_model_as_it_was(model
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
 
 
-@pytest.mark.parametrize("name", EVERY_SCORE.keys() - {"weight magnitude", "random"})
+@pytest.mark.parametrize("name", sorted(EVERY_SCORE.keys() - {"weight magnitude", "random"}))
 def test_an_error_leaves_no_hook_behind(model, name, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("broken on purpose")
@@ -61,7 +61,7 @@ def test_pruned_heads_score_nan_and_the_others_keep_their_places(name):
     assert torch.equal(score.isnan(), gone)
 
 
-@pytest.mark.parametrize("name", EVERY_SCORE.keys() - {"weight magnitude", "random"})
+@pytest.mark.parametrize("name", sorted(EVERY_SCORE.keys() - {"weight magnitude", "random"}))
 def test_no_batches_are_refused(model, name):
     model.train()
     with pytest.raises(ValueError, match="no batches: make some"):
