@@ -355,8 +355,8 @@ print(f"{choice.engine}: {size.heads} of {layers * heads} heads and {size.neuron
 print(f"foretold: {foretold:.1f} times as fast, and {choice.f1 - uncut.f1:+.1f} points of F1 before any training")
 seen_loss = f1_difference(shown, seen["original"].predictions, seen["pruned and quantized, torch"].predictions, seed)
 reach = (seen_loss.high - seen_loss.low) / 2 * (len(shown) / len(hidden)) ** 0.5
-print(f"{len(hidden)} hidden sentences tell a loss to about ±{reach:.1f} points: "
-      f"for a ✓ at {target.lose:g} points it must measure {target.lose - reach:.1f} or less")  # fmt: skip
+print(f"{len(hidden)} hidden sentences tell a loss to about ±{reach:.1f} points")
+print(f"for a ✓ at {target.lose:g} points it must measure {target.lose - reach:.1f} or less")
 
 # %% [markdown]
 # ## Training it, and the original beside it
@@ -580,9 +580,8 @@ fewer_heads = article_twin(waterfall.cuts(original, compressed["compressed"])["h
 _, fewer_heads_dir = to_onnx(large, "fewer-heads", fewer_heads, tokenizer)
 
 # %%
-small = whole.backend(*encoding[:2])
-check("the twin gives the mini's emissions, to 1e-4",
-      np.abs(torch_tagger(big, tokenizer).backend(*encoding[:2]) - small).max() < 1e-4)  # fmt: skip
+by_mini, by_twin = (tagger.backend(*encoding[:2]) for tagger in (whole, torch_tagger(big, tokenizer)))
+check("the twin gives the mini's emissions, to 1e-4", np.abs(by_twin - by_mini).max() < 1e-4)
 print(f"{sum(p.numel() for p in big.parameters()):,} parameters")
 
 # %% [markdown]
@@ -620,9 +619,9 @@ big_versions = [
     Variant("quantized", "torch-int8", int8_dir, big, loader=in_torch8),
     Variant("pruned-quantized", "torch-int8", both_dir, big_recovered, loader=in_torch8),
     Variant("quantized", "onnx-int8", onnx_dir, big, loader=in_onnx8),
-    *[Variant(name, backend, path, wide[name], loader=engines8[backend])
-      for name, paths in own_dirs.items() for backend, path in paths.items()],
-]  # fmt: skip
+]
+for name, paths in own_dirs.items():
+    big_versions += [Variant(name, engine, path, wide[name], loader=engines8[engine]) for engine, path in paths.items()]
 compared = [waterfall.Step(f"{v.stage}, {v.backend}", v.path, v.loader) for v in big_versions]
 session = waterfall.timed([*starts, *steps, *in_one_piece, *compared], run.article.text, sizes.rounds)
 
@@ -630,8 +629,8 @@ session = waterfall.timed([*starts, *steps, *in_one_piece, *compared], run.artic
 factors = waterfall.chain(starts, steps, session)
 slower, start, *changes = factors
 fastest = start.name.removeprefix("original, read ")
-print(f"the original takes {slower.milliseconds:.0f} ms {slower.name.removeprefix('original, ')}, "
-      f"and {start.milliseconds:.0f} ms {start.name.removeprefix('original, ')}: that is the base")  # fmt: skip
+for factor, said in ((slower, ""), (start, ": that is the base")):
+    print(f"the {factor.name}, takes {factor.milliseconds:.0f} ms{said}")
 write_atomically(run.artifacts / "waterfall.png", report.png(waterfall_figure(factors, base=1)))
 for factor in changes:
     check(f"{factor.name}: faster than the line above", verdict(factor.times, 1))
@@ -661,10 +660,10 @@ def times(row):
 
 def cells(version, row):
     d = (version.baseline or untouched)[1]
-    size, time = row["file_bytes"], row["latency_ms"]["p50"]
-    return (version.stage, version.backend, f"{time:.0f}", "{:.2f} [{:.2f}, {:.2f}]".format(*times(row)),
-            f"{size / 1e6:.0f}", f"{row['rss_mb']:.0f}", f"{version.evaluation.scores.f1:.1f}",
-            difference(d, version.evaluation))  # fmt: skip
+    fast, memory = "{:.2f} [{:.2f}, {:.2f}]".format(*times(row)), f"{row['rss_mb']:.0f}"
+    costs = f"{row['latency_ms']['p50']:.0f}", fast, f"{row['file_bytes'] / 1e6:.0f}", memory
+    f1 = f"{version.evaluation.scores.f1:.1f}", difference(d, version.evaluation)
+    return version.stage, version.backend, *costs, *f1
 
 
 # %% tags=["nbval-ignore-output"]
@@ -701,8 +700,8 @@ one, other = (each["test sentences joined, up to 500 characters"].predictions fo
 gain = f1_difference(long_texts, one, other, seed)
 print("read by sentence instead of whole: {:+.1f} [{:+.1f}, {:+.1f}] points".format(*gain))
 check("long texts are tagged better by sentence", verdict(gain, 0))
-table(("F1", "whole", "by sentence"),
-      [(name, f"{in_one[name].scores.f1:.1f}", f"{apart[name].scores.f1:.1f}") for name in sets])  # fmt: skip
+lines = [(name, *(f"{way[name].scores.f1:.1f}" for way in (in_one, apart))) for name in sets]
+table(("F1", "whole", "by sentence"), lines)
 
 # %% [markdown]
 # ## The article's table, with a second column for each number
