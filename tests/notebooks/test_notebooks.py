@@ -78,7 +78,7 @@ def with_right_solutions(path: Path) -> NotebookNode:
 
 
 @pytest.mark.notebooks
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @each_notebook
 def test_a_second_execution_prints_the_same(path, workplace):
     """As it is published: without solutions, unless no other execution in this file would reach them."""
@@ -86,7 +86,7 @@ def test_a_second_execution_prints_the_same(path, workplace):
         small = set_quick(nbformat.read(path, 4) if FAST else with_right_solutions(path), workplace / "run")
         path = workplace / path.name
         nbformat.write(small, path)
-    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-p", "no:cacheprovider", "-q"]
+    options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=900", "-p", "no:cacheprovider", "-q"]
     command = [sys.executable, "-m", "pytest", *options, "--rootdir", str(path.parent), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ANSWERS_ONLY)
     assert done.returncode == 0, done.stdout[-8000:]
