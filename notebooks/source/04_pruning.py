@@ -508,7 +508,7 @@ for stage, m in stages.items():
     path = run.artifact(f"article/{stage}-seed{seed}", partial(save_raner, twin, tokenizer))
     wide.append(Variant(stage, "torch-fp32", path, twin))
 mini_rows = measure_variants(run, mini, "04", "mini")
-results.results_figure(mini_rows, "the embedded model, in torch")
+results.results_figure(mini_rows)
 
 # %% tags=["nbval-ignore-output"]
 article_rows = measure_variants(run, wide, "04", "article", repeats=5)
@@ -520,7 +520,7 @@ print(f"F1 against the original, on all test sentences: {lost.value:+.2f}, {lost
 check("20 % of the heads less make it 1.35 times as fast (article)", verdict(with_20, 1.35))
 check("half of the heads and neurons less do", verdict(with_both, 1.35))
 check("20 % of the heads less cost 1.2 points or less (article)", verdict(lost, -1.2))
-results.results_figure(article_rows, "its twin, at the article's size")
+results.results_figure(article_rows)
 
 # %%
 counts = [run.ledger.row(stage, "article", "torch-fp32")["parameters"] for stage in stages]

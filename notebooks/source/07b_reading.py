@@ -381,17 +381,14 @@ mini_variants = packed_variants(raner, small, graphs)
 scored = [replace(variant, evaluation=evaluate(variant.load(), test, seed)) for variant in mini_variants]
 mini_rows = measure_variants(run, scored, "07b", "mini")
 rows = measure_variants(run, packed_variants(twin, large, wide), "07b", "article", repeats=5)
-
-
-# %% tags=["nbval-ignore-output"]
-def line_of(row, mini):
-    milliseconds, faster = f"{row['latency_ms']['p50']:.0f}", f"{row['times_as_fast']['value']:.2f}"
-    name, memory = f"{row['stage']}, {row['backend']}", f"{row['rss_mb']:.0f}"
-    return name, row["reading"], milliseconds, faster, memory, f"{mini['f1']:.2f}"
-
-
-header = ("version", "reads", "median ms", "times as fast", "peak MB", "F1")
-table(header, map(line_of, rows, mini_rows))
+table(
+    ("version", "reads", "median ms", "times as fast", "peak MB", "F1"),
+    [
+        (f"{row['stage']}, {row['backend']}", row["reading"], f"{row['latency_ms']['p50']:.0f}",
+         f"{row['times_as_fast']['value']:.2f}", f"{row['rss_mb']:.0f}", f"{mini['f1']:.2f}")
+        for row, mini in zip(rows, mini_rows, strict=True)
+    ],
+)  # fmt: skip
 
 # %% [markdown]
 # ## Your predictions

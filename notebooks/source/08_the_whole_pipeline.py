@@ -355,8 +355,8 @@ print(f"{choice.engine}: {size.heads} of {layers * heads} heads and {size.neuron
 print(f"foretold: {foretold:.1f} times as fast, and {choice.f1 - uncut.f1:+.1f} points of F1 before any training")
 seen_loss = f1_difference(shown, seen["original"].predictions, seen["pruned and quantized, torch"].predictions, seed)
 reach = (seen_loss.high - seen_loss.low) / 2 * (len(shown) / len(hidden)) ** 0.5
-print(f"{len(hidden)} hidden sentences tell a loss to about ±{reach:.1f} points")
-print(f"for a ✓ at {target.lose:g} points it must measure {target.lose - reach:.1f} or less")
+print(f"{len(hidden)} hidden sentences tell a loss to about ±{reach:.1f} points: "
+      f"for a ✓ at {target.lose:g} points it must measure {target.lose - reach:.1f} or less")  # fmt: skip
 
 # %% [markdown]
 # ## Training it, and the original beside it
@@ -580,8 +580,9 @@ fewer_heads = article_twin(waterfall.cuts(original, compressed["compressed"])["h
 _, fewer_heads_dir = to_onnx(large, "fewer-heads", fewer_heads, tokenizer)
 
 # %%
-by_mini, by_twin = (tagger.backend(*encoding[:2]) for tagger in (whole, torch_tagger(big, tokenizer)))
-check("the twin gives the mini's emissions, to 1e-4", np.abs(by_twin - by_mini).max() < 1e-4)
+small = whole.backend(*encoding[:2])
+check("the twin gives the mini's emissions, to 1e-4",
+      np.abs(torch_tagger(big, tokenizer).backend(*encoding[:2]) - small).max() < 1e-4)  # fmt: skip
 print(f"{sum(p.numel() for p in big.parameters()):,} parameters")
 
 # %% [markdown]
@@ -619,9 +620,9 @@ big_versions = [
     Variant("quantized", "torch-int8", int8_dir, big, loader=in_torch8),
     Variant("pruned-quantized", "torch-int8", both_dir, big_recovered, loader=in_torch8),
     Variant("quantized", "onnx-int8", onnx_dir, big, loader=in_onnx8),
-]
-for name, paths in own_dirs.items():
-    big_versions += [Variant(name, engine, path, wide[name], loader=engines8[engine]) for engine, path in paths.items()]
+    *[Variant(name, backend, path, wide[name], loader=engines8[backend])
+      for name, paths in own_dirs.items() for backend, path in paths.items()],
+]  # fmt: skip
 compared = [waterfall.Step(f"{v.stage}, {v.backend}", v.path, v.loader) for v in big_versions]
 session = waterfall.timed([*starts, *steps, *in_one_piece, *compared], run.article.text, sizes.rounds)
 
@@ -629,8 +630,8 @@ session = waterfall.timed([*starts, *steps, *in_one_piece, *compared], run.artic
 factors = waterfall.chain(starts, steps, session)
 slower, start, *changes = factors
 fastest = start.name.removeprefix("original, read ")
-for factor, said in ((slower, ""), (start, ": that is the base")):
-    print(f"the {factor.name}, takes {factor.milliseconds:.0f} ms{said}")
+print(f"the original takes {slower.milliseconds:.0f} ms {slower.name.removeprefix('original, ')}, "
+      f"and {start.milliseconds:.0f} ms {start.name.removeprefix('original, ')}: that is the base")  # fmt: skip
 write_atomically(run.artifacts / "waterfall.png", report.png(waterfall_figure(factors, base=1)))
 for factor in changes:
     check(f"{factor.name}: faster than the line above", verdict(factor.times, 1))
@@ -660,10 +661,10 @@ def times(row):
 
 def cells(version, row):
     d = (version.baseline or untouched)[1]
-    fast, memory = "{:.2f} [{:.2f}, {:.2f}]".format(*times(row)), f"{row['rss_mb']:.0f}"
-    costs = f"{row['latency_ms']['p50']:.0f}", fast, f"{row['file_bytes'] / 1e6:.0f}", memory
-    f1 = f"{version.evaluation.scores.f1:.1f}", difference(d, version.evaluation)
-    return version.stage, version.backend, *costs, *f1
+    size, time = row["file_bytes"], row["latency_ms"]["p50"]
+    return (version.stage, version.backend, f"{time:.0f}", "{:.2f} [{:.2f}, {:.2f}]".format(*times(row)),
+            f"{size / 1e6:.0f}", f"{row['rss_mb']:.0f}", f"{version.evaluation.scores.f1:.1f}",
+            difference(d, version.evaluation))  # fmt: skip
 
 
 # %% tags=["nbval-ignore-output"]
@@ -700,8 +701,8 @@ one, other = (each["test sentences joined, up to 500 characters"].predictions fo
 gain = f1_difference(long_texts, one, other, seed)
 print("read by sentence instead of whole: {:+.1f} [{:+.1f}, {:+.1f}] points".format(*gain))
 check("long texts are tagged better by sentence", verdict(gain, 0))
-lines = [(name, *(f"{way[name].scores.f1:.1f}" for way in (in_one, apart))) for name in sets]
-table(("F1", "whole", "by sentence"), lines)
+table(("F1", "whole", "by sentence"),
+      [(name, f"{in_one[name].scores.f1:.1f}", f"{apart[name].scores.f1:.1f}") for name in sets])  # fmt: skip
 
 # %% [markdown]
 # ## The article's table, with a second column for each number
@@ -823,7 +824,7 @@ planned = cli.main(asked)
 check("a plan, and nothing was made", planned == 0 and not (run.path / "compressed").exists())
 
 # %% [markdown]
-# Read the plan: which stage takes the longest, and why does the fair baseline come first? (Every later verdict is a distance to it, and no cut may have a say in it: whoever sees a cut's F1 first is tempted to train its rival for less long.) The times are this machine's. The command differs in places: it cuts in steps, and with `MAX_MB` it also drops the characters that neither train and dev nor the texts without labels have, so give it many texts then.
+# Read the plan: which stage takes the longest, and why does the fair baseline come first? The times are this machine's. The command differs in places: it cuts in steps, and with `MAX_MB` it also drops the characters that neither train and dev nor the texts without labels have, so give it many texts then.
 #
 # The result is a folder with the model in each form, its report, its ledger, and a model card that shows the verdicts first. One of them came with the course: the embedded model, made smaller by this command, in `data/models/mini-raner-compressed`. What was it asked for, and did it get there? Its card says so first; then its ledger has the versions that were measured for it. Times there and above come from two machines, or from two hours of one, so they are not divided.
 

@@ -97,11 +97,6 @@ def short_cells(notebook: NotebookNode) -> list[str]:
     return [f"{length} lines in the cell that begins {first!r}" for length, first in lengths if length > LONGEST_CELL]
 
 
-def squeezed_lines(notebook: NotebookNode) -> list[str]:
-    """No cell hides lines from the formatter, to be shorter than it is."""
-    return [f"{cell.source.splitlines()[0]!r} ..." for cell in code_cells(notebook) if "# fmt:" in cell.source]
-
-
 def _is_import(line: str) -> bool:
     return not line or line.startswith(("import ", "from "))
 
@@ -362,6 +357,6 @@ def _essence(cell: NotebookNode) -> tuple:
 
 
 RULES = (
-    title, parameters, execution_counts, short_cells, squeezed_lines, outputs,
+    title, parameters, execution_counts, short_cells, outputs,
     machine_paths, shell_commands, measured_numbers, exercises, glyphs, links,
 )  # fmt: skip

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from onnxscript import ir
 from torch import Tensor, nn
 from transformers import AttentionInterface
 
@@ -95,27 +94,9 @@ def write_graph(module: nn.Module, example: Mapping[str, Tensor], file: Path) ->
         dynamo=True,
         verbose=False,
     )
-    _drop_detours(program.model)
     for node in program.model.graph:
         node.metadata_props.clear()  # stack traces: a tenth of a small file, and paths of this machine
     program.save(file, external_data=False)
-
-
-def _drop_detours(graph: ir.Model) -> None:
-    """Skip what is there and back again: a second `Reshape` that restores the shape that the first one was given.
-
-    The way through four axes is torch's, around every `Attention`; the operator wants three.
-    """
-    for node in graph.graph:
-        before = node.inputs[0].producer() if node.op_type == "Reshape" else None
-        if before is not None and before.op_type == "Reshape" and _same(before.inputs[0].shape, node.outputs[0].shape):
-            ir.convenience.replace_all_uses_with(node.outputs[0], before.inputs[0])
-    ir.passes.common.RemoveUnusedNodesPass()(graph)
-
-
-def _same(first: ir.Shape | None, second: ir.Shape | None) -> bool:
-    """Whether two shapes are surely equal."""
-    return first is not None and first == second and not first.has_unknown_dim()
 
 
 class _Emissions(nn.Module):
