@@ -70,7 +70,7 @@ def other_model(tmp_path) -> Path:
 
 
 @pytest.mark.notebooks
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(5000)
 def test_the_course_runs_with_other_parameters_and_its_solutions_are_right(
     tmp_path, other_corpus, other_model, monkeypatch
 ):
