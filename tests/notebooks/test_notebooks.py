@@ -20,6 +20,7 @@ from utils.course.solutions import is_solution
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 SMALL = {
+    "04_pruning",
     "05_recovery",
     "06_dynamic_quantization",
     "07_onnx_runtime",
