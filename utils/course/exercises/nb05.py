@@ -114,6 +114,14 @@ RATE = 1.0
 """Of plain gradient descent in this exercise."""
 
 
+class Lesson(NamedTuple):
+    """Who learns, who teaches, and from what: one step a batch."""
+
+    student: RanerModel
+    teacher: RanerModel
+    batches: list[Batch]
+
+
 class Way(NamedTuple):
     """How a step of distillation is made, by default as it should be."""
 
@@ -140,11 +148,12 @@ def distillation_step(answer: object) -> str | None:
     """A function `(student, teacher, batch, optimizer) -> loss` that makes one step of distillation."""
     if not callable(answer):
         return "a function of the student, the teacher, a batch and the optimizer is expected"
-    student, teacher = tiny_tagger(1, dropout=0.0), tiny_tagger(2, dropout=0.5)
+    lesson = strangers()
+    student, teacher, _ = lesson
     start, modes = parameters_to_vector(student.parameters()).detach().clone(), {student: [], teacher: []}
     for model, seen in modes.items():
         model.register_forward_pre_hook(lambda module, _, seen=seen: seen.append(module.training))
-    found, losses = _steps_of(answer, student, teacher)
+    found, losses = _steps_of(answer, lesson)
     if hint := _asked_wrongly(teacher, modes[teacher], modes[student]):
         return hint
     if torch.equal(found, start):
@@ -167,8 +176,8 @@ def _asked_wrongly(teacher: RanerModel, taught: list[bool], learned: list[bool])
 
 def _step_hint(found: Tensor, losses: Tensor) -> str | None:
     """What is wrong with the student's parameters after two steps, or with the losses that were returned."""
-    right, right_losses = steps_by_hand(Way())
-    wrong = {hint: steps_by_hand(way) for hint, way in WRONG_WAYS.items()}
+    right, right_losses = steps_by_hand(Way(), strangers())
+    wrong = {hint: steps_by_hand(way, strangers()) for hint, way in WRONG_WAYS.items()}
     if not _same(found, right):
         known = (hint for hint, (parameters, _) in wrong.items() if _same(found, parameters))
         return next(known, "after two steps the student has other parameters than it should have")
@@ -180,32 +189,11 @@ def _step_hint(found: Tensor, losses: Tensor) -> str | None:
 
 def _short_hint(answer: Callable) -> str | None:
     """What is wrong with a step whose gradient is short enough."""
-    student, teacher, batch = at_peace()
-    optimizer = torch.optim.SGD(student.parameters(), RATE)
-    answer(student, teacher, dict(batch), optimizer)
-    found = parameters_to_vector(student.parameters()).detach()
-    if _same(found, short_step_by_hand()):
+    found, _ = _steps_of(answer, at_peace())
+    right, _ = steps_by_hand(Way(), at_peace())
+    if _same(found, right):
         return None
     return "a gradient that is shorter than LARGEST_NORM stays as it is; yours was changed"
-
-
-def short_step_by_hand() -> Tensor:
-    """The parameters of the student of `at_peace` after a step with its batch."""
-    student, teacher, batch = at_peace()
-    loss = _loss_of(student, teacher.eval(), batch, Way())
-    gradient = parameters_to_vector(torch.autograd.grad(loss, list(student.parameters())))
-    return parameters_to_vector(student.parameters()).detach() - RATE * gradient
-
-
-def at_peace() -> tuple[RanerModel, RanerModel, Batch]:
-    """A student that agrees with its teacher and with the labels, and is sure of them: its gradient is short."""
-    student, teacher, batch = tiny_tagger(1, dropout=0.0), tiny_tagger(1, dropout=0.5), tiny_batches()[0]
-    with torch.no_grad():
-        for model in (student, teacher):
-            model.classifier.weight.mul_(14)
-        answers = student(batch["input_ids"], batch["attention_mask"]).logits.argmax(-1)
-    labelled = batch["labels"] != IGNORED_LABEL
-    return student, teacher, batch | {"labels": answers.where(labelled, IGNORED_LABEL)}
 
 
 def _same(a: Tensor, b: Tensor) -> bool:
@@ -213,20 +201,21 @@ def _same(a: Tensor, b: Tensor) -> bool:
     return bool((a - b).norm() < 1e-4)
 
 
-def _steps_of(answer: Callable, student: RanerModel, teacher: RanerModel) -> tuple[Tensor, Tensor]:
+def _steps_of(answer: Callable, lesson: Lesson) -> tuple[Tensor, Tensor]:
     """The student's parameters, in one row, after a step with each batch, and the losses; NaN for none returned."""
+    student, teacher, batches = lesson
     optimizer = torch.optim.SGD(student.parameters(), RATE)
-    losses = [answer(student, teacher, dict(batch), optimizer) for batch in tiny_batches()]
+    losses = [answer(student, teacher, dict(batch), optimizer) for batch in batches]
     numbers = [math.nan if loss is None else torch.as_tensor(loss).item() for loss in losses]
     return parameters_to_vector(student.parameters()).detach(), torch.tensor(numbers)
 
 
-def steps_by_hand(way: Way) -> tuple[Tensor, Tensor]:
+def steps_by_hand(way: Way, lesson: Lesson) -> tuple[Tensor, Tensor]:
     """The same without optimizer: parameters minus rate times gradient, after a step with each batch; the losses."""
-    student, teacher = tiny_tagger(1, dropout=0.0), tiny_tagger(2, dropout=0.5).eval()
+    student, teacher, batches = lesson
     parameters, left, losses = list(student.parameters()), 0.0, []
-    for batch in tiny_batches():
-        loss = _loss_of(student, teacher, batch, way)
+    for batch in batches:
+        loss = _loss_of(student, teacher.eval(), batch, way)
         gradient = parameters_to_vector(torch.autograd.grad(loss, parameters)) + left
         gradient = gradient * min(1.0, way.largest_norm / float(gradient.norm()))
         vector_to_parameters(parameters_to_vector(parameters).detach() - RATE * gradient, parameters)
@@ -242,6 +231,22 @@ def _loss_of(student: RanerModel, teacher: RanerModel, batch: Batch, way: Way) -
     said = student(**batch)
     crf, soft = way.weights
     return crf * said.loss + soft * way.soft(said.logits[counted.bool()], theirs, TEMPERATURE)
+
+
+def strangers() -> Lesson:
+    """A student that agrees neither with its teacher nor with the labels: its gradients are long."""
+    return Lesson(tiny_tagger(1, dropout=0.0), tiny_tagger(2, dropout=0.5), tiny_batches())
+
+
+def at_peace() -> Lesson:
+    """A student that agrees with its teacher and with the labels, and is sure of them: its gradient is short."""
+    student, teacher, batch = tiny_tagger(1, dropout=0.0), tiny_tagger(1, dropout=0.5), tiny_batches()[0]
+    with torch.no_grad():
+        for model in (student, teacher):
+            model.classifier.weight.mul_(14)
+        answers = student(batch["input_ids"], batch["attention_mask"]).logits.argmax(-1)
+    labelled = batch["labels"] != IGNORED_LABEL
+    return Lesson(student, teacher, [batch | {"labels": answers.where(labelled, IGNORED_LABEL)}])
 
 
 def tiny_tagger(seed: int, dropout: float) -> RanerModel:
