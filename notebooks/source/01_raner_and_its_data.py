@@ -306,7 +306,7 @@ base.f1_figure({
 })  # fmt: skip
 
 # %% [markdown]
-# Where two intervals overlap widely, the picture does not say which group is harder: there are only some dozens of sentences in each trap. It does say where to look.
+# Which of two groups is harder, the picture does not say: there are only some dozens of sentences in each trap, and nothing here compares two of them. It does say where to look.
 #
 # **Why is dev easier than test?** Notebooks that choose something score the model on *dev*, and find several points more than here. Has test more traps, or more names that training never showed?
 

@@ -222,7 +222,7 @@ print(f"{len(pairs)} pairs: a single one may be {100 * np.abs(pairs - 1).max():.
 print(f"the smallest difference that can be claimed from so many pairs: {smallest:.1f} %")
 
 # %% [markdown]
-# `times_as_fast` gives this interval for any two versions that took turns. From here on no speed-up of the course is shown without it.
+# `times_as_fast` gives this interval for any two versions that took turns. From here on no *verdict* on a speed-up is given without it; where one stands alone, it is a look and no verdict.
 #
 # ## F1 is a sample, too
 #
@@ -419,7 +419,7 @@ guesses.reveal("the twin on the article", my_guess, slower, "times as slow")
 base.latency_figure(timed)
 
 # %% [markdown]
-# The article's machine took "320 ± 15" ms. Yours is another machine: compare *ratios* with the article, and milliseconds only with your own.
+# The article's machine took "320 ± 15" ms. Yours is another machine: compare *ratios* with the article, and milliseconds only with your own. And did the arithmetic say four times? The twin has four times the multiplications with matrices, but only twice those between characters, and finding the entities in its answers stays as it is. So the ratio comes out below four.
 #
 # ## And how much memory?
 #

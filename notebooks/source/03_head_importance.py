@@ -124,7 +124,7 @@ print(f"the two halves of the sentences agree with a rank correlation of {score_
 #
 # ### A bug with a history
 #
-# Gradients **add up** in PyTorch until somebody sets them to zero. A well-known script did not, so each new batch came on top of the ones before. Three heads, two batches; the loss of each batch has the slopes given here. **Predict what the method with the bug says about the three heads**, and what it should have said.
+# Gradients **add up** in PyTorch until somebody sets them to zero. A well-known script, `run_bertology.py` of Hugging Face's transformers, did not, so each new batch came on top of the ones before. Three heads, two batches; the loss of each batch has the slopes given here. **Predict what the method with the bug says about the three heads**, and what it should have said.
 
 # %%
 slopes_of_batches = torch.tensor([[1.0, 1, 3], [-1, -1, 1]])
@@ -362,7 +362,7 @@ lost = [name for name, value in correlations.items() if value <= max(bands["Spea
 print("no better than chance:", ", ".join(lost) or "none")
 
 # %% [markdown]
-# A score *left* of the band is no better than chance either: it is worse.
+# A score *left* of the band is no better than chance either: it is worse. And where the upper ones stand close together, which of them is the closest is chance: a rank correlation on so few heads has an interval, too.
 #
 # ### May a score be judged by the sentences that it has seen?
 #
@@ -682,7 +682,7 @@ columns = ("F1 lost without", "mini-RaNER", "recovered", "its predecessor", "rec
 table(columns, [(what, *of_both) for what, of_both in cells.items() if "%" in what])
 
 # %% [markdown]
-# And real BERT, of base size? The grey points are six tasks of [Prasanna et al. 2020](https://arxiv.org/abs/2005.00561), from the authors' files, five seeds each. Their scores are accuracies and correlations, ours is F1; so all are shown as a share of the full score that was lost. (Guessing still gets a third of MNLI right, and no entity at all: read the lower ends with care.) The picture shows no intervals; ours stand in the table above.
+# And real BERT, of base size? The grey points are six tasks of [Prasanna et al. 2020](https://arxiv.org/abs/2005.00561), from the authors' files, five seeds each. They were cut by score until a tenth of the full score was gone, so the filled points stand at about the same height *by construction*. What was measured is how far to the right they stand, and how much a random cut of the same size costs, above them. Their scores are accuracies and correlations, ours is F1; so all are shown as a share of the full score that was lost. (Guessing still gets a third of MNLI right, and no entity at all: read the lower ends with care.) The picture shows no intervals; ours stand in the table above.
 
 # %%
 figures.removal_figure(redundancy.loss_panels(studies), published.published_panels())
@@ -690,7 +690,7 @@ figures.removal_figure(redundancy.loss_panels(studies), published.published_pane
 # %% [markdown]
 # Two more results to hold beside yours: about 40 % of BERT's heads can go before it shows ([Michel et al. 2019](https://arxiv.org/abs/1905.10650)); up to 40 % of the layers can go and up to 98 % of the performance stays, where the model is trained again and the *upper* layers are the ones that go ([Sajjad et al. 2023](https://arxiv.org/abs/2004.03844)).
 #
-# Read each curve from left to right. A model whose random curve stays flat has spares, and on it every score looks good. Where the random curve rises early, choosing is worth something; look how much of that is left after the recovery. So before you carry a price over to a model of your own, take out one layer at a time. That costs as many evaluations as there are layers, and says which of these curves is yours.
+# Read each curve from left to right. A model whose random curve stays flat has spares, and on it every score looks good. Where the random curve rises early, choosing is worth something; look how much of that is left after the recovery. Where our line by score crosses the height of the filled points further to the right than they stand, this model can lose more heads than BERT of base size in those tasks: its prices for heads are on the cheap side. So before you carry a price over to a model of your own, take out one layer at a time. That costs as many evaluations as there are layers, and says which of these curves is yours.
 
 # %% [markdown]
 # ## Your predictions

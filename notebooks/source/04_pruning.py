@@ -83,7 +83,7 @@ guesses.reveal("attention's share of the work in mini", my_guess, in_words)
 base.shares_figure(work, "G")
 
 # %% [markdown]
-# Matrices shrink with the *square* of the width. Comparing every character with every other shrinks only with the width itself. The narrower the model, the more of its time is attention, and the more a removed head seems to save. **A small model flatters the pruning of heads.** For this reason every cost below is given at two sizes.
+# Matrices shrink with the *square* of the width. Comparing every character with every other shrinks only with the width itself. The narrower the model, the more of its time is attention, and the more a removed head seems to save. **A small model flatters the pruning of heads.** For this reason times and sizes are given at two sizes of the model, from *And what is it good for?* on.
 #
 # ## What does each percent take away?
 #
@@ -338,7 +338,7 @@ check("naming a head that is gone already changes nothing", again.config.kept_he
 #
 # From no head to nineteen in twenty, without any training in between. So many models are tagged with that a third of the test sentences has to do, the same ones for each; what goes into the ledger is judged on all.
 #
-# "F1 微降 1.2%" is what the article allows itself for 20 %. *Surely within* is strict: the whole interval of the paired difference has to stay above that loss, on this test set. The *bend* is where the curve lies farthest above the straight line between its ends: up to there a head is cheap, from there on it is not ([Satopää et al. 2011](https://doi.org/10.1109/ICDCSW.2011.20)).
+# "F1 微降 1.2%" is what the article allows itself for 20 %. *Surely within* is strict: the whole interval of the paired difference has to stay above that loss, on this test set. (It is the largest of several shares that were tried on the same sentences: on others it may be less.) The *bend* is where the curve lies farthest above the straight line between its ends: up to there a head is cheap, from there on it is not ([Satopää et al. 2011](https://doi.org/10.1109/ICDCSW.2011.20)).
 #
 # **Predict:** up to what percent of the heads is the loss surely within the article's?
 

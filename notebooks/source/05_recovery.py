@@ -64,7 +64,7 @@ guesses = predictions(run, "05")
 show_minutes("05")
 
 # %% [markdown]
-# Notebook 04 took heads and neurons out and left every other weight as it was. The next box of the article's chart (prune, fine-tune, quantise, deploy) says "微调恢复精度": fine-tuning brings the accuracy back. That is one way of several. Here they compete, **each with the same number of steps** of the optimizer, at most 32 sentences a step. A fast computer makes a step sooner, but no other one: the same steps train the same model everywhere. What they took in seconds is measured, and told at the end.
+# Notebook 04 took heads and neurons out and left every other weight as it was. The next box of the article's chart (the original, pruned, fine-tuned, quantised, the result) says "微调恢复精度": fine-tuning brings the accuracy back. That is one way of several. Here they compete, **each with the same number of steps** of the optimizer, at most 32 sentences a step. A fast computer makes a step sooner, but no other one: the same steps train the same model everywhere, up to rounding. What they took in seconds is measured, and told at the end.
 #
 # One rule for the whole notebook: *train* is trained on, *dev* chooses, *test* reports.
 
@@ -531,7 +531,7 @@ check("all sentences are better than a hundred", verdict(more["all"], 0))
 check("all sentences are better than two hundred", verdict(difference(taught_by["200"], taught_by["all"]), 0))
 
 # %% [markdown]
-# Each point is one training, with its interval over test sentences. The axis is logarithmic: twice as many sentences are the same step to the right everywhere. Where the curve flattens, more annotations buy less. New names in old sentences teach that names change. They do not teach a new sentence, and some of the old ones stop making sense.
+# Each point is one training, with its interval over test sentences. The axis is logarithmic: twice as many sentences are the same step to the right everywhere. Where the curve flattens, more annotations buy less. New names in old sentences teach that names change. They do not teach a new sentence, and some of the old ones stop making sense. (One seed each: what a ✓ above is worth depends on how far seeds alone move an F1, which is shown further down.)
 #
 # ## When does learning become learning by heart?
 #
@@ -555,7 +555,7 @@ print(f"second half: loss {middle.loss:.4f} to {last.loss:.4f}, F1 on dev {middl
 check("the loss goes on falling in the second half", last.loss < middle.loss)
 
 # %% [markdown]
-# The loss says how well the model knows *these* hundred. Dev says what that is worth elsewhere: compare what the two do in the second half. `fine_tune` keeps the epoch with the best F1 on dev, whatever came after.
+# The loss says how well the model knows *these* hundred. Dev says what that is worth elsewhere: compare what the two do in the second half. `fine_tune` keeps the epoch with the best F1 on dev (the dashed line), whatever came after.
 #
 # Was that wise? A curve on few dev sentences jumps, and its best point is partly luck. So ask the test set, which had no say: the model that dev chose, against the one that the training ended with. **Predict:** by how many points is the chosen one better?
 
@@ -570,7 +570,7 @@ check("the epoch that dev chose is better than the last one", verdict(d, 0))
 print("the chosen one, against half as many steps:", spelled(difference(taught_by["100"], chosen)))
 
 # %% [markdown]
-# ✓: the model went on learning these hundred by heart, and others paid for it. ? or ✗: on this data a large loss of F1 does not come from too many steps. A model that was trained before forgets slowly, and the falling learning rate lets it change less and less. The last line asks something less dramatic: what did twice as many steps bring? Where its interval holds 0, nothing that this test set could show.
+# ✓: in this training the model went on learning these hundred by heart, and others paid for it; another seed may stop elsewhere. ? or ✗: on this data a large loss of F1 does not come from too many steps. A model that was trained before forgets slowly, and the falling learning rate lets it change less and less. The last line asks something less dramatic: what did twice as many steps bring? Where its interval holds 0, nothing that this test set could show.
 #
 # ### Exercise 3: which epoch, which number?
 #
@@ -684,7 +684,7 @@ table(
 # %% [markdown]
 # Hold the last column against the bars: where it is as wide as what may be lost, one training proves little, whatever its interval over sentences says.
 #
-# A ? is an honest answer. A test set of this size can show a loss of several points, not one of a few tenths. The same experiment was made on a thousand sentences of the test set of MSRA, a public corpus of another kind of news. It takes too long for a notebook. About as many sentences as ours give no sharper answer (see how many bars stay a ? there, too), but another text may tell another story. `python -m utils.studies.recovery_bars --corpus DIR --out data/reference/recovery-msra.json` makes the table below (`DIR` holds MSRA; `--sentences` and `--test` take a part):
+# A ? is an honest answer. A test set of this size can show a loss of several points, not one of a few tenths. The same experiment was made on a thousand sentences of the test set of MSRA, a public corpus of another kind of news. It takes too long for a notebook. About as many sentences as ours give no sharper answer (see how many bars stay a ? there, too), but another text may tell another story. `python -m utils.studies.recovery_bars --corpus DIR --out data/reference/recovery-msra.json` makes the table below (`DIR` holds MSRA; `--sentences` and `--test` take a part). Read its second row first. Where the original *loses* by being trained again, the fair baseline is the easier one to hold a cut against, and whoever ships a model holds it against the untouched original as well:
 
 # %%
 report.study_table()

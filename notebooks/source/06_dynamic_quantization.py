@@ -317,7 +317,7 @@ guesses.reveal("steps for the median channel", my_guess, "; ".join(f"{name}: {le
 figures.channels_figure(channels)
 
 # %% [markdown]
-# Is the pre-trained model the louder one? In its worst layer it has hardly fewer steps left than the other, so that alone says little; it is in the first layers that the two stand apart. The channels that made this famous were found in models a hundred times as large. Here they are a matter of degree: further down, one is planted.
+# Is the pre-trained model the louder one? In its worst layer it has hardly fewer steps left than the other, so that alone says little; it is in the first layers that the two stand apart. In BERT of base size such channels are loud enough to break plain static INT8 ([Bondarenko et al. 2021](https://arxiv.org/abs/2109.12948)), and in models a hundred times as large as this one they rule everything. So what eight bits cost here need not be what they cost your model; further down, a loud channel is planted.
 #
 # With torch's seven bits half as many steps are left. Would smaller grids help? Three are tried on the input of the worst layer: one for all of it, as torch and ONNX Runtime do; one for each **row**, that is, each character; one for each channel. **Predict:** which of them helps the quiet channels?
 
@@ -623,7 +623,7 @@ check("the noise of everything is nearer to the root of the squares", abs(togeth
 figures.sensitivity_figure(noises)
 
 # %% [markdown]
-# So many models are asked here that there is time for few sentences each. On these, F1 would tell nothing: a part may even seem to help. The noise can be compared, but look at the second layer beside the first: where they are close, other sentences may turn their order.
+# So many models are asked here that there is time for few sentences each. On these, F1 would tell nothing: a part may even seem to help. (The tick on noises is of these sentences alone, it has no interval.) The noise can be compared, but look at the second layer beside the first: where they are close, other sentences may turn their order.
 #
 # A part that is far noisier than all others can stay in float32: that is what sensitivity is for. And note how the noises add up: not like numbers, but like independent errors, by their squares.
 #
@@ -653,7 +653,7 @@ guesses.reveal(
 # %% [markdown]
 # ### A channel that is louder still
 #
-# The channels of this model are loud, but not as loud as those of models a hundred times as large. So one is **planted**. Between a head's values and the matrix that mixes the heads, a channel may be made sixty-four times as loud in the one and as much softer in the other: the model computes what it did. (A LayerNorm of BERT is no such place: what it puts out also goes *past* the next matrix.)
+# The channels of this model are loud, but not as loud as those that others found. So one is **planted**. Between a head's values and the matrix that mixes the heads, a channel may be made sixty-four times as loud in the one and as much softer in the other: the model computes what it did. (A LayerNorm of BERT is no such place: what it puts out also goes *past* the next matrix.)
 
 # %% tags=["nbval-ignore-output"]
 loud = loud_channels.planted(raner, times=64)
@@ -685,7 +685,7 @@ noise_table(repairs, "planted, ")
 #
 # ### Trained for it
 #
-# **Quantisation-aware** training rounds on the way forward and pretends on the way back that it did not. The weights learn to stand where the rounding does little harm. It is a training, however, and any training changes F1. So there is a control: the same sentences, as many epochs, in float32, and *then* static INT8.
+# **Quantisation-aware** training rounds on the way forward and pretends on the way back that it did not (a *straight-through estimator*, [Bengio et al. 2013](https://arxiv.org/abs/1308.3432)). The weights learn to stand where the rounding does little harm. It is a training, however, and any training changes F1. So there is a control: the same sentences, as many epochs, in float32, and *then* static INT8.
 
 
 # %% tags=["nbval-ignore-output"]
@@ -724,7 +724,7 @@ for stage, found in evaluations.items():
 table(("variant", "F1", "difference", "interval", "sentences tagged as by float32 (%)"), rows)
 
 # %% [markdown]
-# The two were compared with each other, not with the first line: both were trained. Where that is a gain, the weights have found places where the rounding harms less; beside the first line it may be a loss all the same. Where it is none, the rounding was hardly what limited this model, and training for it has little to repair. It earns its keep where rounding hurts, most of all where fewer bits are left.
+# The two were compared with each other, not with the first line: both were trained. Where that is a gain, the weights have found places where the rounding harms less; beside the first line it may be a loss all the same. Where it is none, the rounding was hardly what limited this model, and training for it has little to repair. (One seed each, and few steps: a hint, not a law.) It earns its keep where rounding hurts, most of all where fewer bits are left.
 #
 # ## What does it bring?
 #

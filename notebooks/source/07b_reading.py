@@ -358,7 +358,7 @@ check("packed, ONNX Runtime in INT8 has at least 90 % of OpenVINO's speed", verd
 del engines, readers
 
 # %% [markdown]
-# Like against like: to hold a packed engine against another one that reads in one piece would measure the packing and call it the engine. The ledger keeps the packed engines as `quantized-sentences`, beside the original, which reads by sentence in torch: the mini for F1, the twin for time and memory. (In torch, reading by sentence need not be quicker than reading in one piece, and a slow base flatters. Notebook 08 takes the faster of the two as its base.)
+# Like against like: to hold a packed engine against another one that reads in one piece would measure the packing and call it the engine. The ledger keeps the packed engines as `quantized-sentences`, beside the original, which reads by sentence in torch: the mini for F1, the twin for time and memory. (In torch, reading by sentence need not be quicker than reading in one piece, and a slow base flatters. Notebook 08 takes the faster of the two as its base, against which these ratios are smaller.)
 
 
 # %%

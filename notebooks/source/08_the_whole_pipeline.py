@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 08 · The whole pipeline
 #
-# The article draws its pipeline as a row of boxes: prune, fine-tune, quantise, deploy. It prints one table for them. Here each box is a few lines of code that run. But first comes a budget, and the article's way does not meet it. So you go on where it ends: you choose a cut, build it, and find out whether you chose well. After that come the table of all versions and the audit.
+# The article draws its pipeline as five boxes: the original, pruned by a fifth of its heads, fine-tuned, quantised, the result. It prints one table for them. Here each step from one to the next is a few lines of code that run. But first comes a budget, and the article's way does not meet it. So you go on where it ends: you choose a cut, build it, and find out whether you chose well. After that come the table of all versions and the audit.
 #
 # | | |
 # |---|---|
@@ -82,7 +82,7 @@ show_minutes("08")
 #
 # Your newspaper wants an article analysed while its editor waits. So 500 characters may take at most **an eighth** of the time that the model takes today, on this machine. For that the editors bear a loss of at most **three points** of F1. Meet it.
 #
-# Three quarters of the test sentences stay hidden until your model is built. Whatever has a say in the choice, a gradient, dev or you, must not have seen what judges it.
+# Three quarters of the test sentences stay hidden until your model is built. Whatever has a say in the choice, a gradient, dev or you, must not have seen what judges it. (If you come from notebooks 04 to 07: their pictures were of these sentences, too. The search has seen none of them; your own hunch has, so give it little weight.)
 #
 # What does the untouched model get right? All versions of this notebook read alike: the sentences of a text apart, as the model learned them.
 
@@ -489,6 +489,8 @@ for name, smaller in compressed.items():
 # %% [markdown]
 # What was allowed where the cuts were chosen, test may refuse: on a few sentences, not to see a loss is no proof that there is none, and sentences that chose a cut are kind to it. So a ✗ here is the result: that version loses more than it was allowed, and it stays in all tables below with that loss. To choose another cut now, because of it, would make test a second dev.
 #
+# And each version was trained once. Its interval says how far other sentences would move the difference; another seed moves it too (notebook 05 has a table of five). A ✓ or ✗ that is decided by less than that is one of this training.
+#
 # INT8 is scored as it is served, one sentence at a time: an activation's scale is that of the whole batch, so strangers in one batch may change an answer. How often does it happen when sixteen sentences are packed together, as in the article below?
 
 # %% tags=["nbval-ignore-output"]
@@ -723,11 +725,11 @@ check("quantising makes it 2.29 times as fast (article: 320 / 140)", verdict(bit
 check("a fifth of the heads less makes INT8 1.4 times as fast (article)", verdict(fifth_fewer.times, 1.4))
 
 # %% [markdown]
-# A ✗ is a verdict, not an accident: that number of the article was not seen on this machine.
+# A ✗ is a verdict, not an accident: that number of the article was not seen on this machine. The audit below takes its ratios from the table above, in which the original reads in its faster way and torch's INT8 by sentence, which may be its slower one. So for 320 and 140 ms the line here, whole against whole, is the fair one: where its verdict differs from the audit's, it counts. For torch against ONNX Runtime, both INT8, notebook 07 lets both read whole; in the table only one of the two is packed.
 #
 # ## Which one to take?
 #
-# Nobody buys the fastest or the most accurate model as such. A version is worth a look if no other is both faster and better: those form the **Pareto front**. Area is the file's size, the line through a point its interval of F1. Where the lines of two points overlap far, the front is drawn by chance. And it knows nothing of what you may lose: a version with a ✗ can lie on it.
+# Nobody buys the fastest or the most accurate model as such. A version is worth a look if no other is both faster and better: those form the **Pareto front**. Area is the file's size, the line through a point its interval of F1. Which of two neighbours is the better one, the lines do not say: for that, ask for the paired difference, as above. Between close ones the front is drawn by chance. And it knows nothing of what you may lose: a version with a ✗ can lie on it.
 
 # %% tags=["nbval-ignore-output"]
 measured = pareto.choices(run.ledger.rows(), "08")
@@ -739,7 +741,7 @@ figures.front_figure(measured, best, intervals)
 # %% [markdown]
 # ## The article's code, tried
 #
-# The numbers are one half of the article, its code is the other. What becomes of it when it is tried? Each line below ran a moment ago, in a few lines of our own, on tensors or on a random model of a few numbers. Look at which faults stop with an error and which ones go on and answer something else.
+# The numbers are one half of the article, its code is the other. What becomes of it when it is tried? Each line below ran a moment ago, in a few lines of our own, on tensors or on a random model of a few numbers. Look at which faults stop with an error and which ones go on and answer something else. (One more needs a network: its instructions install a package `quantization-toolkit`, and PyPI had none of that name when we looked.)
 
 # %% tags=["nbval-ignore-output"]
 from utils.studies import article_code

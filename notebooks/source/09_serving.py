@@ -134,7 +134,7 @@ guesses.reveal("too sure of itself?", my_guess, Estimate(*(100 * end for end in 
 figures.reliability_figure(bands)
 
 # %% [markdown]
-# Below the dashed line the model promises more than it keeps. The page shows the number on hover and focus, and nothing more: whether a name is highlighted is decided by the best sequence, not by a threshold. Whoever wants one should choose it on *dev*, with a picture like this. (Networks are often too sure, and a single number learnt on dev helps: [Guo et al. 2017](https://arxiv.org/abs/1706.04599).)
+# Below the dashed line the model promises more than it keeps. (The small numbers say how many names a point stands for, and so which points to trust.) The page shows the number on hover and focus, and nothing more: whether a name is highlighted is decided by the best sequence, not by a threshold. Whoever wants one should choose it on *dev*, with a picture like this. (Networks are often too sure, and a single number learnt on dev helps: [Guo et al. 2017](https://arxiv.org/abs/1706.04599).)
 #
 # ## Step 2: only what changed
 #
@@ -483,7 +483,7 @@ check("two processes need at least 1.8 times the memory", processes.megabytes > 
 #
 # ## The article's promises
 #
-# "每 300ms 触发一次增量分析", "实体标签渲染延迟 <120ms", "单机可承载 50+ 并发请求": an analysis every 300 ms, labels painted in less than 120 ms, more than fifty at a time on one machine. With this model on this computer, as far as a server alone can tell. The model is the mini, not one of the article's size, and the painting itself is not measured here: a browser does it, and the course's tests look at that. Ten typists edit every 300 ms, so that there are enough answers to speak of 95 %.
+# "每 300ms 触发一次增量分析", "实体标签渲染延迟 <120ms", "单机可承载 50+ 并发请求": an analysis every 300 ms, labels painted in less than 120 ms, more than fifty at a time on one machine. With this model on this computer, as far as a server alone can tell. The model is the mini, not one of the article's size, and the painting itself is not measured here: a browser does it, and the course's tests look at that. Ten typists edit every 300 ms, so that there are enough answers to speak of 95 %. (The interval takes the edits for independent. A stall makes many of them late at once, so it is rather too narrow.)
 
 # %% tags=["nbval-ignore-output"]
 with trials.served(onnx, article) as address:

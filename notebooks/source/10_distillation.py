@@ -394,7 +394,7 @@ print(f"twice as many minus {whole_layers}, on dev: {gain.value:+.1f} points, {g
 check("at equal work, twice as many thinner layers are better than the best whole ones", verdict(gain, 0))
 
 # %% [markdown]
-# Which layers a student copies, and how many, is for dev to choose; the verdict above says how sure it is of the second. Carry the thought on: a student of *all* layers, each thinner still, is the cut model. So both contestants stand on one road, from a few whole layers to many thin ones.
+# Which layers a student copies, and how many, is for dev to choose; the verdict above says how sure it is of the second. It speaks of students that have made a few steps; after as many as the contest has, the distance may be another. Carry the thought on: a student of *all* layers, each thinner still, is the cut model. So both contestants stand on one road, from a few whole layers to many thin ones.
 
 # %%
 student = tries[best_try]

@@ -197,7 +197,7 @@ figures.reliability_figure(panels)
 
 
 # %% [markdown]
-# Below the dashed line more is promised than kept.
+# Below the dashed line more is promised than kept. The lower points stand for some dozens of names each and may be ten points off: do not read the lines against each other there; the tables have the intervals.
 
 
 # %%
@@ -376,7 +376,7 @@ lines = {way: curve_of(stages) for way, stages in test_stages.items()}
 figures.shares_figure(lines, levels, "sentences of test that go on")
 
 # %% [markdown]
-# From left to right more sentences go on. A curve that is steep at first and flat later says that the small model knows what it does not know. Straight lines would say that it hands on at random.
+# From left to right more sentences go on. A curve that is steep at first and flat later says that the small model knows what it does not know. A straight line between its two ends would say that it hands on at random.
 
 # %%
 ends = [thresholds.picked(test_stages["shallow, then compressed"], t).predictions for t in (0, thresholds.ALL_ON)]
@@ -657,6 +657,7 @@ check("and the answers are the network's", spans(uncut.predictions) == spans(in_
 # ## What this comparison cannot say
 #
 # - **The exits were trained alone.** With a joint loss they would answer better, and so more would leave. The network would have to be trained again, and *compressed* with it.
+# - **The small model is one of many.** It has whole layers, a shape that was behind thinner and more of them in notebook 10, and it learned for few steps. A better first stage answers more, and hands on less: the ✗ above are this one's.
 # - **Dev is small.** Its threshold keeps within the margin there; test has the last word above.
 # - **One sentence at a time.** A server that gathers many of them can pack those that go on, and then the picture is another one.
 # - **The twin has mini's confidence.** It computes the same function, so the same sentences leave. A real model of base size may be surer of more of them.
@@ -670,7 +671,7 @@ guesses.review()
 # ## What you know now
 #
 # - Confidence survives compression or does not: a signed number with an interval says so, and the fair baseline says whose fault it is.
-# - A temperature changes no entity and belongs into the model's directory. In the run that comes with the course it took about half of the overconfidence away. Dev, where temperature and threshold are learned, is easier than test (01), so both promise too much.
+# - A temperature changes no entity and belongs in the model's directory. Where models were too sure, it took a part of that away, and left some: dev, where temperature and threshold are learned, is easier than test (01), so both promise too much.
 # - Adaptive computation needs a first answer that is cheap, that is often right, **and** that knows when it is not. Each of the three can be measured alone.
 # - It competes with one smaller model. Where that stands left of it, the simpler thing wins.
 #
