@@ -5,6 +5,11 @@ An open question is the value `...`: a cell that still holds it runs, and says s
 
 import json
 import math
+import re
+import reprlib
+import sysconfig
+import textwrap
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -16,7 +21,7 @@ from IPython.display import Markdown
 
 from utils.course.numbering import number_of
 from utils.course.tables import UNMEASURED, table
-from utils.files import DATA, locked, write_atomically
+from utils.files import DATA, ROOT, locked, write_atomically
 from utils.measure.verdict import Estimate, Verdict
 
 if TYPE_CHECKING:
@@ -28,6 +33,15 @@ WAIT = 60
 """Seconds to wait for another notebook that is writing its predictions to the same file."""
 
 NOTHING_REVEALED = "Nothing is revealed yet: run the cells with the answers, then this one."
+
+NOT_THEIRS = (str(ROOT / "utils"), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
+"""Where a line of a traceback stands that no learner wrote."""
+
+LONGEST_SAID = 200
+"""Characters of an error's message that a hint repeats."""
+
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+"""What colours a terminal's text."""
 
 Checker = Callable[[object], str | None]
 """An answer -> None if it is right, else a hint at what went wrong."""
@@ -141,8 +155,30 @@ def exercise(answer: object, checker: Checker) -> None:
     if _is_open(answer):
         print("… not attempted yet")
     else:
-        hint = checker(answer)
+        hint = _hint(answer, checker)
         print("✓ right" if hint is None else f"✗ {hint}")
+
+
+def _hint(answer: object, checker: Checker) -> str | None:
+    """What `checker` says, also of an answer with which it stops: nobody learns from a page of traceback."""
+    try:
+        return checker(answer)
+    except Exception as error:
+        return _stopped(error)
+
+
+def _stopped(error: Exception) -> str:
+    """In one line, what a learner's function stopped with, and at which line of theirs, if it was one of theirs."""
+    said = shortened(f"{type(error).__name__}: {error}".rstrip(": "))
+    theirs = [line for line in traceback.extract_tb(error.__traceback__) if not line.filename.startswith(NOT_THEIRS)]
+    if not theirs:
+        return f"this answer cannot be judged ({said})"
+    return f"your function stopped with {said} (line {theirs[-1].lineno}: `{theirs[-1].line}`)"
+
+
+def shortened(text: str) -> str:
+    """A text on one line, without a terminal's colours, and no longer than `LONGEST_SAID` characters."""
+    return textwrap.shorten(COLOUR.sub("", text), LONGEST_SAID, placeholder=" …")
 
 
 def attempted(*answers: object) -> bool:
@@ -166,7 +202,7 @@ def listed(answer: object) -> list | None:
 
 
 def number(expected: float, hints: Mapping[float, str], tolerance: float = 0.01) -> Checker:
-    """A checker for one number; an array or a tensor without dimensions is one.
+    """A checker for one number; an array or a tensor of one number is one.
 
     Args:
         hints: wrong value -> the misconception that leads to it.
@@ -174,15 +210,26 @@ def number(expected: float, hints: Mapping[float, str], tolerance: float = 0.01)
     """
 
     def checker(answer: object) -> str | None:
-        answer = answer.item() if getattr(answer, "ndim", None) == 0 else answer
+        answer = _alone(answer)
         if isinstance(answer, bool) or not isinstance(answer, Real) or not math.isfinite(answer):
-            return f"a number is expected, not {answer!r}"
+            return f"a number is expected, not {_named(answer)}"
         if math.isclose(answer, expected, rel_tol=tolerance):
             return None
         known = (hint for value, hint in hints.items() if math.isclose(answer, value, rel_tol=tolerance))
         return next(known, "too small" if answer < expected else "too large")
 
     return checker
+
+
+def _alone(answer: object) -> object:
+    """The number in an array or a tensor of one; everything else as it came."""
+    return answer.item() if math.prod(getattr(answer, "shape", (0,))) == 1 else answer
+
+
+def _named(answer: object) -> str:
+    """An answer in a few words, however large it is."""
+    shape = getattr(answer, "shape", None)
+    return reprlib.repr(answer) if shape is None else f"an array of shape {tuple(shape)}"
 
 
 def show_minutes(number: str) -> Markdown:

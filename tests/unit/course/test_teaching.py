@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from utils.course import teaching
+from utils.course.exercises.nb07b import who_has_how_many
 from utils.course.teaching import (
     NOTHING_REVEALED,
     Predictions,
@@ -80,14 +81,78 @@ def test_a_number_gets_the_hint_for_its_mistake(capsys, answer, line):
     assert capsys.readouterr().out == f"{line}\n"
 
 
-@pytest.mark.parametrize("answer", [np.float32(8), np.int64(8), np.array(8.0), torch.tensor(8.0)])
+@pytest.mark.parametrize(
+    "answer", [np.float32(8), np.array(8.0), torch.tensor(8.0), np.array([8.0]), torch.tensor([[8.0]])]
+)
 def test_a_number_of_numpy_or_torch_counts(capsys, answer):
     exercise(answer, EIGHT)
     assert capsys.readouterr().out == "✓ right\n"
 
 
 def test_a_list_of_one_number_is_no_number():
-    assert "a number is expected" in EIGHT(np.array([8.0])) and "a number is expected" in EIGHT(torch.tensor([8.0]))
+    assert "a number is expected" in EIGHT([8.0]) and "a number is expected" in EIGHT({8.0})
+
+
+@pytest.mark.parametrize(
+    "answer", [np.arange(1000.0), torch.zeros(20, 50), list(range(1000)), {n: n for n in range(99)}]
+)
+def test_a_large_answer_is_not_repeated(answer):
+    assert "a number is expected" in EIGHT(answer) and len(EIGHT(answer)) < 120
+
+
+def of_three(answer):
+    """A checker of functions."""
+    return None if answer(3) == 6 else "twice, please"
+
+
+def not_defined(number):
+    return 2 * numbr  # noqa: F821
+
+
+def out_of_range(number):
+    wanted = number + 1
+    return [number][wanted]
+
+
+@pytest.mark.parametrize(
+    ("answer", "line"),
+    [
+        (not_defined, "NameError: name 'numbr' is not defined (line {}: `return 2 * numbr  # noqa: F821`)"),
+        (out_of_range, "IndexError: list index out of range (line {}: `return [number][wanted]`)"),
+    ],
+)
+def test_a_function_that_stops_gets_one_line_with_its_own(capsys, answer, line):
+    exercise(answer, of_three)
+    last = max(number for *_, number in answer.__code__.co_lines() if number)
+    assert capsys.readouterr().out == f"✗ your function stopped with {line.format(last)}\n"
+
+
+def test_an_error_in_a_library_is_told_at_the_learners_line(capsys):
+    exercise(lambda number: json.loads("{" * number), of_three)
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and "JSONDecodeError" in said and "json.loads(" in said and "decoder.py" not in said
+
+
+def test_a_long_and_coloured_message_is_made_short(capsys):
+    def loud(number):
+        raise ValueError("\x1b[96mmany\nlines\x1b[0m " * 100)
+
+    exercise(loud, of_three)
+    said = capsys.readouterr().out
+    assert "ValueError: many lines many" in said and "\x1b" not in said and len(said) < 400 and said.count("\n") == 1
+
+
+def test_an_answer_that_a_checker_cannot_read_is_said_to_be_one(capsys):
+    exercise([[6], [8]], who_has_how_many)
+    assert capsys.readouterr().out == "✗ this answer cannot be judged (TypeError: unhashable type: 'list')\n"
+
+
+def test_an_interrupt_is_no_answer():
+    def stop(number):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exercise(stop, of_three)
 
 
 @pytest.mark.parametrize("answer", [[1, 2], (1, 2), range(1, 3), np.array([1, 2]), torch.tensor([1, 2])])

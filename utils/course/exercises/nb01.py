@@ -52,6 +52,7 @@ def head_parameters() -> Checker:
             3 * hidden * size + 3 * size: "query, key and value are there; its part of the output matrix is not",
             3 * hidden * size: "query, key and value are there; the output matrix and three biases are not",
             4 * hidden * size: "four matrices, right; query, key and value also have a bias for each feature",
+            4 * hidden * size + 3 * size + hidden: "the output bias belongs to the layer, it stays when a head goes",
             4 * hidden * size + 4 * size: "the output bias belongs to the layer, it stays when a head goes",
             4 * hidden * hidden + 3 * hidden: "these are all heads of a layer",
         },
@@ -72,7 +73,7 @@ def best_path(answer: object) -> str | None:
     """The path of highest score through `EMISSIONS` and `MOVES`, as three tags."""
     zeros = np.zeros(len(TAGS))
     best = [TAGS[tag] for tag in viterbi(EMISSIONS[None], np.array([3]), zeros, MOVES, zeros)[0]]
-    path = list(answer) if isinstance(answer, str | Sequence) else []
+    path = list(answer) if isinstance(answer, str) else listed(answer) or []
     if path == best:
         return None
     if len(path) != 3 or not set(path) <= set(TAGS):

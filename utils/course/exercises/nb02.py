@@ -36,6 +36,8 @@ def resampled_f1_by_hand(counts: np.ndarray) -> Checker:
         values = np.asarray(answer, float)
         if values.ndim != 1 or len(values) < FEWEST:
             return f"a thousand values of F1 are expected, one for each resample; shape {values.shape} came"
+        if not np.isfinite(values).all():
+            return "some are no numbers (0 / 0 in a sentence without names): sum the counts first, then take one F1"
         if values.std() < 1e-9 < spread:
             return "all values are the same: draw *with* replacement, or you only shuffle the sentences"
         if values.max() <= 1:
@@ -61,6 +63,8 @@ def _mean_hint(mean: float, near: float, counts: np.ndarray) -> str:
         return "that is precision: F1 asks for what is annotated, too"
     if abs(mean - 100 * right / max(annotated, 1)) < near:
         return "that is recall: F1 asks for what is found, too"
+    if abs(2 * mean - f1_of_counts(counts.sum(0))) < near:
+        return "half of it: F1 has *twice* the rightly found ones above the line"
     return "off the mark: sum the counts of the drawn sentences first, then take one F1"
 
 

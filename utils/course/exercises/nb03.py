@@ -24,6 +24,7 @@ SLOPES = np.array([[3, -1, -1], [-2, 1, 0], [1, -2, -2]])
 def michel_by_hand() -> Checker:
     """The head's score with the absolute value taken sentence by sentence, per labelled character."""
     sums, characters = SLOPES.sum(1), SLOPES.size
+    of_columns = np.abs(SLOPES.sum(0)).sum()
     running = np.abs(sums.cumsum()).sum()
     return number(
         np.abs(sums).sum() / characters,
@@ -31,6 +32,7 @@ def michel_by_hand() -> Checker:
             np.abs(SLOPES).sum() / characters: "that is the absolute value of each character: nothing cancels any more",
             abs(sums.sum()) / characters: "that is the absolute value of the whole sum: sentences cancel each other",
             sums.sum() / characters: "without an absolute value, sentences cancel each other",
+            of_columns / characters: "those are sums of columns: a sentence is a row",
             running / characters: "that is the bug above: each sum still holds the ones before",
             np.abs(sums).sum() / len(sums): "divide by the characters, of which a sentence has three",
             np.abs(sums).sum(): "the sum is right; divide it by the number of characters",
@@ -97,6 +99,8 @@ def gate_scores(answer: object) -> str | None:
     mine, again = (scores.detach().double() for scores in found)
     if mine.shape != (LAYERS, HEADS):
         return f"{LAYERS} layers of {HEADS} heads are expected, (layers, heads), not {tuple(mine.shape)}"
+    if not mine.isfinite().all():
+        return "some scores are no numbers: is something divided by zero?"
     if not torch.allclose(mine, again, rtol=1e-4):
         return "asked twice, it gives two answers: dropout is on, as a training leaves it. Who calls eval()?"
     return _fault_of(mine, model, batches) or _elsewhere(answer)

@@ -81,13 +81,24 @@ def _cut_fault(answer: Callable, cut: Cut) -> str | None:
     before, given = _attention(model), _attention(model)
     removed = _attention(prune_heads(model, {0: list(cut.gone)}))
     found = answer(given, list(cut.gone), cut.size)
-    if not isinstance(found, dict) or found.keys() != before.keys():
-        return "a dict with all the names of the layer that was given is expected"
+    if hint := _form_fault(found, before):
+        return hint
     if hint := _known_mistake(before, found, cut):
         return hint
     if wrong := [name for name in before if found[name].shape != removed[name].shape]:
         return f"{wrong[0]} is {tuple(found[wrong[0]].shape)}, to be {tuple(removed[wrong[0]].shape)}"
     return _other_answer(before, found, cut) or _other_tensors(given, before, found, removed)
+
+
+def _form_fault(found: object, before: Layer) -> str | None:
+    """Whether this is a layer at all."""
+    if found is None:
+        return "your function returns nothing: is there a `return`?"
+    if not isinstance(found, dict) or found.keys() != before.keys():
+        missing = ", ".join(before.keys() - found.keys()) if isinstance(found, dict) else ""
+        return "a dict with all the names of the layer is expected" + (f"; missing: {missing}" if missing else "")
+    strange = [name for name, tensor in found.items() if not isinstance(tensor, Tensor)]
+    return f"{strange[0]}: a tensor is expected, not {type(found[strange[0]]).__name__}" if strange else None
 
 
 def _known_mistake(before: Layer, found: Layer, cut: Cut) -> str | None:
@@ -125,7 +136,16 @@ def _features_fault(before: Tensor, found: Tensor, cut: Cut, name: str) -> str |
         (~torch.isin(place, gone), "that takes a single row for each head; a head is a block of rows"),
     )
     known = (hint for kept, hint in kept_by_mistake if torch.equal(found, before[kept]))
+    if len(cut.gone) > 1 and torch.equal(found, _one_by_one(before, cut)):
+        return f"{name}: after the first head is gone the others stand elsewhere; find all features first"
     return next((f"{name}: {hint}" for hint in known), None)
+
+
+def _one_by_one(before: Tensor, cut: Cut) -> Tensor:
+    """What is left where each head is cut at its old place, out of rows that the one before it has left."""
+    for head in cut.gone:
+        before = torch.cat([before[: head * cut.size], before[(head + 1) * cut.size :]])
+    return before
 
 
 def _other_answer(before: Layer, found: Layer, cut: Cut) -> str | None:

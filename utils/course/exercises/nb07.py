@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import BertConfig
 
+from utils.course.teaching import shortened
 from utils.engines.onnx_files import quiet
 from utils.model.raner import RanerModel
 
@@ -25,7 +26,10 @@ PADDED = np.array([[CLS, 1266, 776, SEP, PAD, PAD, PAD], [CLS, 3173, 1290, 4852,
 def padded_mask(answer: object) -> str | None:
     """The attention mask of `PADDED`, `(batch, length)` int64."""
     right = (PADDED != PAD).astype(np.int64)
-    mine = np.asarray(answer)
+    try:
+        mine = np.asarray(answer)
+    except ValueError:
+        return "rows of different lengths are no array: each row has a number for each position"
     if mine.shape != right.shape:
         return f"one number for each position is expected, {right.shape}; yours has {mine.shape}"
     known = (
@@ -110,10 +114,11 @@ FIXED = (
 
 
 def _stopped(error: Exception) -> str:
-    words = str(error).strip().splitlines() or [""]
     if "invalid dimensions" in str(error).lower():
         return FIXED.format("shape")
-    return f"your function stopped with {type(error).__name__}: {words[0]}"
+    said = shortened(f"{type(error).__name__}: {error.__cause__ or error}".rstrip(": "))
+    form = "; what is `dynamic_shapes`?" if isinstance(error, torch.onnx.OnnxExporterError) else ""
+    return f"your function stopped with {said}{form}"
 
 
 def _graph_hint(file: Path, truth: TinyEncoder) -> str | None:

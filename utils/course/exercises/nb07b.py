@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+
 from utils.course.teaching import Checker, listed, number
 from utils.tagger.batching import pack
 
@@ -69,12 +71,27 @@ def packed_rows(answer: object) -> str | None:
     if not callable(answer):
         return "a function is expected, which takes the lengths and the number of rows"
     for lengths, count in PACKINGS:
-        try:
-            rows = [list(row) for row in answer(list(lengths), count)]
-        except Exception as error:
-            return f"your function stopped with {type(error).__name__}: {error}"
+        given = list(lengths)
+        found = answer(given, count)
+        if hint := _form_fault(found) or ("" if given == lengths else SORTED):
+            return hint
+        rows = [list(row) for row in found]
         if hint := _wrong_places(rows, lengths, count) or _too_long(rows, lengths, count, answer):
             return hint
+    return None
+
+
+SORTED = "the lengths that were given have changed: sort places, as in `sorted(range(len(lengths)), ...)`, not lengths"
+
+
+def _form_fault(found: object) -> str | None:
+    """Whether these are rows at all."""
+    if found is None:
+        return "your function returns nothing: is there a `return`?"
+    if not isinstance(found, list | tuple) or not all(isinstance(row, list | tuple | np.ndarray) for row in found):
+        return "a list of rows is expected, each a list of the numbers of its sentences"
+    if len({*map(id, found)}) < len(found):
+        return "all rows are one and the same list: `[[]] * n` repeats it, `[[] for _ in range(n)]` makes new ones"
     return None
 
 

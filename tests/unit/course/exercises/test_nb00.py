@@ -13,6 +13,7 @@ def test_pruned_share():
     assert "the article's number" in checker(18)
     assert "*all* heads" in checker(27.9)
     assert "percent" in checker(0.0558)
+    assert "millions of parameters" in checker(0.2 * ATTENTION / 1e6)
 
 
 def test_int8_megabytes():
@@ -21,6 +22,7 @@ def test_int8_megabytes():
     assert "embeddings too" in checker(TOTAL / 1e6)
     assert "article" in checker(110)
     assert "before" in checker(4 * TOTAL / 1e6)
+    assert "10^6" in checker((4 * EMBEDDINGS + ATTENTION + FEED_FORWARD + TAGGING) / 2**20)
     assert "in bytes" in checker(4 * EMBEDDINGS + ATTENTION + FEED_FORWARD + TAGGING)
 
 

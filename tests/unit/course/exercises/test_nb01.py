@@ -33,12 +33,13 @@ def test_head_parameters():
     assert "output" in checker(3 * 768 * 64 + 3 * 64)
     assert "bias" in checker(4 * 768 * 64)
     assert "all heads" in checker(4 * 768 * 768 + 3 * 768)
+    assert "output bias" in checker(4 * 768 * 64 + 3 * 64 + 768)
 
 
 def test_best_path_is_the_best_of_all_paths():
     paths = list(itertools.product(nb01.TAGS, repeat=3))
     best = max(paths, key=nb01.path_score)
-    assert nb01.best_path("".join(best)) is None
+    assert nb01.best_path("".join(best)) is nb01.best_path(np.array(best)) is None
     assert all(nb01.best_path(path) for path in paths if path != best)
     assert "costs 9" in nb01.best_path("OEO")
     assert "greedily" in nb01.best_path("OBE")

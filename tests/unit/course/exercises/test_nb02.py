@@ -42,11 +42,11 @@ def test_resampled_f1(counts):
     assert "a thousand" in checker([80.0]) and "(800, 1)" in checker(f1(drawn.sum(1))[:, None])
 
 
-def by_sentence(drawn):
-    """A mean of F1s in the place of one F1; a sentence without any name counts for nothing."""
+def by_sentence(drawn, mean=np.nanmean):
+    """A mean of F1s in the place of one F1; with `nanmean` a sentence without any name counts for nothing."""
     right, found, annotated = np.moveaxis(drawn, -1, 0)
     with np.errstate(invalid="ignore"):
-        return np.nanmean(200 * right / (found + annotated), axis=1)
+        return mean(200 * right / (found + annotated), axis=1)
 
 
 def three_draws(counts):
@@ -56,6 +56,7 @@ def three_draws(counts):
 
 
 WRONG_RESAMPLES = {
+    "*twice*": lambda counts: f1(resamples(counts, 5).sum(1)) / 2,
     "sum the counts": lambda counts: by_sentence(resamples(counts, 5)),
     "precision": lambda counts: 100 * np.divide(*np.moveaxis(resamples(counts, 5).sum(1), -1, 0)[:2]),
     "recall": lambda counts: 100 * np.divide(*np.moveaxis(resamples(counts, 5).sum(1), -1, 0)[::2]),
@@ -63,6 +64,12 @@ WRONG_RESAMPLES = {
     "the same ones for all": three_draws,
     "too little": lambda counts: f1(resamples(counts, 5, 2 * len(counts)).sum(1)),
 }
+
+
+def test_what_is_no_number_is_no_f1(counts):
+    nameless = np.concatenate([counts, np.zeros((100, 3), int)])
+    values = by_sentence(resamples(nameless, 5), np.mean)
+    assert np.isnan(values).all() and "no numbers" in nb02.resampled_f1_by_hand(nameless)(values)
 
 
 @pytest.mark.parametrize("hint", WRONG_RESAMPLES)

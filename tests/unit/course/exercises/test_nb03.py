@@ -143,6 +143,7 @@ WRONG = [
     (with_three_sentences, "take the sizes"),
     (lambda model, batches: right_answer(model, batches).T, "(layers, heads)"),
     (lambda model, batches: None, "a tensor of numbers"),
+    (lambda model, batches: right_answer(model, batches) / 0 * 0, "no numbers"),
     (lambda model, batches: right_answer(model, batches).flip(0), "not the scores"),
     (0.5, "a function"),
 ]

@@ -80,7 +80,18 @@ def between(layer, gone, size):
     return cut(layer, range(gone[0], gone[-1] + 1), size)
 
 
+def one_after_the_other(layer, gone, size):
+    """Each head at the place where it stood before any was cut."""
+    for head in gone:
+        layer = cut(layer, [head], size)
+    return layer
+
+
 MISTAKES = {
+    "stand elsewhere": one_after_the_other,
+    "is there a `return`?": lambda layer, gone, size: None,
+    "a tensor is expected, not list": lambda *asked: {name: part.tolist() for name, part in cut(*asked).items()},
+    "missing: output.dense.bias": lambda *asked: {n: p for n, p in cut(*asked).items() if n != f"{MIXER}.bias"},
     "is (2, 10), to be (6, 10)": between,
     "columns of self.query": partial(cut, axis="self.query"),
     "columns of self.value": partial(cut, axis="self.value"),

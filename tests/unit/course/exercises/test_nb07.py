@@ -61,6 +61,12 @@ def nothing(encoder, file):
     return 0.0
 
 
+def by_axis(encoder, file):
+    """`dynamic_shapes` without the names of the inputs."""
+    free = dict.fromkeys((0, 1), torch.export.Dim.DYNAMIC)
+    torch.onnx.export(encoder.eval(), exercises.random_batch(2, 9), file, dynamic_shapes=free, dynamo=True)
+
+
 BATCH_FREE = ({0: torch.export.Dim.DYNAMIC},) * 2
 EXPORTS = {
     "length is fixed": exporting(nothing, free=BATCH_FREE),
@@ -77,6 +83,7 @@ EXPORTS = {
     "evaluation mode": exporting(lambda encoder, file: furthest(encoder.train(), file)),
     "no file": nothing,
     "stopped with TypeError": lambda encoder: None,
+    "what is `dynamic_shapes`?": by_axis,
     "a function is expected": 1e-6,
 }
 
@@ -99,4 +106,5 @@ def test_mask():
     assert "other way round" in checker(1 - right)
     assert "[CLS] and [SEP]" in checker(np.array([[0, 1, 1, 0, 0, 0, 0], [0, 1, 1, 1, 1, 1, 0]]))
     assert "int64" in checker(right.astype(bool)) and "int64" in checker(right.astype(np.float32))
+    assert "different lengths" in checker([[1, 1], [1]])
     assert "(2, 7)" in checker(right[0]) and checker(np.zeros((2, 7), int)) is not None

@@ -92,7 +92,10 @@ WRONG = {
     "rows are asked for": lambda lengths, count: my_rows(lengths, count + 1),
     "their lengths": lambda lengths, count: [[lengths[i] for i in row] for row in my_rows(lengths, count)],
     "counted from 0": lambda lengths, count: [[i + 1 for i in row] for row in my_rows(lengths, count)],
-    "stopped with TypeError": lambda lengths: [],
+    "is there a `return`?": lambda lengths, count: my_rows(lengths, count) and None,
+    "a list of rows": lambda lengths, count: [number for row in my_rows(lengths, count) for number in row],
+    "one and the same list": lambda lengths, count: [[0]] * count,
+    "have changed": lambda lengths, count: (lengths.sort(), my_rows(lengths, count))[1],
     "makes less": lambda lengths, count: [list(range(len(lengths))), *([] for _ in range(count - 1))],
     "a function is expected": [[0]],
 }
