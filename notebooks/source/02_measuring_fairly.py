@@ -242,7 +242,7 @@ print(f"F1 {baseline.scores.f1:.1f} [{baseline.f1_low:.1f}, {baseline.f1_high:.1
 # %% [markdown]
 # ### Exercise 2: the bootstrap by hand
 #
-# `counts` has a row for each sentence: entities found rightly, entities found, entities annotated. F1 in points is `200 * right / (found + annotated)`, with each count summed over all sentences. Make `my_f1s`: a thousand F1s, each of a test set drawn from this one. `random.integers(n, size=(1000, n))` draws row numbers.
+# `counts` has a row for each sentence: entities found rightly, entities found, entities annotated. F1 in points is `200 * right / (found + annotated)`, with each count summed over all sentences. Make `my_f1s`: a thousand F1s, each of a test set drawn from this one. `random`, the generator from above, draws row numbers with `random.integers(n, size=(1000, n))`.
 #
 # Stuck? `solution("02", 2)` shows one way.
 

@@ -12,7 +12,7 @@
 # | | |
 # |---|---|
 # | **You will be able to** | say what a head is worth by taking it out; write the function that estimates the same from one backward pass, and avoid the bug that many scripts have; tell a good score from a bad one, and both from chance; test a rule of thumb such as "keep the upper layers"; see from what a model loses whether the price of a cut carries over to another model |
-# | **You need** | [01 · RaNER and its data](01_raner_and_its_data.ipynb) and [02 · Measuring fairly](02_measuring_fairly.ipynb) |
+# | **You need** | [01 · RaNER and its data](01_raner_and_its_data.ipynb) and [02 · Measuring fairly](02_measuring_fairly.ipynb); a first lesson of PyTorch helps (tensor, loss and gradient stand in the [glossary](glossary.md), too) |
 # | **Minutes** | shown below the set-up cell, from a measured run |
 
 # %% tags=["parameters"]

@@ -355,7 +355,7 @@ guesses.reveal(
 # Write it in NumPy. `x` is `(characters, inputs)`, `weight` is `(outputs, inputs)`.
 #
 # 1. weights: a symmetric grid for each row, whose largest weight becomes 127
-# 2. inputs: one affine grid, 0 to 255, over their range (which includes 0)
+# 2. inputs: one affine grid, 0 to 255, over their range (which includes 0): first the zero point, an integer, then `round(x / scale)` plus the zero point
 # 3. the product and the correction in 32-bit integers
 # 4. both scales, then the bias
 #

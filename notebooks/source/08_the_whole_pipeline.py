@@ -787,7 +787,7 @@ exercise(at_most, exercises.most_from_heads(big.config))
 # %% [markdown]
 # ### Exercise 3: the decision
 #
-# Which version goes to production? Write a function `(rows, allowed)` for ledger rows with `row["f1_difference"]` and `row["times_as_fast"]`, each with `"value"`, `"low"` and `"high"`. Of the rows that **surely** lose at most `allowed` points it returns the `"stage"` of the one whose speed is the highest at the low end of its interval, and `None` where there is no such row.
+# Which version goes to production? Write a function `(rows, allowed)` for ledger rows with `row["f1_difference"]` and `row["times_as_fast"]`, each with `"value"`, `"low"` and `"high"` (a difference below 0 is a loss). Of the rows that **surely** lose at most `allowed` points it returns the `"stage"` of the one whose speed is the highest at the low end of its interval, and `None` where there is no such row.
 #
 # Stuck? `solution("08", 4)` shows one way.
 

@@ -199,10 +199,10 @@ check("a new sentence end makes two new sentences", split.computed == 2)
 #
 # Behind such a queue stands the core of every server of models. Many engines like batches: one call with eight texts costs less than eight calls. So a server gathers what arrives within a short pause, calls the model once, and gives each answer to the one who asked. This is called *micro-batching*, or dynamic batching ([Crankshaw et al. 2017](https://arxiv.org/abs/1612.03079)).
 #
-# Write one round of it, `my_batch`; the server repeats it for ever.
+# Write one round of it, `my_batch`; the server repeats it for ever. It is an `async` function: wherever it says `await`, it waits, and lets others run meanwhile. A *future* is a box for one answer that is still to come.
 #
 # - `await waiting.get()` gives the next request, a pair of a text and a future, on which its sender waits.
-# - The batch ends when it holds `most` requests, or `pause` seconds after its first one came (`asyncio.timeout`).
+# - The batch ends when it holds `most` requests, or `pause` seconds after its first one came (`async with asyncio.timeout(pause):` ends by raising `TimeoutError`, which is no error here but the end of the pause; catch it outside of the block).
 # - `await asyncio.to_thread(model, texts)` gives a list of answers, and the event loop goes on meanwhile.
 # - `exercises.finish(future, answer)` gives a sender an answer, and does nothing where `future.done()`: a sender who has gone cancels its future. If the model fails, give everyone of the batch the error instead.
 #

@@ -229,7 +229,7 @@ check("mini keeps a larger share of its time than its large twin", verdict(media
 # %% [markdown]
 # ## Which layers does a student start from?
 #
-# A student of the teacher's width can start from *copies* of the teacher's layers. Which ones? `matching_layers` takes for each student layer the one of the same relative depth, so that the last stands for the last.
+# A student of the teacher's width can start from *copies* of the teacher's layers. Which ones? `matching_layers` splits the teacher's layers into as many groups of neighbours as the student has layers, and takes the last one of each group; so the last stands for the last.
 #
 # ### Exercise 3: four of twelve
 #
