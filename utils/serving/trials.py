@@ -109,6 +109,7 @@ async def repeated(one_round: Round, model: Tag, most: int, pause: float) -> Gat
     async def for_ever() -> None:
         while True:
             await one_round(waiting, counted, most, pause)
+            await asyncio.sleep(0)  # a round that never waits would leave nobody a turn
 
     async def ask(text: str) -> None:
         waiting.put_nowait((text, future := asyncio.get_running_loop().create_future()))

@@ -1,6 +1,7 @@
 """What notebook 09 measures: real servers around the embedded model's file, small numbers."""
 
 import asyncio
+from time import perf_counter
 
 import httpx
 import pytest
@@ -68,6 +69,19 @@ def test_batches_save_calls():
     assert (alone.calls, together.calls) == (trials.REQUESTS, 1) and 1 <= ours.calls <= trials.REQUESTS
     assert sorted(asked) == sorted(3 * [str(number) for number in range(trials.REQUESTS)])
     assert together.longest > 150 > alone.longest > 0
+
+
+def test_a_round_that_never_waits_leaves_the_others_their_turn(monkeypatch):
+    monkeypatch.setattr(trials, "PATIENCE", 0.1)
+    started = perf_counter()
+
+    async def no_round(*_):
+        if perf_counter() - started > 5:
+            raise RuntimeError("nobody had a turn")
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(trials.repeated(no_round, list, most=1, pause=0))
+    assert perf_counter() - started < 5
 
 
 def test_a_rush_comes_all_at_once():

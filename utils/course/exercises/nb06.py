@@ -1,6 +1,7 @@
 """Notebook 06 asks: a zero point, scales of channels, a layer in integers, and what a recipe for them forgets."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ def channel_scales(answer: object) -> str | None:
         (127.5 * rows, "these are the largest weights; a scale is the distance of two grid points"),
         (rows / 2, "255 steps span *both* signs: -max to max"),
         (127 / 128 * rows, "the largest weight becomes 127 or 127.5 steps, not 128: 128 is no integer of the grid"),
-        (127.5**2 / rows, "the other way round: a scale is the largest weight over the steps to it"),
+        (127 * 127.5 / rows, "the other way round: a scale is the largest weight over the steps to it"),
         (rows[::-1], "the right scales, but each belongs to the other row"),
     )
     if known := next((hint for wrong, hint in hints if _close(mine, wrong)), None):
@@ -90,80 +91,146 @@ LAYER = _layer()
 """The layer that "Build it" is tried on."""
 
 
+class Grid(NamedTuple):
+    """Inputs as integers, the distance of two points, and the integer that stands for 0."""
+
+    integers: np.ndarray
+    scale: float | np.ndarray
+    zero: float | np.ndarray
+
+
+Nearest = Callable[[np.ndarray], np.ndarray]
+"""Floats to integers."""
+
+
+def _affine(
+    x: np.ndarray,
+    *,
+    nearest: Nearest = np.round,
+    ends: tuple[int, int] = (0, 255),
+    steps: int = 255,
+    axis: int | None = None,
+    lowest: float | None = None,
+) -> Grid:
+    """A grid from the lowest to the highest value, as asked for, or with a mistake: each argument makes one.
+
+    Args:
+        ends: between which integers are cut off.
+        steps: from one end of the range to the other.
+        axis: along which there is one grid.
+        lowest: where the range begins.
+    """
+    first = x.min(axis, keepdims=True)
+    scale = (x.max(axis, keepdims=True) - (first if lowest is None else lowest)) / steps
+    zero = np.round(-first / scale)
+    return Grid(np.clip(nearest(x / scale) + zero, *ends), scale, zero)
+
+
+def _symmetric(x: np.ndarray, steps: int = 127, ends: tuple[int, int] = (-128, 127)) -> Grid:
+    """A grid without zero point."""
+    scale = np.abs(x).max() / steps
+    return Grid(np.clip(np.round(x / scale), *ends), scale, 0)
+
+
+def _between(
+    x: np.ndarray, added: Callable[[np.ndarray, float], np.ndarray], off: Callable[[float], float] = float
+) -> Grid:
+    """A grid whose zero point is no integer: how it is added to the inputs in steps, and what is taken off for it."""
+    scale = np.ptp(x) / 255
+    zero = -x.min() / scale
+    return Grid(added(x / scale, zero), scale, off(zero))
+
+
+def _as_int8(x: np.ndarray) -> Grid:
+    """Integers from 128 on begin again at -128."""
+    grid = _affine(x)
+    return grid._replace(integers=(grid.integers + 128) % 256 - 128)
+
+
+def _unsigned(x: np.ndarray) -> Grid:
+    """The zero point taken off unsigned bytes, which begin again at 255 below 0."""
+    integers, scale, zero = _affine(x)
+    return Grid((integers - zero) % 256, scale, 0)
+
+
 def _in_integers(
     limit: float = 127,
     *,
-    layer: Layer = LAYER,
     rows: bool = True,
-    nearest: Callable[[np.ndarray], np.ndarray] = np.round,
-    symmetric: bool = False,
-    ends: tuple[int, int] = (0, 255),
-    corrected: bool = True,
+    nearest: Nearest = np.round,
+    grid: Callable[[np.ndarray], Grid] = _affine,
+    correction: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda w, zero: zero * w.sum(1),
     held: type = np.int64,
     bias: Callable[[np.ndarray, np.ndarray], np.ndarray] = lambda bias, scale: bias,
 ) -> np.ndarray:
-    """`layer` in integers, as asked for, or with a mistake: each argument makes one.
+    """`LAYER` in integers, as asked for, or with a mistake: each argument makes one.
 
     Args:
         limit: scale of the weights: the largest over this.
-        nearest: float to integer.
-        symmetric: a grid of the inputs without zero point.
-        ends: between which the inputs' integers are cut off.
-        corrected: the zero point is taken off again.
+        nearest: of the weights.
+        grid: of the inputs.
+        correction: integers of the weights and zero point to what is taken off the sums.
         held: what sums of products are held in.
         bias: bias and scale of the outputs to what is added.
     """
-    x, weight, offset = layer
+    x, weight, offset = LAYER
     w_scale = np.abs(weight).max(1 if rows else None, keepdims=True) / limit
     w = np.clip(nearest(weight / w_scale), -128, 127).astype(np.int64)
-    lowest, highest = min(x.min(), 0), max(x.max(), 0)
-    x_scale = max(-lowest, highest) / 127 if symmetric else (highest - lowest) / 255
-    zero = 0 if symmetric else int(np.round(-lowest / x_scale))
-    q = np.clip(nearest(x / x_scale) + zero, *ends).astype(np.int64)
-    sums = (q @ w.T).astype(held).astype(np.int64)
-    sums -= zero * w.sum(1) if corrected else 0
+    q, x_scale, zero = grid(x)
+    sums = (q.astype(np.int64) @ w.T).astype(held) - correction(w, zero)
     scale = x_scale * np.broadcast_to(w_scale, (len(w), 1)).T
     return scale * sums + bias(offset, scale)
 
 
-def _unsigned_wrap() -> np.ndarray:
-    """The zero point taken off unsigned bytes, which begin again at 255 below 0."""
-    x, weight, bias = LAYER
-    w_scale = np.abs(weight).max(1, keepdims=True) / 127
-    x_scale = (x.max() - x.min()) / 255
-    zero = np.round(-x.min() / x_scale)
-    q = (np.round(x / x_scale + zero) - zero) % 256
-    return x_scale * w_scale.T * (q @ np.round(weight / w_scale).T) + bias
+def _with(**mistake: object) -> tuple[Callable[[], np.ndarray], ...]:
+    """The layer with a mistake, the largest weight being 127 or 127.5 steps."""
+    return tuple(partial(_in_integers, limit, **mistake) for limit in (127, 127.5))
 
 
 MISTAKES: dict[str, tuple[Callable[[], np.ndarray], ...]] = {
     "nothing was rounded: that is the float layer": (lambda: LAYER.x @ LAYER.weight.T + LAYER.bias,),
-    "that is one scale for the whole weight matrix: give each row (output) its own": (
-        lambda: _in_integers(rows=False),
-        lambda: _in_integers(127.5, rows=False),
-    ),
+    "that is one scale for the whole weight matrix: give each row (output) its own": _with(rows=False),
     "the zero point was forgotten: every input's integer is too large by it, so take zero_point times the sum of each "
-    "row's integers off the sums": (
-        lambda: _in_integers(corrected=False),
-        lambda: _in_integers(127.5, corrected=False),
+    "row's integers off the sums": _with(correction=lambda w, zero: 0),
+    "the zero point times the sum of a row's integers was added to the sums; it is too much in them: take it off": (
+        _with(correction=lambda w, zero: -zero * w.sum(1))
+    ),
+    "zero_point times the sum of *all* weights' integers was taken off: each row has a sum of its own": (
+        _with(correction=lambda w, zero: zero * w.sum())
+    ),
+    "the zero point is an integer itself, and is added after the rounding: 0 has to lie on the grid": (
+        *_with(grid=partial(_between, added=lambda x, zero: np.round(x + zero), off=round)),
+        *_with(grid=partial(_between, added=lambda x, zero: np.round(x + zero))),
+        *_with(grid=partial(_between, added=lambda x, zero: np.trunc(np.round(x) + zero))),
     ),
     "integers were cut off towards zero; the nearest is wanted: np.round before astype": (
-        lambda: _in_integers(nearest=np.trunc),
-        lambda: _in_integers(nearest=np.floor),
-        lambda: _in_integers(127.5, nearest=np.trunc),
+        *_with(nearest=np.trunc, grid=partial(_affine, nearest=np.trunc)),
+        *_with(nearest=np.floor, grid=partial(_affine, nearest=np.floor)),
     ),
     "the inputs' integers were cut off at -128 and 127; with a zero point they go from 0 to 255": (
-        lambda: _in_integers(ends=(-128, 127)),
-        lambda: _in_integers(127.5, ends=(-128, 127)),
-        lambda: _in_integers(ends=(0, 127)),
+        _with(grid=partial(_affine, ends=(-128, 127)))
     ),
-    "the sums were held in too few bits and wrapped around: turn both sides into int32 before the product": tuple(
-        lambda held=held, limit=limit: _in_integers(limit, held=held)
-        for held in (np.int8, np.uint8, np.int16)
-        for limit in (127, 127.5)
+    "the inputs' integers were put into int8, where 128 to 255 become negative: uint8 holds them, or int32 at once": (
+        _with(grid=_as_int8)
+    ),
+    "that is a grid for each row of inputs: one for all of them, from the lowest to the highest value": (
+        _with(grid=partial(_affine, axis=1))
+    ),
+    "that is a grid of 256 steps; from 0 to 255 there are 255": (
+        *_with(grid=partial(_affine, steps=256)),
+        *_with(grid=partial(_affine, steps=256, ends=(0, 256))),
+    ),
+    "the range of the inputs began at 0: it begins at the lowest value, which is below": (
+        *_with(grid=partial(_affine, lowest=0.0)),
+        *_with(grid=partial(_symmetric, steps=255, ends=(0, 255))),
+    ),
+    "the sums were held in too few bits and wrapped around: turn both sides into int32 before the product": (
+        *_with(held=np.int8),
+        *_with(held=np.uint8),
+        *_with(held=np.int16),
     ),
     "the zero point was taken off unsigned bytes, and below 0 they begin again at 255: turn them into int32 first": (
-        _unsigned_wrap,
+        _with(grid=_unsigned)
     ),
     "the bias was rounded to eight bits: it is added last, as the float it is": (
         lambda: _in_integers(bias=lambda b, _: np.round(b / (np.abs(b).max() / 127)) * np.abs(b).max() / 127),
@@ -173,8 +240,8 @@ MISTAKES: dict[str, tuple[Callable[[], np.ndarray], ...]] = {
     ),
     "the bias is missing": (lambda: _in_integers(bias=lambda b, _: 0 * b),),
     "that is a symmetric grid for the inputs: lay 256 points from the lowest to the highest value": (
-        lambda: _in_integers(symmetric=True, ends=(-128, 127)),
-        lambda: _in_integers(symmetric=True),
+        lambda: _in_integers(grid=_symmetric),
+        lambda: _in_integers(grid=partial(_symmetric, ends=(0, 255))),
     ),
 }
 """Hint -> what the layer gives with that mistake."""

@@ -6,6 +6,7 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from numbers import Real
 
 from utils.course.teaching import Checker, listed, number
 
@@ -193,7 +194,11 @@ class _Running:
 
     def wrong(self, found: Sequence[object]) -> str:
         """Why these are not the answers."""
+        if not all(isinstance(text, str) for batch in self.model.batches for text in batch):
+            return "the model wants texts, and yours got something else: take each text out of its pair"
         if self.task.done() and not self.task.cancelled() and (error := self.task.exception()):
+            if isinstance(error, TimeoutError):
+                return "a TimeoutError came out of your function: the pause is over, that is how it ends: catch it"
             return f"your function stopped with {type(error).__name__}: {error}"
         if None in found:
             return "a request was never answered: every sender wants an `exercises.finish`"
@@ -234,7 +239,7 @@ def javascript_offsets(answer: object) -> str | None:
     """`[start, end]` of 北京 as JavaScript counts, in UTF-16 units."""
     start, end = (len(EMOJI_TEXT[:offset].encode("utf-16-le")) // 2 for offset in CODE_POINTS)
     found = listed(answer) or []
-    if len(found) != 2:
+    if len(found) != 2 or not all(isinstance(offset, Real) for offset in found):
         return "two numbers are expected: start and end"
     hints = {
         CODE_POINTS: "those are code points; two of the characters before take two units each",

@@ -77,6 +77,7 @@ def copied_layers(answer: object) -> str | None:
     if len(found) != SHALLOW or not all(isinstance(layer, Real) for layer in found):
         return f"a list of {SHALLOW} layer numbers is expected"
     step = DEEP // SHALLOW
+    steps = np.linspace(0, DEEP - 1, SHALLOW)
     hints = {
         tuple(
             range(SHALLOW)
@@ -88,9 +89,11 @@ def copied_layers(answer: object) -> str | None:
             range(0, DEEP, step)
         ): "the *first* of each group: worth a try, as below; but here the last stands for the last, and is left out",
         tuple(n + 1 for n in right): "right layers, counted from 1; count from 0",
-        tuple(np.linspace(0, DEEP - 1, SHALLOW).round()): "first to last in even steps: but layer 1 of the student "
-        "does the work of a whole group, and should end where the group ends",
-    }
+    } | dict.fromkeys(
+        (tuple(steps), tuple(steps.round()), tuple(steps.astype(int))),
+        "first to last in even steps: but layer 1 of the student does the work of a whole group, and should end where "
+        "the group ends",
+    )
     if found == right:
         return None
     return hints.get(tuple(found), f"each stands for {step} layers of the teacher, and should end where those end")
@@ -99,8 +102,8 @@ def copied_layers(answer: object) -> str | None:
 ASKED = [1, 4, 11]
 """Layers of `small_teacher`, from 0, that a student is built of."""
 
-ALSO_ASKED = [9, 2]
-"""Other layers, in another order."""
+ALSO_ASKED = [2, 0]
+"""Other layers, in another order: who renames in place overwrites the second one before it is read."""
 
 
 def small_teacher() -> RanerModel:
@@ -143,7 +146,17 @@ def _other_layers(answer: Callable, teacher: Weights) -> str | None:
     expected = student_of(small_teacher(), ALSO_ASKED).state_dict()
     if student.keys() == expected.keys() and all(torch.equal(student[name], expected[name]) for name in expected):
         return None
+    if _overwritten(student, teacher):
+        return f"right for {ASKED}; for {ALSO_ASKED} layer 0 was overwritten before it was read: begin a new dictionary"
     return f"right for {ASKED}, not for {ALSO_ASKED}: `layers` says which ones, and the first named becomes layer 0"
+
+
+def _overwritten(student: Weights, teacher: Weights) -> bool:
+    """Whether all layers of a student of `ALSO_ASKED` are the first one: it took the place of one still to be read."""
+    names = [name for name in student if ".layer." in name]
+    return bool(names) and all(
+        torch.equal(student[name], teacher[_source(name, ALSO_ASKED[:1] * DEEP)]) for name in names
+    )
 
 
 def _wrong_names(student: Weights) -> str | None:
@@ -219,11 +232,14 @@ def matched_states(answer: object) -> str | None:
     draw = torch.Generator().manual_seed(0)
     deep, flat = (tuple(torch.randn(size, 2, 5, 4, generator=draw)) for size in (DEEP + 1, len(ASKED) + 1))
     try:
-        found = float(answer(flat, deep, list(ASKED)))
+        found = answer(flat, deep, list(ASKED))
     except (IndexError, ValueError, TypeError, RuntimeError) as error:
         return f"your function stopped with {type(error).__name__}: {error}"
+    if found is None:
+        return "your function returns nothing: is there a `return`?"
     right = apart(flat, deep, ASKED)
     embeddings = (flat[0] - deep[0]).square().mean()
+    early = "the embeddings come first in the student's list as well: begin at student[1]"
     hints = {
         apart(flat, deep, ASKED, shift=0): "state 0 is what comes out of the embeddings; layer n gives state n + 1",
         apart(flat, deep, range(len(ASKED))): "those are the teacher's first layers: which ones does `layers` name?",
@@ -233,5 +249,7 @@ def matched_states(answer: object) -> str | None:
         right**0.5: "no root: the mean of the squares is the loss",
         (right * len(ASKED) + embeddings) / (len(ASKED) + 1): "leave the embeddings out, the student copied them",
         apart(flat[:1] + flat[-1:], deep, ASKED[-1:]): "that is the last layer alone; compare every one",
+        apart(flat[:1] + flat[:-1], deep, ASKED): early,
+        apart(flat[:1] + flat[:-1], deep, ASKED, shift=0): early,
     }
     return number(float(right), {float(value): hint for value, hint in hints.items()}, tolerance=1e-4)(found)

@@ -32,7 +32,8 @@ def test_channel_scales():
     assert "absolute" in checker([0.4 / 127, 4 / 127]) and "affine" in checker([1.4 / 255, 4.5 / 255])
     assert "*both* signs" in checker([1 / 255, 4 / 255]) and "distance" in checker([1, 4])
     assert "not 128" in checker([1 / 128, 4 / 128]) and "round" in checker([0.008, 0.031])
-    assert "other way" in checker([127.5, 127.5 / 4]) and "other row" in checker([4 / 127, 1 / 127])
+    assert all("other way" in checker([steps, steps / 4]) for steps in (127, 127.5))
+    assert "other row" in checker([4 / 127, 1 / 127])
     assert "list of numbers" in checker("a") and "2 scales" in checker([1, 2, 3]) and "2 scales" in checker([9, 9])
     assert dequantize_tensor(right).shape == matrix.shape
 
@@ -138,6 +139,57 @@ WRONG = {
     "array of numbers": lambda: "an INT8 layer",
     "differs from the sum": lambda: exact() + 1,
 }
+
+
+def rounded_after_adding(zero):
+    q = np.round((X - X.min()) / X_SCALE)
+    return SCALES * (q @ W.T - zero * W.sum(axis=1, dtype=int)) + BIAS
+
+
+def cut_off_after_adding():
+    zero = -X.min() / X_SCALE
+    q = (np.round(X / X_SCALE) + zero).astype(np.int32)
+    return SCALES * (q @ W.T - zero * W.sum(axis=1, dtype=int)) + BIAS
+
+
+def in_int8():
+    q = Q.astype(np.int8).astype(np.int32)
+    return SCALES * (q @ W.T - ZERO * W.sum(axis=1, dtype=int)) + BIAS
+
+
+def corrected(by):
+    return SCALES * (Q.astype(int) @ W.T + by) + BIAS
+
+
+def on_a_grid(scale, zero, highest=255, x=X):
+    q = np.clip(np.round(x / scale) + zero, 0, highest)
+    return scale * W_SCALE.T * ((q - zero) @ W.T) + BIAS
+
+
+def a_grid_a_row():
+    return np.concatenate([on_a_grid(np.ptp(x) / 255, np.round(-x.min() / np.ptp(x) * 255), x=x) for x in X])
+
+
+SUMS = W.sum(axis=1, dtype=int)
+FINER, HIGH = (X.max() - X.min()) / 256, X.max() / 255
+WRONG_TOO = [
+    ("added after the rounding", lambda: rounded_after_adding(ZERO)),
+    ("0 has to lie on the grid", lambda: rounded_after_adding(-X.min() / X_SCALE)),
+    ("is an integer itself", cut_off_after_adding),
+    ("put into int8", in_int8),
+    ("was added to the sums", lambda: corrected(ZERO * SUMS)),
+    ("a sum of its own", lambda: corrected(-ZERO * SUMS.sum())),
+    ("a grid for each row", a_grid_a_row),
+    ("256 steps", lambda: on_a_grid(FINER, np.round(-X.min() / FINER))),
+    ("256 steps", lambda: on_a_grid(FINER, np.round(-X.min() / FINER), highest=256)),
+    ("began at 0", lambda: on_a_grid(HIGH, 0)),
+    ("began at 0", lambda: on_a_grid(HIGH, np.round(-X.min() / HIGH))),
+]
+
+
+@pytest.mark.parametrize(("hint", "wrong"), WRONG_TOO)
+def test_a_mistake_of_the_grid_or_of_the_correction_has_its_hint(hint, wrong):
+    assert hint in exercises.int8_linear(wrong())
 
 
 @pytest.mark.parametrize("hint", WRONG)

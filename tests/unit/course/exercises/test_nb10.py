@@ -53,7 +53,9 @@ def test_copied_layers():
     assert "left out" in checker([group[0] for group in groups])
     assert "from 0" in checker([group[-1] + 1 for group in groups])
     assert "more layers" in checker([0, 1, 2, 3]) and "bare embeddings" in checker([8, 9, 10, 11])
-    assert "even steps" in checker([0, 4, 7, 11]) and "stands for" in checker([11, 8, 5, 2])
+    even = np.linspace(0, nb10.DEEP - 1, nb10.SHALLOW)
+    assert all("even steps" in checker(answer) for answer in ([0, 4, 7, 11], even, even.round(), even.astype(int)))
+    assert "stands for" in checker([11, 8, 5, 2])
     for answer in ([2, 5, 8], 4, "abcd", ["a", 1, 2, 3]):
         assert "a list of 4" in checker(answer)
 
@@ -72,6 +74,19 @@ def build(
 
 def without(part):
     return lambda state, layers: {name: t for name, t in build(state, layers).items() if part not in name}
+
+
+def renamed_in_place(state, layers, left=dict.pop):
+    student = {name: tensor.clone() for name, tensor in state.items()}
+    for new, old in enumerate(layers):
+        for name in [name for name in student if f".layer.{old}." in name]:
+            student[name.replace(f".layer.{old}.", f".layer.{new}.")] = left(student, name)
+    kept = tuple(f".layer.{new}." for new in range(len(layers)))
+    return {name: tensor for name, tensor in student.items() if ".layer." not in name or any(n in name for n in kept)}
+
+
+def copied_in_place(state, layers):
+    return renamed_in_place(state, layers, left=lambda student, name: student[name].clone())
 
 
 def emptied(state, layers):
@@ -115,8 +130,10 @@ def test_a_student_built_by_hand_is_right_and_one_of_all_layers_is_its_teacher()
         (lambda state, layers: build(state, [1, 5, 11]), "is not the teacher's bert.encoder.layer.4."),
         (lambda state, layers: build(state, layers, copied=lambda tensor: tensor), "clone"),
         (lambda state, layers: build(state, sorted(layers)), "the first named becomes layer 0"),
-        (lambda state, layers: build(state, [1, 4, 11]), "not for [9, 2]"),
+        (lambda state, layers: build(state, [1, 4, 11]), "not for [2, 0]"),
         (lambda state, layers: build(state, [layers[0], layers[1], layers[2]]), "stopped with IndexError"),
+        (renamed_in_place, "overwritten before it was read"),
+        (copied_in_place, "overwritten before it was read"),
         (lambda state, layers: build(state, layers, dot=""), "both its dots"),
         (lambda state, layers: build(state, layers, left_out="nothing"), "asked for, here are 12"),
         (without("crf"), "crf is missing"),
@@ -166,7 +183,11 @@ def squares(student, teacher, layers):
         (lambda s, t, at: by_hand([0, *s], [0, *t], [0, *(n + 1 for n in at)]), "leave the embeddings out"),
         (lambda s, t, at: (s[-1] - t[-1]).square().mean(), "last layer alone"),
         (lambda s, t, at: t[len(t)], "IndexError"),
-        (lambda s, t, at: None, "TypeError"),
+        (lambda s, t, at: by_hand((0, *s[:-1]), t, at), "begin at student[1]"),
+        (lambda s, t, at: by_hand((0, *s[:-1]), t, [layer - 1 for layer in at]), "begin at student[1]"),
+        (lambda s, t, at: None, "returns nothing: is there a `return`?"),
+        (lambda s, t, at: torch.stack([apart.mean() for apart in squares(s, t, at)]), "a number is expected"),
+        (lambda s, t, at: t[0, 0], "TypeError"),
         (3, "a function"),
     ],
 )

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from utils.course.exercises import nb11
 
@@ -25,7 +26,7 @@ def test_cascade_gain_by_ten_sentences():
     """Ten sentences of 1 ms: the small model reads all of them, the large one three."""
     spent = 10 * 0.4 + 3 * 1.0
     checker = nb11.cascade_gain()
-    assert checker(10 / spent) is None
+    assert checker(10 / spent) is None and checker(1.4) is None and checker(1.43) is None
     assert "read by the small one first" in checker(10 / (7 * 0.4 + 3)) and "small model alone" in checker(2.5)
     assert "how many times as fast" in checker(spent / 10) and "saved" in checker(1 - spent / 10)
     assert "leaves out" in checker(1 / 0.3)
@@ -48,7 +49,13 @@ def by(test):
 
 def test_the_right_rule_is_right():
     assert nb11.exit_rule(rule) is None
-    assert nb11.exit_rule(lambda *given: np.array(rule(*given))) is None
+    for kind in (np.array, torch.tensor, tuple):
+        assert nb11.exit_rule(lambda *given, kind=kind: kind(rule(*given))) is None
+
+
+def a_piece_a_number(characters, entities, threshold):
+    pieces = enumerate(map(list.__add__, characters, entities))
+    return [number for number, found in pieces for probability in found if probability < threshold]
 
 
 def cleared(characters, entities, threshold):
@@ -71,6 +78,9 @@ def cleared(characters, entities, threshold):
         (by(lambda c, e, t: c and max(c + e) < t), "*most* certain"),
         (by(lambda c, e, t: c and min(c + e) < 0.9), "threshold of 0"),
         (by(lambda c, e, t: c and min(c + e) < min(t, 0.9)), "0.999"),
+        (a_piece_a_number, "stands twice"),
+        (lambda c, e, t: rule(c, e, t) or None, "threshold of 0"),
+        (lambda c, e, t: torch.tensor([[1, 2]]), "a list of sentence numbers"),
         (lambda c, e, t: [[1, 2]], "a list of sentence numbers"),
         (lambda c, e, t: None, "return it"),
         (lambda c, e, t: [number in rule(c, e, t) for number in range(len(c))], "yes or no"),
