@@ -4,6 +4,7 @@ In reading order:
 
 - `scores`: strict precision, recall and F1 of entities; how far two taggers agree
 - `bootstrap`: the interval around an F1, and around the difference of two
+- `progress`: a bar for what may take long
 - `evaluation`: a tagger judged on annotated sentences
 - `error_analysis`: which errors remain, one by one, by kind and by type
 - `calibration`: what a confidence is worth

@@ -1,12 +1,14 @@
 """A tagger judged on annotated sentences: its answers, their scores, and how sure the F1 is."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from utils.measure.bootstrap import f1_interval
+from utils.measure.progress import shown
 from utils.measure.scores import Scores, entity_scores
-from utils.tagger.batching import SERVED, USUAL, Reading
+from utils.tagger.batching import SERVED, USUAL, BatchPlan, Reading
+from utils.tagger.tagger import Tagger
 from utils.text.entities import Entity, Sentence
 
 
@@ -79,7 +81,13 @@ def _judged(
 
 def answers(tagger: Predictor, sentences: Sequence[Sentence]) -> list[list[Entity]]:
     """What the tagger finds in each of the sentences, in batches as `evaluate` has them."""
-    return tagger.predict([sentence.text for sentence in sentences], _batch_size(tagger))
+    watched = replace(tagger, batches=_shown(tagger.batches)) if isinstance(tagger, Tagger) else tagger
+    return watched.predict([sentence.text for sentence in sentences], _batch_size(tagger))
+
+
+def _shown(plan: BatchPlan) -> BatchPlan:
+    """The same batches, and a bar where they take long."""
+    return lambda lengths, most: shown(plan(lengths, most), "tagging")
 
 
 def _batch_size(tagger: Predictor) -> int:

@@ -11,6 +11,7 @@ from transformers import BertPreTrainedModel
 
 from utils.compress.batches import Batch, count_positions, count_sentences, on_device
 from utils.compress.gates import by_head, head_sites, observed
+from utils.measure.progress import shown
 from utils.model.modes import eager_attention, evaluating
 
 
@@ -118,7 +119,7 @@ def _sum_over_runs(
     sites = head_sites(model)
     sums = [torch.zeros(len(kept), dtype=model.dtype, device=model.device) for kept in sites.kept]
     with evaluating(model.modules()), torch.no_grad():
-        for batch in on_device(model, batches):
+        for batch in on_device(model, shown(batches, "scoring")):
             mask = batch["attention_mask"].bool()
 
             def hook(layer: int, arguments: tuple, _, output: object, mask: Tensor = mask) -> None:

@@ -13,6 +13,7 @@ from transformers import BertPreTrainedModel
 
 from utils.compress.batches import Batch, count_characters, count_sentences, on_device
 from utils.compress.gates import Sites, by_head, gated, head_sites, neuron_sites
+from utils.measure.progress import shown
 from utils.model.modes import evaluating
 from utils.model.raner import IGNORED_LABEL, RanerModel
 
@@ -40,7 +41,7 @@ def gate_gradients(model: BertPreTrainedModel, batches: Sequence[Batch], sites: 
         `(batch, length, layers, parts)` in nats; NaN where a part is pruned; 0 at padding.
     """
     with evaluating(model.modules()), torch.enable_grad():
-        for batch in on_device(model, batches):
+        for batch in on_device(model, shown(batches, "scoring")):
             shape = batch["input_ids"].shape
             gates = [torch.ones(*shape, len(kept), dtype=model.dtype, device=model.device) for kept in sites.kept]
             present = [gate.requires_grad_() for gate in gates if gate.numel()]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from utils.compress.batches import Batch, on_device
 from utils.compress.checks import check_map, check_vocabulary
 from utils.compress.gates import observed
+from utils.measure.progress import shown
 from utils.model.modes import evaluating
 from utils.model.pruned_shape import kept_heads, kept_neurons
 from utils.model.raner import RanerModel
@@ -63,7 +64,8 @@ def _check(pruned: RanerModel, original: RanerModel) -> None:
 def _mend_upwards(model: RanerModel, original: RanerModel, batches: Sequence[Batch], mend: Mend) -> None:
     masks = [batch["attention_mask"] for batch in batches]
     ours, theirs = ([m.bert.embeddings(batch["input_ids"]) for batch in batches] for m in (model, original))
-    for sublayer, reference in zip(_sublayers(model), _sublayers(original), strict=True):
+    pairs = list(zip(_sublayers(model), _sublayers(original), strict=True))
+    for sublayer, reference in shown(pairs, "mending"):
         traces = [_trace(reference, *pair) for pair in zip(theirs, masks, strict=True)]
         theirs = [trace.out for trace in traces]
         if sublayer.parts:
