@@ -183,14 +183,8 @@ figures.course_map(present, here="00")
 #
 # **Predict:** will INT8 be faster than float32 on *your* processor? It depends on one line of the next table.
 
-# %%
-my_guess = ...
-
 # %% tags=["nbval-ignore-output"]
 findings = readiness.check_environment()
-(int8,) = [finding for finding in findings if finding.what == "INT8 instructions"]
-promise = "hardly: it has no instructions for it" if int8.advice else "it should be: it has instructions for it"
-guesses.reveal("INT8 faster than float32 here", my_guess, f"{promise}; 06 measures")
 table(("", "found", "advice"), [(f.what, f.found, f.advice or "fine") for f in findings])
 
 # %%

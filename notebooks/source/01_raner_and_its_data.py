@@ -300,9 +300,10 @@ def f1_of_trap(trap):
 # %% tags=["nbval-ignore-output"]
 kinds = sorted({e.type for s in sample for e in s.entities})
 with_entities = dict.fromkeys(s.trap or "none" for s in sample if s.entities)
-by_type = {kind: f1_of_type(kind) for kind in kinds}
-by_trap = {trap: f1_of_trap(trap) for trap in with_entities}
-base.f1_figure({"by type": by_type, "by trap": by_trap})
+base.f1_figure({
+    "by type": {kind: f1_of_type(kind) for kind in kinds},
+    "by trap": {trap: f1_of_trap(trap) for trap in with_entities},
+})  # fmt: skip
 
 # %% [markdown]
 # Which of two groups is harder, the picture does not say: there are only some dozens of sentences in each trap, and nothing here compares two of them. It does say where to look.
@@ -383,15 +384,15 @@ most = max(kinds_of_error, key=kinds_of_error.get, default="none")
 guesses.reveal("most frequent kind of error", my_guess, most)
 table(("kind", "errors"), kinds_of_error.most_common())
 
-
 # %% tags=["nbval-ignore-output"]
-def line_of(e):
-    annotated, tagged = f"{e.gold_text} {e.gold_type}", f"{e.predicted_text[:20]} {e.predicted_type}"
-    return e.kind, e.trap, annotated, tagged, sample[e.sentence].text[:24] + "…"
-
-
-some = errors[:: max(1, len(errors) // 10)]
-table(("kind", "trap", "annotated", "tagged", "in"), map(line_of, some))
+table(
+    ("kind", "trap", "annotated", "tagged", "in"),
+    [
+        (e.kind, e.trap, f"{e.gold_text} {e.gold_type}", f"{e.predicted_text[:20]} {e.predicted_type}",
+         sample[e.sentence].text[:24] + "…")
+        for e in errors[:: max(1, len(errors) // 10)]
+    ],
+)  # fmt: skip
 
 # %% [markdown]
 # About ten errors, spread over the test set. For a *wrong boundary* compare the two texts: does the model take too much or too little? Now browse all of them. Choose a kind or a trap and step through the sentences.

@@ -38,7 +38,7 @@ from utils.course.figures import nb03 as figures
 from utils.course.sizes import sizes_of
 from utils.course.solutions import solution
 from utils.course.tables import table
-from utils.course.teaching import check, exercise, predictions, show_minutes, solved
+from utils.course.teaching import attempted, check, exercise, predictions, show_minutes
 from utils.measure import ledger
 from utils.measure.evaluation import evaluate
 from utils.measure.run import open_run
@@ -213,7 +213,7 @@ check("a gate of 0 takes the head out: every sentence has another loss", bool((w
 # 4. divided by the number of characters, `count_characters(batches)`.
 
 # %%
-gate_scores = ...  # def gate_scores(model, batches):
+gate_scores = ...
 
 # %%
 exercise(gate_scores, exercises.gate_scores)
@@ -240,9 +240,9 @@ exercise(gate_scores, exercises.gate_scores)
 # %%
 scored = in_halves(to_score)
 some = scored[0][:1]
-if solved(gate_scores, exercises.gate_scores):
+if attempted(gate_scores):
     yours, library = gate_scores(raner, some), registry.SCORES["Michel, per example"](raner, some)
-    check("on the real model, yours is the library's score", torch.allclose(yours.detach().float(), library, rtol=1e-3))
+    check("on the real model, yours is the library's score", torch.allclose(yours, library, rtol=1e-3))
 
 # %% [markdown]
 # ## Eleven ways to guess
@@ -308,7 +308,7 @@ my_correlation = np.corrcoef(ranks(code), ranks(formula))[0, 1]
 exercise(my_correlation, exercises.rank_correlation(code, formula))
 
 # %% tags=["nbval-ignore-output"]
-if solved(my_correlation, exercises.rank_correlation(code, formula)):
+if attempted(my_correlation):
     print(f"the article's code and its formula rank the heads with a correlation of {my_correlation:.2f}")
 
 # %% [markdown]

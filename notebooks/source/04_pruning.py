@@ -38,7 +38,7 @@ from utils.course.figures import nb04 as figures
 from utils.course.sizes import sizes_of
 from utils.course.solutions import solution
 from utils.course.tables import table
-from utils.course.teaching import check, exercise, predictions, show_minutes, solved
+from utils.course.teaching import attempted, check, exercise, predictions, show_minutes
 from utils.engines.variants import Variant, measure_variants
 from utils.measure import bootstrap, latency
 from utils.measure.evaluation import evaluate
@@ -151,8 +151,8 @@ figures.rank_grid(scores, weakest, f"{winner}; crossed: the weakest fifth")
 # Stuck? `solution("04", 1)` shows one way.
 
 # %%
-print(exercises.RANKED)
 my_choice = ...
+print(exercises.RANKED)
 
 # %%
 exercise(my_choice, exercises.global_choice)
@@ -212,7 +212,7 @@ exercise(my_cut, exercises.cut_by_hand)
 # `prune_heads` does that in every layer, and writes to the config which heads are left. Does it agree with your function on the layer of the picture?
 
 # %%
-if solved(my_cut, exercises.cut_by_hand):
+if attempted(my_cut):
     by_hand = my_cut(layer, weak_heads, pruned_shape.head_size(original.config))
     cut_model = remove.prune_heads(original, {0: weak_heads})
     by_library = cut_model.bert.encoder.layer[0].attention.state_dict()
@@ -508,10 +508,10 @@ for stage, m in stages.items():
     path = run.artifact(f"article/{stage}-seed{seed}", partial(save_raner, twin, tokenizer))
     wide.append(Variant(stage, "torch-fp32", path, twin))
 mini_rows = measure_variants(run, mini, "04", "mini")
-results.results_figure(mini_rows, "the embedded model, in torch")
+results.results_figure(mini_rows)
 
 # %% tags=["nbval-ignore-output"]
-article_rows = measure_variants(run, wide, "04", "article")
+article_rows = measure_variants(run, wide, "04", "article", repeats=5)
 _, with_20, _, with_both = (SimpleNamespace(**row["times_as_fast"]) for row in article_rows)
 lost = SimpleNamespace(**mini_rows[1]["f1_difference"])
 both_gone = Estimate(with_both.value, with_both.low, with_both.high)
@@ -520,7 +520,7 @@ print(f"F1 against the original, on all test sentences: {lost.value:+.2f}, {lost
 check("20 % of the heads less make it 1.35 times as fast (article)", verdict(with_20, 1.35))
 check("half of the heads and neurons less do", verdict(with_both, 1.35))
 check("20 % of the heads less cost 1.2 points or less (article)", verdict(lost, -1.2))
-results.results_figure(article_rows, "its twin, at the article's size")
+results.results_figure(article_rows)
 
 # %%
 counts = [run.ledger.row(stage, "article", "torch-fp32")["parameters"] for stage in stages]

@@ -212,7 +212,7 @@ exercise(my_scale, exercises.head_scale())
 
 # %%
 print("one position, three tags; teacher:", exercises.TEACHER, "student:", exercises.STUDENT)
-my_soft_loss = ...  # def my_soft_loss(student, teacher, temperature):
+my_soft_loss = ...
 
 # %%
 exercise(my_soft_loss, exercises.soft_loss_function)
@@ -248,7 +248,7 @@ exercise(my_soft_loss, exercises.soft_loss_function)
 # %%
 T, ALPHA, LARGEST_NORM = exercises.TEMPERATURE, exercises.ALPHA, exercises.LARGEST_NORM
 print(f"T = {T}, ALPHA = {ALPHA}, LARGEST_NORM = {LARGEST_NORM}")
-my_step = ...  # def my_step(student, teacher, batch, optimizer):
+my_step = ...
 
 # %%
 exercise(my_step, exercises.distillation_step)
@@ -415,7 +415,7 @@ table(
 )
 
 # %% [markdown]
-# It needs no labels and makes no step of the optimizer; its seconds stand in the last table. It is no rival of the others: training begins where it ends. Notebook 08b's own versions and `make compress` reconstruct each cut before they teach it.
+# It needs no labels and makes no step of the optimizer; its seconds stand in the last table. It is no rival of the others: training begins where it ends. Notebook 08's own versions and `make compress` reconstruct each cut before they teach it.
 #
 # ### The line that is missing
 #

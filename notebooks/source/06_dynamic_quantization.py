@@ -40,7 +40,7 @@ from utils.course.figures import nb06 as figures
 from utils.course.sizes import sizes_of
 from utils.course.solutions import solution
 from utils.course.tables import table
-from utils.course.teaching import check, exercise, predictions, show_minutes, solved
+from utils.course.teaching import attempted, check, exercise, predictions, show_minutes
 from utils.engines import onnx_export, onnx_quantize, onnx_session
 from utils.engines.variants import Variant, measure_variants
 from utils.measure import latency
@@ -352,7 +352,7 @@ guesses.reveal(
 #
 # ### Build it: an INT8 layer
 #
-# Write `my_linear(x, weight, bias)` in NumPy. `x` is `(characters, inputs)`, `weight` is `(outputs, inputs)`; the answer is `(characters, outputs)`.
+# Write it in NumPy. `x` is `(characters, inputs)`, `weight` is `(outputs, inputs)`.
 #
 # 1. weights: a symmetric grid for each row, whose largest weight becomes 127
 # 2. inputs: one affine grid, 0 to 255, over their range (which includes 0): first the zero point, an integer, then `round(x / scale)` plus the zero point
@@ -361,13 +361,15 @@ guesses.reveal(
 #
 # Stuck? `solution("06", 3)` shows one way.
 
-# %%
-my_linear = ...  # in place of the dots, your function:
-# def my_linear(x, weight, bias):
-#     ...
 
 # %%
-exercise(my_linear, exercises.int8_linear)
+def my_linear(x, weight, bias):
+    """A linear layer by integers: (characters, outputs)."""
+    return ...
+
+
+# %%
+exercise(my_linear(*exercises.LAYER), exercises.int8_linear)
 
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
@@ -382,7 +384,7 @@ def my_linear(x, weight, bias):
     return x_scale * w_scale.T * sums + bias
 
 
-exercise(my_linear, exercises.int8_linear)
+exercise(my_linear(*exercises.LAYER), exercises.int8_linear)
 
 # %% [markdown]
 # Now it reads the activations from above. How far may it be from the float layer? A weight is half its step off at most, times its input; an input half its step, times its weight. Added up over the inputs, that is a bound for each output.
@@ -392,7 +394,7 @@ x, w, b = activations.numpy(), matrix.weight.detach().numpy(), matrix.bias.detac
 half_w = np.abs(w).max(axis=1) / 127 / 2
 half_x = (x.max() - min(x.min(), 0)) / 255 / 2
 bound = np.abs(x).sum(axis=1, keepdims=True) * half_w + (np.abs(w).sum(axis=1) + w.shape[1] * half_w) * half_x
-if solved(my_linear, exercises.int8_linear):
+if attempted(my_linear(*exercises.LAYER)):
     far = np.abs(my_linear(x, w, b) - (x @ w.T + b))
     check("no output is further from the float layer than its bound", bool((far <= bound * 1.001).all()))
 
@@ -530,7 +532,7 @@ small["quantized-linear"] = kept("mini", "quantized-linear", lambda: dynamic.qua
 evaluations = {stage: evaluate(load_quantized_tagger(path), test, seed) for stage, path in small.items()}
 tagged_otherwise = 100 - agreement(baseline.predictions, evaluations["quantized"].predictions)
 lost = f1_difference(test, baseline.predictions, evaluations["quantized"].predictions, seed)
-guesses.reveal("sentences that INT8 tags differently", my_guess, tagged_otherwise, "in a hundred")
+guesses.reveal("sentences that INT8 tags otherwise", my_guess, tagged_otherwise, "in a hundred")
 print(f"F1 minus float32: {lost.value:+.2f} points, {lost.low:+.2f} to {lost.high:+.2f}")
 check("torch INT8 loses at most 0.5 points of F1", verdict(lost, -0.5))
 check("torch INT8 loses at most 0.8 points of F1 (article)", verdict(lost, -0.8))
@@ -739,7 +741,7 @@ stages = ("quantized", "quantized-linear", "quantized-static", "quantized-aware"
 versions = [Variant("original", "torch-fp32", small["original"], raner, baseline)]
 versions += [Variant(stage, "torch-int8", small[stage], raner, evaluations[stage]) for stage in stages]
 mini_rows = measure_variants(run, versions, "06", "mini")
-results.results_figure(mini_rows, "the embedded model")
+results.results_figure(mini_rows)
 
 # %% [markdown]
 # Now the size of BERT-base. F1 is not measured again: the twin tags as mini does. The quantisation-aware version has the same matrices in the same kernels as the static one; it would cost the same.
@@ -751,12 +753,12 @@ large["quantized-static"] = kept(
 )
 versions = [Variant("original", "torch-fp32", large["original"], big)]
 versions += [Variant(stage, "torch-int8", large[stage], big) for stage in stages[:3]]
-big_rows = measure_variants(run, versions, "06", "article")
+big_rows = measure_variants(run, versions, "06", "article", repeats=5)
 for where, measured in (("mini", mini_rows), ("article", big_rows)):
     found = {row["stage"]: row["times_as_fast"] for row in measured}["quantized"]
     gain = Estimate(found["value"], found["low"], found["high"])
     guesses.reveal(f"how fast INT8 is, {where}", my_guess, gain, "times as fast")
-results.results_figure(big_rows, "its twin, at the article's size")
+results.results_figure(big_rows)
 
 # %% [markdown]
 # Compare the dynamic and the static version. A static layer of torch need not search for ranges, but it rounds its *output* as well, only to turn it back into floats at once. Fixed ranges pay where integers may stay integers from one layer to the next, which is what the engines of notebook 07 try.

@@ -40,9 +40,7 @@ from utils.course.sizes import sizes_of
 from utils.course.solutions import solution
 from utils.course.tables import table
 from utils.course.teaching import check, exercise, predictions, show_minutes
-from utils.engines import arithmetic_bound, onnx_checks, onnx_export, onnx_files, onnx_quantize, onnx_session, pareto
-from utils.engines.onnx_profile import operator_times
-from utils.engines.openvino import export_openvino, load_openvino_tagger, quantize_openvino
+from utils.engines import onnx_checks, onnx_export, onnx_files, onnx_quantize, onnx_session, openvino, pareto
 from utils.engines.variants import Variant, measure_variants, memories
 from utils.measure import latency
 from utils.measure.claim import answer
@@ -51,13 +49,12 @@ from utils.measure.evaluation import evaluate
 from utils.measure.memory import directory_bytes
 from utils.measure.run import open_run
 from utils.measure.scores import agreement
-from utils.measure.verdict import Estimate, f1_difference, median_estimate, times_as_fast, verdict
+from utils.measure.verdict import Estimate, f1_difference, times_as_fast, verdict
 from utils.model import pruned_shape
 from utils.model.checkpoint import save_raner
 from utils.model.torch_tagger import torch_tagger
 from utils.model.twin import article_twin
 from utils.studies import pattern_fusion, pipeline
-from utils.tagger.tagger import packed
 
 run = open_run(run_dir, model, corpus, seed, quick)
 guesses = predictions(run, "07")
@@ -149,7 +146,7 @@ check("without it, the emissions move by more than 0.1", moved["ones"] > 0.1)
 # %% [markdown]
 # ### Build it: an export that is checked
 #
-# Now write what `export_onnx` does, for a small encoder with random weights. Your function gets the encoder and a file's name. It writes the graph with `torch.onnx.export(encoder, example, file, ..., dynamo=True)`: inputs `input_ids` and `attention_mask`, both `(batch, length)` and both axes free (`dynamic_shapes`, with `torch.export.Dim.DYNAMIC`). Then it runs the file and returns the largest difference to torch, at two shapes, where there is text. `onnxruntime.InferenceSession(file)` opens it, and its `run(None, {"input_ids": ..., "attention_mask": ...})` takes NumPy arrays and returns a list of outputs, here one. A tensor becomes an array by `.detach().numpy()`.
+# Now write what `export_onnx` does, for a small encoder with random weights. Your function gets the encoder and a file's name. It writes the graph with `torch.onnx.export(encoder, example, file, ..., dynamo=True)`: inputs `input_ids` and `attention_mask`, both `(batch, length)` and both axes free: `dynamic_shapes` is a dict from an input's name to `{0: Dim.DYNAMIC, 1: Dim.DYNAMIC}` (`Dim` is `torch.export.Dim`). The example is a pair of tensors, of more than one text and position. Then it runs the file and returns the largest difference to torch, at two shapes, where there is text. `onnxruntime.InferenceSession(file)` opens it, and its `run(None, {"input_ids": ..., "attention_mask": ...})` takes NumPy arrays and returns a list of outputs, here one. A tensor becomes an array by `.detach().numpy()`.
 #
 # `exercises.random_batch(batch, length)` gives ids and mask as tensors, with padding. The encoder is fresh from its constructor, and at padding it answers NaN. The checker runs your file in ONNX Runtime, at shapes of its own.
 #
@@ -410,11 +407,11 @@ table(("heads and attention", "Attention operators", "float32 ms", "INT8 ms", "I
 # %% tags=["nbval-ignore-output"]
 float_dir = saved("original", lambda path: save_raner(raner, tokenizer, path))
 int8_dir = saved("quantized", lambda path: save_quantized(dynamic.quantize(raner), tokenizer, path))
-vino_dir = saved("original-openvino", lambda path: export_openvino(onnx_dir, path))
-vino8_dir = saved("original-openvino-int8", lambda path: quantize_openvino(onnx_dir, path, calibration))
+vino_dir = saved("original-openvino", lambda path: openvino.export_openvino(onnx_dir, path))
+vino8_dir = saved("original-openvino-int8", lambda path: openvino.quantize_openvino(onnx_dir, path, calibration))
 
 # %%
-in_openvino = load_openvino_tagger(vino_dir)
+in_openvino = openvino.load_openvino_tagger(vino_dir)
 distance = max(furthest(*shape, in_openvino) for shape in shapes)
 check("OpenVINO gives torch's emissions to 1e-4 at every shape", distance < 1e-4)
 
@@ -468,9 +465,9 @@ big = {"float": large("original", lambda path: save_raner(twin, tokenizer, path)
 big["int8"] = large("quantized", lambda path: save_quantized(dynamic.quantize(twin), tokenizer, path))
 big["onnx"] = large("original-onnx", lambda path: onnx_export.export_onnx(twin, tokenizer, path))
 big["dynamic"] = large("original-onnx-int8", lambda path: onnx_quantize.quantize_onnx(big["onnx"], path))
-big["vino"] = large("original-openvino", lambda path: export_openvino(big["onnx"], path))
+big["vino"] = large("original-openvino", lambda path: openvino.export_openvino(big["onnx"], path))
 few = pipeline.calibration_texts(run, "article")
-big["vino8"] = large("original-openvino-int8", lambda path: quantize_openvino(big["onnx"], path, few))
+big["vino8"] = large("original-openvino-int8", lambda path: openvino.quantize_openvino(big["onnx"], path, few))
 
 # %%
 ids, mask, _ = tokenizer.batch([article[:100]])
@@ -481,7 +478,7 @@ del wide
 
 # %% tags=["nbval-ignore-output"]
 twins = engine_rows(big, twin)
-big_rows = measure_variants(run, twins, "07", "article")
+big_rows = measure_variants(run, twins, "07", "article", repeats=5)
 rivals = {variant.backend: variant for variant in twins}
 with latency.pinned_threads(2):
     taggers = {name: variant.load() for name, variant in rivals.items()}
@@ -492,56 +489,6 @@ del taggers
 leading = pareto.fastest(turns)
 gain = "{:.2f} [{:.2f}, {:.2f}]".format(*times_as_fast(turns["torch-fp32"], turns[leading[0]]))
 guesses.reveal("fastest engine at the article's size", my_guess, f"{' or '.join(leading)}, {gain} times as fast")
-
-# %% [markdown]
-# ## Where does the time go?
-#
-# A quantised graph is quick. Could it be quicker still? Two questions answer that: what does it do all the time, and how long would the multiplications alone take, on a CPU that wasted nothing?
-#
-# ONNX Runtime times each operator itself (`utils/engines/onnx_profile.py`). Here it watches the twin in dynamic INT8 as it is served: several sentences of the article share a row, and a mask keeps them apart (**packed**; [07b](07b_reading.ipynb) builds that). **Predict:** how many percent of a call go into products of bytes?
-
-# %%
-my_guess = ...
-
-# %% tags=["nbval-ignore-output"]
-profile = operator_times(big["dynamic"], [article], sizes.rounds.usual)
-share = sum(row.share for row in profile.operators if row.operator in figures.WITH_BYTES)
-guesses.reveal("share of the products of bytes", my_guess, round(share), "%")
-peaks = arithmetic_bound.byte_peak(), arithmetic_bound.float_peak()
-print("fastest product here: {:.0f} GOP/s of bytes, {:.0f} GOP/s in float32".format(*peaks))
-bound = arithmetic_bound.arithmetic_bound(twin.config, profile.shapes, *peaks).milliseconds
-figures.operators_figure(profile, {"bound": bound, "1.5 × bound": 1.5 * bound})
-
-# %% [markdown]
-# The bars lie one behind the other, as the operators ran. The first dashed line is the **bound**: all multiply-adds of the model, counted, over the fastest rate that one product of this kind reached here. A graph of these sizes that is quicker would need a product that is faster than any that was tried here. (GOP/s: billions of operations a second; a multiply-add is two.) What lies between the bound and the end is the price of everything else: quantising each activation anew, the softmax, the normalisation, the text's way in and out. Halving the products would not halve the call.
-
-# %% tags=["nbval-ignore-output"]
-reached = median_estimate([100 * bound / milliseconds for milliseconds in profile.latency.samples])
-print("the call runs at {:.0f} % [{:.0f}, {:.0f}] of what its products allow".format(*reached))
-check("INT8 takes at most one and a half times its bound", verdict(reached, 100 / 1.5))
-
-# %% [markdown]
-# ### Numbers that are too small
-#
-# One cost is in no operator's name. Softmax takes the exponential of each score, and where the mask hides a position the score is hugely negative (no position of another sentence may count). Its exponential **underflows**: it is smaller than float32's usual form can hold (*subnormal*, or rounded to zero), and the CPU handles such a result in a slow routine of its own. In packed rows, most positions are hidden from each other. So the course's sessions tell the CPU to take these numbers for zero (`utils/engines/subnormals.py`). **Predict:** with one thread, how many times as fast is the same graph for that?
-
-# %%
-my_guess = ...
-
-# %% tags=["nbval-ignore-output"]
-path = big["dynamic"]
-kept = onnx_session.onnx_backend(onnx_session.open_session(path / onnx_files.GRAPH_FILE, threads=1))
-zero = onnx_session.load_onnx_sentence_tagger(path, threads=1)
-ways = {"kept": packed(onnx_files.tagger_around(kept, path)), "zero": zero}
-pair = latency.measure_taggers(ways, [article], sizes.rounds)
-gain = times_as_fast(pair["kept"], pair["zero"])
-guesses.reveal("subnormal numbers taken for zero", my_guess, gain, "times as fast")
-check("to take them for zero is not slower", verdict(gain, 1))
-
-# %%
-ids, mask, _ = tokenizer.batch(article.split("。")[:-1])
-answers = [way.backend(ids, mask)[mask > 0] for way in ways.values()]
-check("and no emission changes, not by a bit", np.array_equal(*answers))
 
 # %% [markdown]
 # ## The memo
@@ -575,7 +522,7 @@ print("pick", " or ".join(picked))
 figures.decision_figure(ranking, [choice for choice in ranking if choice.backend in picked])
 
 # %% [markdown]
-# And the article's promises for this step, each with the tolerance that `utils/measure/claim_list.py` gives it, as in the audit of notebook 08b (checks elsewhere ask for the bare number):
+# And the article's promises for this step, each with the tolerance that `utils/measure/claim_list.py` gives it, as in the audit of notebook 08 (checks elsewhere ask for the bare number):
 
 # %% tags=["nbval-ignore-output"]
 faster = {name: times_as_fast(timed, turns["onnx-int8"]) for name, timed in turns.items()}

@@ -259,7 +259,7 @@ exercise(my_layers, exercises.copied_layers)
 # %%
 names = list(exercises.small_teacher().state_dict())
 print(*names[:7], "...", *names[-6:], sep="\n")
-my_student = ...  # def my_student(state, layers):
+my_student = ...
 
 # %%
 exercise(my_student, exercises.built_student)
@@ -293,7 +293,7 @@ check("a student of all layers gives its teacher's emissions, to the last bit", 
 # Stuck? `solution("10", 5)` shows one way.
 
 # %%
-my_distance = ...  # def my_distance(student, teacher, layers):
+my_distance = ...
 
 # %%
 exercise(my_distance, exercises.matched_states)

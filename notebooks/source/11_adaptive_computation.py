@@ -12,7 +12,7 @@
 # | | |
 # |---|---|
 # | **You will be able to** | say whether a smaller model promises more than it keeps, and how much of that one number takes away; answer only where 95 % are right, and say what share is left; let easy sentences cost less than hard ones, by a cascade or by exits inside one model; hold both against one small model that reads everything |
-# | **You need** | [08b · The audit](08b_the_audit.ipynb), whose models are used here (without them, cheaper ones are made); confidence was met in notebook 09, the temperature in 10; 4 GB of free memory |
+# | **You need** | [08 · The whole pipeline](08_the_whole_pipeline.ipynb), whose models are used here (without them, cheaper ones are made); confidence was met in notebook 09, the temperature in 10; 4 GB of free memory |
 # | **Minutes** | shown below the set-up cell, from a measured run |
 
 # %% tags=["parameters"]
@@ -36,7 +36,7 @@ from utils.course.figures import nb11 as figures
 from utils.course.sizes import sizes_of
 from utils.course.solutions import solution
 from utils.course.tables import table
-from utils.course.teaching import check, exercise, predictions, show_minutes, solved
+from utils.course.teaching import attempted, check, exercise, predictions, show_minutes
 from utils.engines import cascade_files, onnx_exits, onnx_session
 from utils.measure import calibration, latency
 from utils.measure.bootstrap import f1_interval
@@ -76,7 +76,7 @@ clear_output(wait=True)
 print("in this run:", ", ".join(names.values()), f"and {baseline_name}, the fair baseline")
 
 # %% [markdown]
-# A name that ends in *short* means that notebook 08b has not been run in this folder: then the same cuts are made here, with a short recovery, and answer worse than 08b's.
+# A name that ends in *short* means that notebook 08 has not been run in this folder: then the same cuts are made here, with a short recovery, and answer worse than 08's.
 #
 # ## Does compression make a tagger too sure of itself?
 #
@@ -308,7 +308,7 @@ exercise(times_faster, exercises.cascade_gain())
 # Stuck? `solution("11", 3)` shows one way.
 
 # %%
-my_rule = ...  # def my_rule(characters, entities, threshold):
+my_rule = ...
 
 # %%
 exercise(my_rule, exercises.exit_rule)
@@ -330,11 +330,11 @@ exercise(my_rule, exercises.exit_rule)
 # The course's taggers know the least certain piece of each sentence already (`Tagger.tag`). Your rule, on what they say about test:
 
 # %% tags=["nbval-ignore-output"]
-if solved(my_rule, exercises.exit_rule):
+if attempted(my_rule):
     certain = [[found.certainty] for found in on_test["shallow"].whole()]
     mine = my_rule(certain, [[] for _ in certain], 0.9)
     picked = thresholds.picked([on_test["shallow"], on_test["compressed"]], 0.9)
-    check("your rule hands on what the course's does", list(mine) == picked.stage.nonzero()[0].tolist())
+    check("your rule hands on what the course's does", mine == picked.stage.nonzero()[0].tolist())
 
 # %% [markdown]
 # **Predict:** so that F1 on dev stays within three tenths of a point of the large model's, how many percent of the sentences must go on from *shallow* to *compressed*?
@@ -580,7 +580,7 @@ for scale, fixed in (("mini", single), ("article", large)):
     print(f"{scale}: {outside:.0%} of the time of a sentence of {len(middle)} characters is outside of the network")
 
 # %% [markdown]
-# And there is a second reason. Sentences of one article could share their rows (notebook 08b packs them), and a network is quicker with 500 characters at once than with fifteen times thirty. Who sends sentences different ways has less to pack. The article, all at once, packed on both sides:
+# And there is a second reason. Sentences of one article could share their rows (notebook 08 packs them), and a network is quicker with 500 characters at once than with fifteen times thirty. Who sends sentences different ways has less to pack. The article, all at once, packed on both sides:
 
 # %% tags=["nbval-ignore-output"]
 packed = {name: onnx_session.load_onnx_sentence_tagger(big_int8[name]) for name in ("shallow", "compressed")}

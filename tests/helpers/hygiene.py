@@ -97,11 +97,6 @@ def short_cells(notebook: NotebookNode) -> list[str]:
     return [f"{length} lines in the cell that begins {first!r}" for length, first in lengths if length > LONGEST_CELL]
 
 
-def squeezed_lines(notebook: NotebookNode) -> list[str]:
-    """No cell hides lines from the formatter, to be shorter than it is."""
-    return [f"{cell.source.splitlines()[0]!r} ..." for cell in code_cells(notebook) if "# fmt:" in cell.source]
-
-
 def _is_import(line: str) -> bool:
     return not line or line.startswith(("import ", "from "))
 
@@ -199,15 +194,15 @@ def answers_needed(source: NotebookNode) -> list[str]:
 
 
 def waits(cell: NotebookNode) -> bool:
-    """Whether a part of the cell runs only when an exercise is solved."""
+    """Whether a part of the cell runs only when an exercise was attempted."""
     return bool(_parts(cell.source)[1])
 
 
 def _parts(source: str) -> tuple[str, str]:
-    """What a cell does always, and what only under `if solved(...):`."""
+    """What a cell does always, and what only under `if attempted(...):`."""
     always, waiting = ast.Module([], []), ast.Module([], [])
     for statement in ast.parse(source).body:
-        guarded = isinstance(statement, ast.If) and ast.unparse(statement.test).startswith("solved(")
+        guarded = isinstance(statement, ast.If) and ast.unparse(statement.test).startswith("attempted(")
         always.body += statement.orelse if guarded else [statement]
         waiting.body += statement.body if guarded else []
     return ast.unparse(always), ast.unparse(waiting)
@@ -362,6 +357,6 @@ def _essence(cell: NotebookNode) -> tuple:
 
 
 RULES = (
-    title, parameters, execution_counts, short_cells, squeezed_lines, outputs,
+    title, parameters, execution_counts, short_cells, outputs,
     machine_paths, shell_commands, measured_numbers, exercises, glyphs, links,
 )  # fmt: skip

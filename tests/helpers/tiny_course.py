@@ -17,7 +17,7 @@ COUNT = (
 
 
 def row(stage, backend, scale="mini", **values):
-    names = {"stage": stage, "notebook": "08b", "scale": scale, "backend": backend}
+    names = {"stage": stage, "notebook": "08", "scale": scale, "backend": backend}
     return dict.fromkeys(Row.model_fields) | names | values
 
 

@@ -26,7 +26,6 @@ SMALL = {
     "07_onnx_runtime",
     "07b_reading",
     "08_the_whole_pipeline",
-    "08b_the_audit",
     "10_distillation",
     "11_adaptive_computation",
 }

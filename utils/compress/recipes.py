@@ -34,7 +34,7 @@ CUTS = {
 STRONGEST = "heads-50-ffn-67"
 
 COMPRESSED = {"compressed": Cut(0.5, 0.67, 1.0), "compressed-more": Cut(0.55, 0.7, 2.0)}
-"""Notebook 08b's own versions. Dev chose the cuts: `python -m utils.studies.own_versions`."""
+"""Notebook 08's own versions. Dev chose the cuts: `python -m utils.studies.own_versions`."""
 
 
 def left_after(model: RanerModel, cut: Cut) -> Size:

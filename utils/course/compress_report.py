@@ -74,7 +74,7 @@ def _pictures(work: Work, trial: Trial) -> list[Shown]:
         _shown("Where the time went", "Each bar is a version, faster than the one above by so many times.",
                waterfall_figure(trial.waterfall)),
         _shown("The search", "F1 on dev before any training, over predicted time, engine by engine.",
-               search_figure([c for c in known.found if c.engine in engines], budgets, known.noise)),
+               search_figure([c for c in known.found if c.engine in engines], budgets)),
         _shown("Learning", "F1 on dev after each pass; the result is cut before each of its parts.",
                recovery_figure(learned, {})),
     ]  # fmt: skip

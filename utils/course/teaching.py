@@ -181,15 +181,12 @@ def shortened(text: str) -> str:
     return textwrap.shorten(COLOUR.sub("", text), LONGEST_SAID, placeholder=" …")
 
 
-def solved(answer: object, checker: Checker) -> bool:
-    """Whether an exercise's answer is right; if not, say so. What builds on it waits until then."""
-    if _is_open(answer):
+def attempted(*answers: object) -> bool:
+    """Whether all of these exercises were attempted; if not, say so. What builds on their answers waits until then."""
+    open_ones = any(map(_is_open, answers))
+    if open_ones:
         print("… not attempted yet")
-        return False
-    right = _hint(answer, checker) is None
-    if not right:
-        print("… not right yet")
-    return right
+    return not open_ones
 
 
 def _is_open(answer: object) -> bool:

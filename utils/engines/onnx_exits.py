@@ -15,7 +15,7 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
-from utils.engines.onnx_export import OPERATOR, attending_by, write_graph
+from utils.engines.onnx_export import attending_by, write_graph
 from utils.engines.onnx_files import GRAPH_FILE, quiet, save_surroundings, tagger_around
 from utils.engines.onnx_quantize import quantize_onnx
 from utils.engines.onnx_session import open_session
@@ -44,7 +44,7 @@ def export_exits(model: RanerModel, heads: Sequence[ExitHead], tokenizer: Charac
     answering = [*heads, model]
     for number, (start, end, head) in enumerate(zip(starts, ends, answering, strict=True)):
         folder = save_surroundings(model, tokenizer, Path(path) / str(number), head.crf)
-        with evaluating(model.modules()), attending_by(model, OPERATOR), quiet():
+        with evaluating(model.modules()), attending_by(model, "operator"), quiet():
             write_graph(_StretchGraph(model, head.classifier, start, end), _example(model, start), folder / GRAPH_FILE)
     return Path(path)
 

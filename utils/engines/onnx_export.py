@@ -9,12 +9,11 @@ that no optimiser has to find it again, and the mask is told what rows of severa
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from transformers.models.bert.modeling_bert import BertSelfAttention
+from transformers import AttentionInterface
 
 from utils.engines.onnx_files import GRAPH_FILE, quiet, save_surroundings
 from utils.files import CheckpointError
@@ -45,7 +44,7 @@ def export_onnx(model: RanerModel, tokenizer: CharacterTokenizer, path: str | Pa
     path = save_surroundings(model, tokenizer, path)
     with evaluating(model.modules()), attending_by(model, attention), quiet():
         zeros, ones = torch.zeros(2, 9, dtype=torch.int64), torch.ones(2, 9, dtype=torch.int64)
-        write_graph(_Emissions(model, attention), {"input_ids": zeros, "attention_mask": ones}, path / GRAPH_FILE)
+        write_graph(_Emissions(model), {"input_ids": zeros, "attention_mask": ones}, path / GRAPH_FILE)
     return path
 
 
@@ -60,29 +59,21 @@ def _in_float32(model: RanerModel) -> RanerModel:
 @contextmanager
 def attending_by(model: RanerModel, attention: str) -> Iterator[None]:
     """Attention as `export_onnx` may write it, while the context lasts."""
-    replaced = [m for m in model.modules() if isinstance(m, BertSelfAttention)] if attention == OPERATOR else []
+    AttentionInterface.register(OPERATOR, _one_operator)
     before = model.config._attn_implementation
-    model.set_attn_implementation("eager")
-    for layer in replaced:
-        layer.forward = partial(_one_operator, layer)
+    model.set_attn_implementation(attention)
     try:
         yield
     finally:
-        for layer in replaced:
-            del layer.forward
         model.set_attn_implementation(before)
 
 
-def _one_operator(layer: BertSelfAttention, states: Tensor, attention_mask: Tensor, **_) -> tuple[Tensor, None]:
-    """What a layer's heads read, `(batch, length, features)`, as one ONNX operator.
-
-    The class itself gives each head an axis before it calls any attention; the operator wants them side by side, so
-    an attention that is only registered with transformers leaves eight `Reshape` a layer in the graph.
-    """
-    parts = [project(states) for project in (layer.query, layer.key, layer.value)]
-    heads = layer.query.out_features // layer.attention_head_size
-    numbers = {"q_num_heads": heads, "kv_num_heads": heads, "scale": layer.scaling}
-    return torch.onnx.ops.attention(*parts, attention_mask, **numbers)[0], None
+def _one_operator(module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor, scaling: float, **_):
+    """Attention of `(batch, heads, length, features)` as one ONNX operator: `(batch, length, heads, features)`."""
+    heads = query.shape[1]
+    flat = [part.transpose(1, 2).flatten(2) for part in (query, key, value)]
+    answer = torch.onnx.ops.attention(*flat, mask, q_num_heads=heads, kv_num_heads=heads, scale=scaling)[0]
+    return answer.unflatten(2, (heads, -1)), None
 
 
 def write_graph(module: nn.Module, example: Mapping[str, Tensor], file: Path) -> None:
@@ -113,10 +104,10 @@ class _Emissions(nn.Module):
 
     outputs = ("emissions",)
 
-    def __init__(self, model: RanerModel, attention: str):
+    def __init__(self, model: RanerModel):
         super().__init__()
         self.model = model
-        self.written_out = attention != OPERATOR
+        self.written_out = model.config._attn_implementation == "eager"
         self.lowest = torch.finfo(model.dtype).min
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Numbers too small for float32's usual form count as zero, as long as a graph runs.
 
 Softmax takes the exponential of every score. Where the mask hides a position, the score is a huge negative number, and
-its exponential underflows. An x86 CPU by default handles such a result in a slow routine of its own, over a hundred
+its exponential underflows. An x86 CPU by default rounds such a result in a slow routine of its own, over a hundred
 cycles long. In packed rows most positions are hidden from each other. Told to take zero at once, the CPU gives the same
 emissions: what is lost lies below 1e-38 and would be added to numbers near one.
 

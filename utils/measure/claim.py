@@ -9,12 +9,11 @@ kind of CPU that they were measured on.
 import math
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from itertools import product
 from typing import NamedTuple
 
 from utils.measure.machine import cpu_class
 from utils.measure.memory import MB
-from utils.measure.row import IN_ONE_PIECE, ORIGINAL
+from utils.measure.row import ORIGINAL
 from utils.measure.verdict import Estimate, HasInterval, Verdict, verdict
 
 ANY, OWN, AVX512 = "any", "measured on", "AVX-512"
@@ -184,17 +183,17 @@ def time_saved(version: Version) -> Reading:
 def speed_up_over(base: Version, version: Version) -> Reading:
     """How many times as fast as `base`, where one session timed both.
 
-    Where a session timed both reading alike, that one counts: packed beside padded would measure the packing. Each was
-    compared with that session's first version; the interval goes from the worst case of both ratios to the best one,
-    so it is rather too wide.
+    Each was compared with that session's first version; the interval goes from the worst case of both ratios
+    to the best one, so it is rather too wide.
     """
 
     def read(evidence: Evidence) -> Measured:
-        pairs = product(_in_session(evidence, base), _in_session(evidence, version))
-        together = [(a, b) for a, b in pairs if a["session"] and a["session"] == b["session"]]
-        if not together:
+        rows = ((a, b) for a in _rows(evidence, "article", base, "times_as_fast")
+                for b in _rows(evidence, "article", version, "times_as_fast"))  # fmt: skip
+        together = next(((a, b) for a, b in rows if a["session"] and a["session"] == b["session"]), None)
+        if together is None:
             raise NotMeasured(f"no session timed both {_named(base)} and {_named(version)}")
-        slow, fast = map(_ratio, next((pair for pair in together if _read_alike(*pair)), together[0]))
+        slow, fast = map(_ratio, together)
         return Measured(fast.value / slow.value, fast.low / slow.high, fast.high / slow.low, fast.cpu)
 
     return read
@@ -238,23 +237,11 @@ def _mean_loss(evidence: Evidence, layers: list[int]) -> tuple[float, float, flo
 
 
 def _timed(evidence: Evidence, version: Version) -> dict:
-    """The latest row whose session began with the untouched model; one that read alike goes before all others."""
-    found = [row for row in _in_session(evidence, version) if tuple(_base(row)[:2]) == ORIGINAL]
-    if not found:
-        raise NotMeasured(f"{_named(version)} was not timed in turns with the original")
-    return next((row for row in found if row["reading"] == _base(row)[2]), found[0])
-
-
-def _in_session(evidence: Evidence, version: Version) -> list[dict]:
-    """Rows with a ratio, of the version as it is served and as it reads in one piece, like the article."""
-    stage, backend = version
-    whole = evidence.rows.get(("article", stage + IN_ONE_PIECE, backend), ())
-    return [*_by_notebook(whole), *_rows(evidence, "article", version, "times_as_fast")]
-
-
-def _base(row: dict) -> list[str]:
-    """Stage, backend and reading of what the row's ratio is counted from."""
-    return row["times_as_fast"]["base"].split("/")
+    """The latest row whose session began with the untouched model."""
+    for row in _rows(evidence, "article", version, "times_as_fast"):
+        if tuple(row["times_as_fast"]["base"].split("/")[:2]) == ORIGINAL:
+            return row
+    raise NotMeasured(f"{_named(version)} was not timed in turns with the original")
 
 
 def _ratio(row: dict) -> Measured:
@@ -267,15 +254,7 @@ def _rows(evidence: Evidence, scale: str, version: Version, column: str) -> list
     found = [row for row in evidence.rows.get((scale, *version), ()) if row.get(column) is not None]
     if not found:
         raise NotMeasured(f"{_named(version)} has no {column} in this ledger: run the notebook that measures it")
-    return _by_notebook(found)
-
-
-def _by_notebook(rows: Iterable[dict]) -> list[dict]:
-    return sorted(rows, key=lambda row: row["notebook"], reverse=True)
-
-
-def _read_alike(one: dict, other: dict) -> bool:
-    return one["reading"] == other["reading"]
+    return sorted(found, key=lambda row: row["notebook"], reverse=True)
 
 
 def _cpu(row: dict) -> str:

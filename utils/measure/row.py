@@ -24,9 +24,6 @@ BACKENDS = get_args(BackendName)
 ORIGINAL = ("original", "torch-fp32")
 """Stage and backend of the untouched model, against which times and memory are compared."""
 
-IN_ONE_PIECE = "-whole"
-"""Ends the stage of a version that is timed reading a text in one piece, beside the same one as it is served."""
-
 RESULTS = ("f1", "latency_ms", "rss_mb")
 """What a row is read for. The others are counted, not measured."""
 

@@ -18,7 +18,7 @@ In reading order:
 - `pipeline`: head scores and the article's four versions, for notebooks that need them
 - `waterfall`: what each change gives on the way from the original to a smaller model
 - `compression`: any tagger made smaller to a target, all steps in one call
-- `own_versions`: notebook 08b's own versions, and how their cuts were chosen (`python -m utils.studies.own_versions`)
+- `own_versions`: notebook 08's own versions, and how their cuts were chosen (`python -m utils.studies.own_versions`)
 - `beside_lac`: beside what a user would take instead, Baidu's LAC (`python -m utils.studies.beside_lac`)
 - `gpu`: torch, CUDA and TensorRT, with 32 bits and with 16 (`python -m utils.studies.gpu`)
 - `adaptive`: cascades and exits, where easy input gets less computation

@@ -1,6 +1,6 @@
 """The course's own versions, *compressed* and *compressed-more*: how they are made, and how their cuts were chosen.
 
-Notebook 08b makes them, and 08 any other cut, alike: the weakest heads and neurons go, what is left is reconstructed,
+Notebook 08 makes them, and any other cut, alike: the weakest heads and neurons go, what is left is reconstructed,
 and learns from the original. This command makes a row of cuts, one deeper than the other, and asks of each how many
 points it loses against the fair baseline on dev; `utils.compress.recipes.COMPRESSED` holds the cuts that `chosen`
 finds in its rows. The dev split of another corpus, where one is named, is asked too and has no say: it shows what

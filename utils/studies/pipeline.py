@@ -94,19 +94,6 @@ def _save_trained(run: Run, model: RanerModel, tokenizer: CharacterTokenizer, sc
     shutil.rmtree(checkpoints)
 
 
-def recovered(run: Run, original: RanerModel, tokenizer: CharacterTokenizer) -> RanerModel:
-    """The original without its weakest heads, recovered as every cut of the course is; made once a run."""
-    build = partial(_save_recovered, run, original, tokenizer)
-    return load_raner(run.artifact(f"mini/recovered-seed{run.seed}", build))[0]
-
-
-def _save_recovered(run: Run, original: RanerModel, tokenizer: CharacterTokenizer, path: Path) -> None:
-    sample = run.corpus.train[: SCORED[run.quick]]
-    scores = michel_per_example(original, make_batches(sample, tokenizer, original.labels))
-    pruned = prune_heads(original, select_globally(scores, round(SHARE_PRUNED * scores.numel())))
-    _save_trained(run, pruned, tokenizer, recovery_schedule(run), path)
-
-
 def article_versions(run: Run) -> dict[str, Path]:
     """Model directories by the names of the article's table; what notebook 08 has not left is made alike."""
     original, tokenizer = run.model()
@@ -114,8 +101,9 @@ def article_versions(run: Run) -> dict[str, Path]:
     def kept(name, build):
         return run.artifact(f"mini/{name}-seed{run.seed}", build)
 
-    pruned = recovered(run, original, tokenizer)
+    recovered = kept("recovered", partial(save_recovered, run, original, tokenizer))
     exported = kept("original-onnx", lambda path: export_onnx(original, tokenizer, path))
+    pruned, _ = load_raner(recovered)
     return {
         "original": kept("original", lambda path: save_raner(original, tokenizer, path)),
         "quantised": kept("quantized", lambda path: save_quantized(quantize(original), tokenizer, path)),
@@ -147,3 +135,11 @@ def engine_graphs(run: Run, scale: str, model: RanerModel, tokenizer: CharacterT
         "onnx-int8": kept("original-onnx-int8", lambda path: quantize_onnx(exported, path)),
         "openvino-int8": kept("original-openvino-int8", lambda path: quantize_openvino(exported, path, texts)),
     }
+
+
+def save_recovered(run: Run, original: RanerModel, tokenizer: CharacterTokenizer, path: Path) -> None:
+    """Save the original without its weakest heads, recovered as every cut of the course is."""
+    sample = run.corpus.train[: SCORED[run.quick]]
+    scores = michel_per_example(original, make_batches(sample, tokenizer, original.labels))
+    pruned = prune_heads(original, select_globally(scores, round(SHARE_PRUNED * scores.numel())))
+    _save_trained(run, pruned, tokenizer, recovery_schedule(run), path)

@@ -42,12 +42,6 @@ def test_every_layer_with_heads_has_one_attention_operator(cut):
     assert operator_counts(path)["Softmax"] == 0
 
 
-def test_heads_stay_side_by_side(cut):
-    """No operator gives them an axis of their own, or takes one away."""
-    counts = operator_counts(cut[2])
-    assert counts["Reshape"] == counts["Transpose"] == 0
-
-
 def test_written_out_attention_has_its_softmax(exported, written_out):
     layers = exported[0].config.num_hidden_layers
     assert operator_counts(written_out)["Softmax"] == layers and operator_counts(written_out)["Attention"] == 0

@@ -17,7 +17,7 @@ from utils.measure import claim_list
 from utils.measure.claim import NEUTRAL, Direction, Tolerance, answer
 from utils.measure.claim_list import BOTH8, CLAIMS, CUT, LINEAR8, ONNX8, ONNX32, TORCH8
 from utils.measure.claims import AUDIT_HEADER, CANNOT, FAILS, HOLDS, UNKNOWN, UNSURE, audit, audit_cells
-from utils.measure.row import IN_ONE_PIECE, ORIGINAL
+from utils.measure.row import ORIGINAL
 from utils.measure.verdict import Estimate, Verdict
 from utils.model.raner import RanerModel
 
@@ -171,29 +171,6 @@ def test_the_interval_of_a_quotient_holds_every_pair_of_both():
     slow, fast = ([0.99 * x, x, 1.01 * x] for x in (320 / 140, 320 / 85))
     quotients = [b / a for a, b in itertools.product(slow, fast)]
     assert (found.low, found.high) == pytest.approx((min(quotients), max(quotients)))
-
-
-def in_one_piece(version, faster, session="s"):
-    """A row of the version that was timed reading whole, beside the one as it is served."""
-    return row(version[0] + IN_ONE_PIECE, version[1], faster=faster, session=session, reading="whole")
-
-
-def test_the_articles_times_are_held_against_what_reads_as_its_base_does():
-    served = changed(article_run(), TORCH8, reading="by sentence")
-    assert audited("INT8 with torch", [*served, in_one_piece(TORCH8, 2.5)]).measured.value == 2.5
-    earlier = row(*TORCH8, notebook="07", faster=2.4, reading="whole")
-    assert audited("INT8 with torch", [*served, earlier]).measured.value == 2.4
-    assert audited("INT8 with torch", served).measured.value == pytest.approx(320 / 140)
-
-
-def test_two_versions_are_compared_as_they_read_alike():
-    says = "ONNX Runtime against torch, both INT8"
-    served = changed(changed(article_run(), TORCH8, reading="by sentence"), ONNX8, reading="packed")
-    whole = [in_one_piece(TORCH8, 2.0), in_one_piece(ONNX8, 3.0)]
-    assert audited(says, [*served, *whole]).measured.value == pytest.approx(1.5)
-    assert audited(says, served).measured.value == pytest.approx(140 / 85)
-    apart = [in_one_piece(TORCH8, 2.0, "one"), in_one_piece(ONNX8, 3.0, "another")]
-    assert audited(says, [*served, *apart]).measured.value == pytest.approx(140 / 85)
 
 
 def test_a_row_whose_session_began_with_another_version_is_no_comparison_with_the_original():

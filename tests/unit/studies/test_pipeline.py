@@ -30,7 +30,7 @@ def test_four_versions_are_built_once_and_can_be_served(tmp_path, monkeypatch):
     recovered, _ = load_raner(tmp_path / "artifacts" / "mini" / "recovered-seed1")
     left = sum(len(kept) for kept in pruning_map(recovered.config).heads)
     assert left == 144 - round(0.2 * 144)
-    for builder in ("_save_recovered", "export_onnx", "save_raner", "save_quantized", "quantize_onnx"):
+    for builder in ("save_recovered", "export_onnx", "save_raner", "save_quantized", "quantize_onnx"):
         monkeypatch.setattr(pipeline, builder, never)
     assert pipeline.article_versions(run) == versions
 

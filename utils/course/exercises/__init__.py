@@ -15,8 +15,7 @@ In reading order:
 - `nb06`: a zero point, scales of channels, what a recipe forgets
 - `nb07`: an attention mask, an export with parity
 - `nb07b`: threads, padding, sentences packed into rows
-- `nb08`: the smallest cut within the noise, a speed from a saving
-- `nb08b`: the most that heads give, the version to deploy
+- `nb08`: the smallest cut within the noise, a speed from a saving, the most that heads give, the version to deploy
 - `nb09`: a micro-batcher, a confidence, offsets in JavaScript, typists
 - `nb10`: a softened answer, its gradient, layers to copy; a student and its distance, built by hand
 - `nb11`: a warmer confidence, what a cascade gains, the rule of an exit

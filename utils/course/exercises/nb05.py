@@ -1,13 +1,12 @@
 """Notebook 05 asks: the scale of a head that is left, a step of distillation, which epoch to keep."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import kl_div
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from transformers import BertConfig
 
@@ -16,7 +15,7 @@ from utils.compress.recovery.distillation import soft_loss
 from utils.course.teaching import Checker, number
 from utils.model.raner import IGNORED_LABEL, RanerModel
 
-OUT = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, -2.0], [1.0, 0.0]])
+OUT = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, -1.0], [1.0, 0.0]])
 """`(characters, features)`: what the one head that is left adds to each character."""
 
 TARGET = np.array([[3.0, 1.0], [2.0, 1.0], [1.0, -2.0], [0.0, 1.0]])
@@ -33,7 +32,6 @@ def head_scale() -> Checker:
             both / theirs: "that fits OUT by TARGET: divide by the square of what is *scaled*",
             np.sqrt(theirs / own): "that makes both equally long; least squares asks how far they point the same way",
             TARGET.sum() / OUT.sum(): "the sums agree then, not the single numbers; square the error first",
-            both / OUT.size: "divided by how many numbers there are; divide by the square of what is *scaled*",
             both: "right above the line; now divide by the square of what is scaled",
             own / both: "the other way round",
         },
@@ -53,40 +51,26 @@ Soft = Callable[[Tensor, Tensor, float], Tensor]
 """`(student, teacher, temperature) -> loss`; emissions are `(positions, tags)`."""
 
 
-def _divergence(p: Tensor, q: Tensor, per: float = 1.0, axis: int = -1) -> Tensor:
+def _divergence(p: Tensor, q: Tensor, per: float = 1.0) -> Tensor:
     """KL(softmax(p) || softmax(q)) in nats, summed over positions, by their number and by `per`."""
-    log_p, log_q = p.log_softmax(axis), q.log_softmax(axis)
+    log_p, log_q = p.log_softmax(-1), q.log_softmax(-1)
     return (log_p.exp() * (log_p - log_q)).sum() / len(p) / per
 
 
-WRONG_LOSSES: dict[str, tuple[Soft, ...]] = {
-    "the factor T^2 is missing: gradients shrink without it": (lambda s, t, T: _divergence(t / T, s / T),),
-    "the factor is T *squared*": (lambda s, t, T: T * _divergence(t / T, s / T),),
-    "the other direction: the teacher's probabilities weigh": (lambda s, t, T: T**2 * _divergence(s / T, t / T),),
-    "the student's emissions are divided by T as well": (lambda s, t, T: T**2 * _divergence(t / T, s),),
-    "the teacher's emissions are divided by T as well": (lambda s, t, T: T**2 * _divergence(t, s / T),),
-    "that is at temperature 1: divide the emissions by T before softmax": (lambda s, t, T: T**2 * _divergence(t, s),),
-    "the temperature is not used: emissions are divided by it, and its square is a factor": (
-        lambda s, t, T: _divergence(t, s),
-    ),
-    "that is the sum over all positions; take their mean": (lambda s, t, T: T**2 * len(s) * _divergence(t / T, s / T),),
-    "the mean is over positions; tags are summed": (lambda s, t, T: T**2 * _divergence(t / T, s / T, per=s.shape[-1]),),
-    "softmax over the positions; it is over the tags, the last axis": (
-        lambda s, t, T: T**2 * _divergence(t / T, s / T, axis=0),
-        lambda s, t, T: T**2 * _divergence(t / T, s / T, axis=0, per=s.shape[-1] / len(s)),
-    ),
-    "that is the cross-entropy; the teacher's own entropy goes off": (
-        lambda s, t, T: -(T**2) * ((t / T).softmax(-1) * (s / T).log_softmax(-1)).sum(-1).mean(),
-    ),
-    "`kl_div` wants the *logarithms* of the student's probabilities: log_softmax": (
-        lambda s, t, T: T**2 * kl_div((s / T).softmax(-1), (t / T).softmax(-1), reduction="batchmean"),
-        lambda s, t, T: T**2 * kl_div(s / T, (t / T).softmax(-1), reduction="batchmean"),
-    ),
-    "that is in bits, by log2; in nats the logarithm is the natural one": (
-        lambda s, t, T: soft_loss(s, t, T) / math.log(2),
+WRONG_LOSSES: dict[str, Soft] = {
+    "the factor T^2 is missing: gradients shrink without it": lambda s, t, T: _divergence(t / T, s / T),
+    "the factor is T *squared*": lambda s, t, T: T * _divergence(t / T, s / T),
+    "the other direction: the teacher's probabilities weigh": lambda s, t, T: T**2 * _divergence(s / T, t / T),
+    "the student's emissions are divided by T as well": lambda s, t, T: T**2 * _divergence(t / T, s),
+    "the teacher's emissions are divided by T as well": lambda s, t, T: T**2 * _divergence(t, s / T),
+    "that is at temperature 1: divide the emissions by T before softmax": lambda s, t, T: T**2 * _divergence(t, s),
+    "that is the sum over all positions; take their mean": lambda s, t, T: T**2 * len(s) * _divergence(t / T, s / T),
+    "the mean is over positions; tags are summed": lambda s, t, T: T**2 * _divergence(t / T, s / T, per=s.shape[-1]),
+    "that is the cross-entropy; the teacher's own entropy goes off": lambda s, t, T: (
+        -(T**2) * ((t / T).softmax(-1) * (s / T).log_softmax(-1)).sum(-1).mean()
     ),
 }
-"""Hint -> the soft losses of those who need it."""
+"""Hint -> the soft loss that somebody wrote who needs it."""
 
 
 def soft_loss_function(answer: object) -> str | None:
@@ -104,8 +88,7 @@ def soft_loss_function(answer: object) -> str | None:
         return (
             f"right at T = {TEMPERATURE:g}, but not at {HOTTER:g}: the temperature is an argument, and its factor is T²"
         )
-    pairs = ((hint, wrong) for hint, wrongs in WRONG_LOSSES.items() for wrong in wrongs)
-    known = (hint for hint, wrong in pairs if _gives(found, wrong, student, teacher))
+    known = (hint for hint, wrong in WRONG_LOSSES.items() if _gives(found, wrong, student, teacher))
     return next(known, "softmax of each, at temperature T; how far is the student's from the teacher's, by their KL?")
 
 
@@ -121,7 +104,7 @@ def _gives(found: list[Tensor], loss: Soft, student: Tensor, teacher: Tensor) ->
     return torch.allclose(torch.stack(found).double(), right, rtol=RTOL)
 
 
-ALPHA = 0.4
+ALPHA = 0.3
 """Weight of the CRF loss; the soft loss has the rest."""
 
 LARGEST_NORM = 0.1
@@ -139,60 +122,26 @@ class Lesson(NamedTuple):
     batches: list[Batch]
 
 
-Choice = Callable[[Tensor, Batch], Tensor]
-"""`(emissions, batch) -> emissions` of the positions that are compared."""
-
-Gradients = Sequence[Tensor]
-"""One a parameter."""
-
-
-def shortened(gradients: Gradients, largest: float = LARGEST_NORM) -> Gradients:
-    """All of them times the factor that makes them together as long as `largest`, if they are longer."""
-    factor = min(1.0, largest / float(parameters_to_vector(gradients).norm()))
-    return [gradient * factor for gradient in gradients]
-
-
 class Way(NamedTuple):
     """How a step of distillation is made, by default as it should be."""
 
     soft: Soft = soft_loss
     weights: tuple[float, float] = (ALPHA, 1 - ALPHA)
-    chosen: Choice = lambda emissions, batch: emissions[batch["attention_mask"].bool()]
-    clip: Callable[[Gradients], Gradients] = shortened
+    padding: bool = False
+    largest_norm: float = LARGEST_NORM
     zeroed: bool = True
 
 
-def _apart(chosen: Choice) -> tuple[Way, Way]:
-    """Two ways with a choice that keeps the sentences apart: a mean over positions, or a sum by sentences."""
-    return Way(chosen=lambda emissions, batch: chosen(emissions, batch).flatten(0, -2)), Way(chosen=chosen)
-
-
-WRONG_WAYS: dict[str, tuple[Way, ...]] = {
-    "padding was counted: compare emissions only where attention_mask is 1": _apart(lambda emissions, batch: emissions),
-    "padding was set to 0, and still counts in the mean: leave it out": _apart(
-        lambda emissions, batch: emissions * batch["attention_mask"][..., None]
-    ),
-    "the 0 and 1 in attention_mask are integers, and were taken as places: `== 1` makes a mask of them": _apart(
-        lambda emissions, batch: emissions[batch["attention_mask"]]
-    ),
-    "[CLS] and [SEP] have no label, but are real positions: attention_mask says which ones are": (
-        Way(chosen=lambda emissions, batch: emissions[batch["labels"] != IGNORED_LABEL]),
-    ),
-    "gradients add up: a step has to begin without those of the step before (zero_grad)": (Way(zeroed=False),),
-    "the gradient is longer than LARGEST_NORM; shorten it before the optimizer's step": (Way(clip=list),),
-    "the gradient was shortened to 1; shorten it to LARGEST_NORM": (
-        Way(clip=lambda gradients: shortened(gradients, 1.0)),
-    ),
-    "the parameters' gradients were shortened one by one: together they have one norm": (
-        Way(clip=lambda gradients: [shortened([gradient])[0] for gradient in gradients]),
-        Way(clip=lambda gradients: [gradient.clamp(-LARGEST_NORM, LARGEST_NORM) for gradient in gradients]),
-    ),
-    "the weights are the wrong way round: ALPHA belongs to the CRF loss": (Way(weights=(1 - ALPHA, ALPHA)),),
-    "the soft loss weighs 1 - ALPHA, what the labels leave": (Way(weights=(ALPHA, 1.0)),),
-    "the labels are not heard: where is the CRF loss?": (Way(weights=(0.0, 1 - ALPHA)),),
-    "the teacher is not heard: where is the soft loss?": (Way(weights=(ALPHA, 0.0)),),
-} | {hint: tuple(Way(soft=wrong) for wrong in wrongs) for hint, wrongs in WRONG_LOSSES.items()}
-"""Hint -> the ways of those who need it. (A cross-entropy has the gradient of the divergence, and teaches alike.)"""
+WRONG_WAYS = {
+    "padding was counted: compare emissions only where attention_mask is 1": Way(padding=True),
+    "gradients add up: a step has to begin without those of the step before (zero_grad)": Way(zeroed=False),
+    "the gradient is longer than LARGEST_NORM; shorten it before the optimizer's step": Way(largest_norm=math.inf),
+    "the weights are the wrong way round: ALPHA belongs to the CRF loss": Way(weights=(1 - ALPHA, ALPHA)),
+    "the soft loss weighs 1 - ALPHA, what the labels leave": Way(weights=(ALPHA, 1.0)),
+    "the labels are not heard: where is the CRF loss?": Way(weights=(0.0, 1 - ALPHA)),
+    "the teacher is not heard: where is the soft loss?": Way(weights=(ALPHA, 0.0)),
+} | {hint: Way(soft=wrong) for hint, wrong in WRONG_LOSSES.items()}
+"""Hint -> the way of somebody who needs it. (A cross-entropy has the gradient of the divergence, and teaches alike.)"""
 
 
 def distillation_step(answer: object) -> str | None:
@@ -228,13 +177,13 @@ def _asked_wrongly(teacher: RanerModel, taught: list[bool], learned: list[bool])
 def _step_hint(found: Tensor, losses: Tensor) -> str | None:
     """What is wrong with the student's parameters after two steps, or with the losses that were returned."""
     right, right_losses = steps_by_hand(Way(), strangers())
-    wrong = ((hint, *steps_by_hand(way, strangers())) for hint, ways in WRONG_WAYS.items() for way in ways)
+    wrong = {hint: steps_by_hand(way, strangers()) for hint, way in WRONG_WAYS.items()}
     if not _same(found, right):
-        known = (hint for hint, parameters, _ in wrong if _same(found, parameters))
+        known = (hint for hint, (parameters, _) in wrong.items() if _same(found, parameters))
         return next(known, "after two steps the student has other parameters than it should have")
     if not _same(losses, right_losses):
-        known = (hint for hint, _, others in wrong if _same(losses, others))
-        return next(known, "the student learned what it should; return the whole loss as a number, to watch it fall")
+        known = (hint for hint, (_, others) in wrong.items() if _same(losses, others))
+        return next(known, "the student learned what it should; return the whole loss, so that one can watch it fall")
     return None
 
 
@@ -253,66 +202,55 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 
 def _steps_of(answer: Callable, lesson: Lesson) -> tuple[Tensor, Tensor]:
-    """The student's parameters, in one row, after a step with each batch, and the losses that were returned."""
+    """The student's parameters, in one row, after a step with each batch, and the losses; NaN for none returned."""
     student, teacher, batches = lesson
     optimizer = torch.optim.SGD(student.parameters(), RATE)
-    losses = [_number_in(answer(student, teacher, dict(batch), optimizer)) for batch in batches]
-    return parameters_to_vector(student.parameters()).detach(), torch.tensor(losses)
-
-
-def _number_in(loss: object) -> float:
-    """What was returned as a loss; NaN where it is not one number."""
-    try:
-        return torch.as_tensor(loss).item()
-    except (RuntimeError, TypeError, ValueError):
-        return math.nan
+    losses = [answer(student, teacher, dict(batch), optimizer) for batch in batches]
+    numbers = [math.nan if loss is None else torch.as_tensor(loss).item() for loss in losses]
+    return parameters_to_vector(student.parameters()).detach(), torch.tensor(numbers)
 
 
 def steps_by_hand(way: Way, lesson: Lesson) -> tuple[Tensor, Tensor]:
     """The same without optimizer: parameters minus rate times gradient, after a step with each batch; the losses."""
     student, teacher, batches = lesson
-    parameters, losses = list(student.parameters()), []
-    left = [0.0] * len(parameters)
+    parameters, left, losses = list(student.parameters()), 0.0, []
     for batch in batches:
         loss = _loss_of(student, teacher.eval(), batch, way)
-        fresh = torch.autograd.grad(loss, parameters)
-        gradients = way.clip([new + old for new, old in zip(fresh, left, strict=True)])
-        moved = parameters_to_vector(parameters).detach() - RATE * parameters_to_vector(gradients)
-        vector_to_parameters(moved, parameters)
-        left = left if way.zeroed else gradients
+        gradient = parameters_to_vector(torch.autograd.grad(loss, parameters)) + left
+        gradient = gradient * min(1.0, way.largest_norm / float(gradient.norm()))
+        vector_to_parameters(parameters_to_vector(parameters).detach() - RATE * gradient, parameters)
+        left = 0.0 if way.zeroed else gradient
         losses.append(loss.item())
     return parameters_to_vector(parameters).detach(), torch.tensor(losses)
 
 
 def _loss_of(student: RanerModel, teacher: RanerModel, batch: Batch, way: Way) -> Tensor:
+    counted = torch.ones_like(batch["attention_mask"]) if way.padding else batch["attention_mask"]
     with torch.no_grad():
-        theirs = teacher(batch["input_ids"], batch["attention_mask"]).logits
+        theirs = teacher(batch["input_ids"], batch["attention_mask"]).logits[counted.bool()]
     said = student(**batch)
     crf, soft = way.weights
-    return crf * said.loss + soft * way.soft(way.chosen(said.logits, batch), way.chosen(theirs, batch), TEMPERATURE)
+    return crf * said.loss + soft * way.soft(said.logits[counted.bool()], theirs, TEMPERATURE)
 
 
 def strangers() -> Lesson:
     """A student that agrees neither with its teacher nor with the labels: its gradients are long."""
-    return Lesson(tiny_tagger(1, dropout=0.0), tiny_tagger(2, dropout=0.5, sure=3), tiny_batches())
+    return Lesson(tiny_tagger(1, dropout=0.0), tiny_tagger(2, dropout=0.5), tiny_batches())
 
 
 def at_peace() -> Lesson:
     """A student that agrees with its teacher and with the labels, and is sure of them: its gradient is short."""
-    student, teacher = (tiny_tagger(1, dropout, sure=14) for dropout in (0.0, 0.5))
-    batch = tiny_batches()[0]
+    student, teacher, batch = tiny_tagger(1, dropout=0.0), tiny_tagger(1, dropout=0.5), tiny_batches()[0]
     with torch.no_grad():
+        for model in (student, teacher):
+            model.classifier.weight.mul_(14)
         answers = student(batch["input_ids"], batch["attention_mask"]).logits.argmax(-1)
     labelled = batch["labels"] != IGNORED_LABEL
     return Lesson(student, teacher, [batch | {"labels": answers.where(labelled, IGNORED_LABEL)}])
 
 
-def tiny_tagger(seed: int, dropout: float, sure: float = 1) -> RanerModel:
-    """One layer, random weights that are large enough to matter, in training mode, as every new model is.
-
-    Args:
-        sure: how many times as large its emissions are.
-    """
+def tiny_tagger(seed: int, dropout: float) -> RanerModel:
+    """One layer, random weights that are large enough to matter, in training mode, as every new model is."""
     config = BertConfig(
         vocab_size=20,
         hidden_size=16,
@@ -330,8 +268,6 @@ def tiny_tagger(seed: int, dropout: float, sure: float = 1) -> RanerModel:
         model = RanerModel(config)
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.4, generator=generator)
-    with torch.no_grad():
-        model.classifier.weight.mul_(sure)
     return model.train()
 
 

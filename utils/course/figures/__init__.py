@@ -15,8 +15,7 @@ In reading order:
 - `nb06`: roundings, few bits, loud channels, sensitive parts, speed by length
 - `nb07`: the choice of an engine
 - `nb07b`: engines by length, and the rows of a batch
-- `nb08`: what a search predicts
-- `nb08b`: the Pareto front
+- `nb08`: the Pareto front, and a search
 - `nb09`: edits, confidence, load, threads and processes
 - `nb10`: soft targets, temperatures, depth
 - `nb11`: reliability of versions, F1 against time and work

@@ -55,7 +55,6 @@ def overfitting_figure(curve: Sequence[Epoch], kept: Epoch) -> Picture:
     below.plot(steps, [point.f1 for point in curve], "o-", color=BLUE, markersize=4)
     for axes in (above, below):
         axes.axvline(kept.step, color=GREY, linestyle="--", linewidth=1)
-    below.text(kept.step, 0.04, " kept", transform=below.get_xaxis_transform(), color=GREY, fontsize=10)
     plain_axes(above, "", y="training loss (nats a character)")
     plain_axes(below, "", "steps of the optimizer", "F1 on dev (points)")
     return figure

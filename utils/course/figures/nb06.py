@@ -26,7 +26,6 @@ def rounding_figure(values: ArrayLike, errors: Mapping[str, ArrayLike], steps: M
     for colour, (name, error) in zip(SERIES, errors.items(), strict=False):
         rounding.hist(np.asarray(error).ravel(), bins=60, histtype="step", linewidth=1.8, color=colour, label=name)
     rounding.locator_params(axis="x", nbins=5)
-    rounding.set_ylim(0, 1.35 * rounding.get_ylim()[1])
     rounding.legend(frameon=False, fontsize=9, loc="upper right")
     plain_axes(rounding, "what rounding adds", "rounded minus exact", "how many")
     for colour, (name, step) in zip(SERIES, steps.items(), strict=False):
@@ -34,7 +33,7 @@ def rounding_figure(values: ArrayLike, errors: Mapping[str, ArrayLike], steps: M
             np.sort(np.broadcast_to(np.asarray(step).ravel(), len(values))), color=colour, linewidth=1.8, label=name
         )
     rows.set_ylim(bottom=0)
-    rows.legend(frameon=False, fontsize=9, loc="lower left")
+    rows.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(0.02, 0.6))
     plain_axes(rows, "the step of the grid", "row of the matrix, sorted", "step")
     return figure
 

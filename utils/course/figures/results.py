@@ -8,7 +8,7 @@ from utils.course.figures.style import BLUE, GREY, ORANGE, Picture, draw_interva
 from utils.measure.memory import MB
 
 
-def results_figure(rows: Sequence[dict], title: str = "") -> Picture:
+def results_figure(rows: Sequence[dict]) -> Picture:
     """Latency, size, memory and F1 of ledger rows, small multiples with one line a row.
 
     Costs are bars from zero; F1 is a point with its 95 % interval on an axis that does not start at
@@ -26,8 +26,6 @@ def results_figure(rows: Sequence[dict], title: str = "") -> Picture:
         plain_axes(axes, "F1 (points, 95 % interval)")
     time.set_yticks(range(len(rows)), [f"{row['stage']}\n{row['backend']}" for row in rows])
     time.set_ylim(max(len(rows), 1) - 0.45, -0.6)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=12)
     return figure
 
 

@@ -33,12 +33,12 @@ FIRST_START = 9 * 60
 PLANS = {
     "half day": (
         (("teaching", 105), ("break", 15), ("teaching", 105)),
-        ("00", "02", "08", "08b", "01"),
+        ("00", "02", "08", "01"),
     ),
     "full day": (
         (("teaching", 105), ("break", 15), ("teaching", 90), ("lunch", 60), ("teaching", 105), ("break", 15),
          ("teaching", 90)),
-        ("00", "02", "08", "08b", "04", "06", "07", "07b", "01", "03", "05", "10", "09", "11"),
+        ("00", "02", "08", "04", "06", "07", "07b", "01", "03", "05", "10", "09", "11"),
     ),
 }  # fmt: skip
 """Plan -> its sessions in minutes, and the notebooks in order of importance: those that fit are taught."""

@@ -19,17 +19,17 @@ from utils.studies import pipeline
 from utils.tagger.tokenizer import CharacterTokenizer
 
 SCORED = (64, 16)
-"""Sentences that heads and neurons are scored on where notebook 08b has not been run: in full, and in a quick run."""
+"""Sentences that heads and neurons are scored on where notebook 08 has not been run: in full, and in a quick run."""
 
 OWN_BASELINE = "original-again-own"
-"""What notebook 08b calls the fair baseline of its own versions."""
+"""What notebook 08 calls the fair baseline of its own versions."""
 
 SHALLOW = 4
 """Layers of the smallest version."""
 
 
 def compressed(run: Run, name: str) -> tuple[str, Path]:
-    """A version of notebook 08b: the name of what there is of it in this run, and its float32 directory.
+    """A version of notebook 08: the name of what there is of it in this run, and its float32 directory.
 
     Where 08 has not been run, *short* stands behind the name: the same cut by cheaper scores, recovered with the
     course's short schedule on labels alone. It answers worse than 08's.
@@ -46,7 +46,7 @@ def compressed(run: Run, name: str) -> tuple[str, Path]:
 def fair_baseline(run: Run) -> tuple[str, RanerModel]:
     """The original that had as long a training as `compressed`, and what it is called.
 
-    Where notebook 08b has been run, the one that learned from the same texts for as many steps; else the course's.
+    Where notebook 08 has been run, the one that learned from the same texts for as many steps; else the course's.
     """
     if run.has(place := f"mini/{OWN_BASELINE}-seed{run.seed}"):
         return OWN_BASELINE, load_raner(run.artifacts / place)[0]
@@ -84,6 +84,6 @@ def _save_shallow(run: Run, deep: RanerModel, steps: int, path: Path) -> None:
 
 
 def in_eight_bits(run: Run, scale: str, name: str, model: RanerModel, tokenizer: CharacterTokenizer) -> Path:
-    """The ONNX INT8 directory of a version at a scale, under the name that notebook 08b gives it."""
+    """The ONNX INT8 directory of a version at a scale, under the name that notebook 08 gives it."""
     exported = run.artifact(f"{scale}/{name}-onnx-seed{run.seed}", lambda path: export_onnx(model, tokenizer, path))
     return run.artifact(f"{scale}/{name}-onnx-int8-seed{run.seed}", lambda path: quantize_onnx(exported, path))

@@ -1,14 +1,18 @@
-"""Notebook 08's rule: the right one passes, and each wrong one gets its hint."""
+"""Notebook 08's rule and its decision: the right ones pass, and each wrong one gets its hint."""
 
 import pytest
 
 from utils.course.exercises.nb08 import (
+    ALLOWED,
     ASKED,
     CLEAR,
     FOUND,
     TIES,
     UNEVEN,
+    VERSIONS,
     WRONG_RULES,
+    decision,
+    deploy,
     smallest_within_noise,
     speed_up,
 )
@@ -98,7 +102,51 @@ def test_a_rule_that_is_no_function_is_said_to_be_none():
     assert "a function" in smallest_within_noise("the best")
 
 
+def by_hand(rows, allowed):
+    best = None
+    for row in rows:
+        sure = row["f1_difference"]["low"] + allowed >= 0
+        if sure and (best is None or row["times_as_fast"]["low"] > best["times_as_fast"]["low"]):
+            best = row
+    return best and best["stage"]
+
+
+def test_the_right_decision_passes():
+    assert decision(by_hand) is None
+    assert [by_hand(VERSIONS, allowed) for allowed in ALLOWED] == [
+        "a surprise", "eight bits", "a sure cut", "a sure cut", "a lucky cut", "too much"
+    ]  # fmt: skip
+
+
+WRONG = {
+    "point estimates": lambda rows, allowed: deploy(rows, allowed, "value", "value"),
+    "by its point estimate": lambda rows, allowed: deploy(rows, allowed, "value", "low"),
+    "may be small enough": lambda rows, allowed: deploy(rows, allowed, "high", "low"),
+    "the low ends": lambda rows, allowed: deploy(rows, allowed, "low", "value"),
+    "is a hope": lambda rows, allowed: deploy(rows, allowed, "low", "high"),
+    "is None": lambda rows, allowed: by_hand(rows, allowed) or "original",
+    "not an error": lambda rows, allowed: [row["stage"] for row in rows if row["f1_difference"]["low"] > -allowed][0],
+    "rows to choose from": lambda rows, allowed: None,
+    "you take 'eight bits'": lambda rows, allowed: by_hand(rows, allowed - 1e-9),
+    "a difference below 0 is a loss": lambda rows, allowed: by_hand(
+        [row for row in rows if row["f1_difference"]["high"] <= allowed], 1e9
+    ),
+    "gains loses nothing": lambda rows, allowed: by_hand(
+        [row for row in rows if abs(row["f1_difference"]["low"]) <= allowed], 1e9
+    ),
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_wrong_decision_gets_the_hint_that_it_deserves(words):
+    assert words in decision(WRONG[words])
+
+
 def test_speed_up():
     checker = speed_up()
     assert checker(320 / 100) is None and "other way" in checker(100 / 320)
     assert "in percent" in checker(68.7) and "share" in checker(0.687) and "not 68.7 % more" in checker(1.687)
+
+
+def test_an_answer_that_is_no_function_is_said_to_be_none():
+    assert "a function" in decision("compressed")

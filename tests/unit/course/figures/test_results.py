@@ -30,10 +30,6 @@ def test_results_say_what_was_measured_and_what_was_not():
     assert all(axes.get_xlim()[0] == 0 for axes in figure.axes[:3]) and figure.axes[3].get_xlim()[0] > 0
 
 
-def test_a_title_says_whose_numbers_they_are():
-    assert "its twin" in texts(results.results_figure([MEASURED], "its twin"))
-
-
 def test_without_any_score_there_is_no_panel_for_it():
     figure = results.results_figure([MEASURED | {"f1": None, "f1_low": None, "f1_high": None}, UNMEASURED])
     titles = [axes.get_title(loc="left") for axes in figure.axes]

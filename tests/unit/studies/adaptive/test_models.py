@@ -1,4 +1,4 @@
-"""What notebook 08b left is used; what it did not leave is made under another name, and once."""
+"""What notebook 08 left is used; what it did not leave is made under another name, and once."""
 
 import pytest
 import torch
