@@ -362,7 +362,7 @@ lost = [name for name, value in correlations.items() if value <= max(bands["Spea
 print("no better than chance:", ", ".join(lost) or "none")
 
 # %% [markdown]
-# A score *left* of the band is no better than chance either: it is worse. And where the upper ones stand close together, which of them is the closest is chance: a rank correlation on so few heads has an interval, too.
+# A score *left* of the band is no better than chance either: it is worse. And where the upper ones stand close together, which of them is the closest may be chance: a rank correlation on so few heads has an interval, too.
 #
 # ### May a score be judged by the sentences that it has seen?
 #

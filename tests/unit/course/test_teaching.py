@@ -82,7 +82,7 @@ def test_a_number_gets_the_hint_for_its_mistake(capsys, answer, line):
 
 
 @pytest.mark.parametrize(
-    "answer", [np.float32(8), np.array(8.0), torch.tensor(8.0), np.array([8.0]), torch.tensor([[8.0]])]
+    "answer", [np.float32(8), np.int64(8), np.array(8.0), torch.tensor(8.0), np.array([8.0]), torch.tensor([[8.0]])]
 )
 def test_a_number_of_numpy_or_torch_counts(capsys, answer):
     exercise(answer, EIGHT)
